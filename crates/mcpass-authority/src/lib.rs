@@ -1,0 +1,1 @@
+//! Use cases: issue, rotate, revoke, users, groups, audit.

@@ -1,0 +1,45 @@
+//! The words of mcpass and the rules between them: tokens, permissions, limits, decisions.
+//!
+//! Everything here is a pure function of its arguments. There is no I/O, no async, no JSON value
+//! and no hidden clock: time and randomness come in through [`Clock`] and [`Entropy`].
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`time`] | [`Timestamp`], the [`Clock`] and [`Entropy`] traits and their real and manual forms |
+//! | [`id`] | typed ids with a stable textual form |
+//! | [`secret`] | the token's format, checksum, digest and hint |
+//! | [`permission`] | permissions, targets, annotation classes and the matching of one against the other |
+//! | [`limit`] | limits of a token and the exact sliding-window limiter |
+//! | [`network`] | CIDR lists |
+//! | [`token`], [`account`], [`server`] | what is stored: tokens, users and groups, servers |
+//! | [`decision`] | the phases of one decision, as types that can only be had in their order |
+//! | [`access`] | one request as the access log knows it |
+//! | [`audit`] | one change as the audit log knows it |
+
+pub mod access;
+pub mod account;
+pub mod audit;
+pub mod decision;
+pub mod id;
+pub mod limit;
+pub mod network;
+pub mod permission;
+pub mod secret;
+pub mod server;
+pub mod time;
+pub mod token;
+
+pub use access::{AccessRow, Admission, Outcome, RowState, Surface};
+pub use account::{Group, GroupName, User, UserName};
+pub use audit::{Actor, AuditEvent};
+pub use decision::{Admitted, Denial, Permit, Permitted, Reason, Subject};
+pub use id::{AuditId, FamilyId, GroupId, RequestId, TokenId, UserId};
+pub use limit::{Exceeded, Limiter, Limits, Usage, Window};
+pub use network::CidrList;
+pub use permission::{Ask, Grants, Permission, Source, Target, ToolClass};
+pub use secret::{Hint, TokenDigest, TokenSecret};
+pub use server::{Server, ServerKind, ServerName};
+pub use time::{
+    Clock, Entropy, ManualClock, Monotonic, OsEntropy, SeededEntropy, SystemClock, Timestamp,
+};
+pub use token::{RateLimitStyle, Revocation, Token, TokenName, TokenState};

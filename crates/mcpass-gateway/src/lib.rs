@@ -1,0 +1,1 @@
+//! The way of a request from token to upstream and back.

@@ -1,0 +1,1 @@
+//! JSON-RPC, MCP and SSE envelopes over borrowed bytes.

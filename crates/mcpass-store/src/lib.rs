@@ -1,0 +1,179 @@
+//! Where mcpass keeps its own data.
+//!
+//! One trait, [`Store`], and four stores: [`memory`], [`sql`] for SQLite and for PostgreSQL, and
+//! [`faulty`], which breaks another one on demand. All of them pass one behaviour suite
+//! (`tests/behaviour`). A store knows no rule of mcpass: it keeps what it is given, in one
+//! transaction for each [`Commit`], or keeps nothing.
+//!
+//! Secrets never reach it; tokens arrive as digests.
+
+pub mod error;
+pub mod faulty;
+pub mod filter;
+pub mod memory;
+pub mod sql;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use mcpass_domain::{
+    AccessRow, AuditEvent, FamilyId, Group, GroupId, Outcome, RequestId, Server, ServerName, Timestamp, Token,
+    TokenDigest, TokenId, User, UserId,
+};
+
+pub use error::{StoreError, StoreErrorKind};
+pub use filter::{AccessFilter, AuditFilter, Page, PageRequest, StateFilter, TokenFilter};
+
+/// One thing to be written. Updates and deletions carry the version they were made from: a
+/// store that holds another one refuses the whole [`Commit`] with [`StoreErrorKind::Conflict`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Removes a group. Tokens and users that name it lose it.
+    GroupDelete(GroupId, i64),
+    /// Adds a group. Its name must be free: [`StoreErrorKind::Exists`].
+    GroupInsert(Group),
+    /// Writes a group; `version` is the one it was read with, the store adds one.
+    GroupUpdate(Group),
+    /// Removes a server.
+    ServerDelete(ServerName, i64),
+    /// Adds a server. Its name must be free.
+    ServerInsert(Server),
+    /// Writes a server.
+    ServerUpdate(Server),
+    /// Adds a token. Its id and its digest must be free.
+    TokenInsert(Token),
+    /// Writes a token: everything but id, family, digest, hint, creation and last use.
+    TokenUpdate(Token),
+    /// Adds a user. Its name must be free.
+    UserInsert(User),
+    /// Writes a user.
+    UserUpdate(User),
+}
+
+/// Changes and their audit rows, written together or not at all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Commit {
+    /// What changes, in order.
+    pub changes: Vec<Change>,
+    /// What the audit log says of it.
+    pub audit: Vec<AuditEvent>,
+}
+
+/// A token's last use, as it is written in batches.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LastUse {
+    /// The token.
+    pub token: TokenId,
+    /// When it was used. An older one than the store has changes nothing.
+    pub at: Timestamp,
+    /// From where.
+    pub ip: IpAddr,
+}
+
+/// What the loader moves out of the journal in one transaction.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessBatch {
+    /// Rows to add. One whose id is there already changes nothing, so that a batch read twice
+    /// does no harm.
+    pub rows: Vec<AccessRow>,
+    /// Outcomes of rows that an earlier batch added as pending.
+    pub outcomes: Vec<Outcome>,
+    /// Last uses of tokens.
+    pub last_uses: Vec<LastUse>,
+    /// Up to where each journal has been read, by its name. Written in the same transaction.
+    pub positions: BTreeMap<String, Position>,
+}
+
+/// A place in a journal.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Position {
+    /// Number of the segment.
+    pub segment: u64,
+    /// Bytes of it that have been read.
+    pub offset: u64,
+}
+
+/// Calls of a family that limits still count, by second.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SpentCalls {
+    /// The family.
+    pub family: FamilyId,
+    /// The end of the second in which they were admitted.
+    pub at: Timestamp,
+    /// Their cost together.
+    pub cost: u32,
+}
+
+/// Where mcpass keeps its own data.
+///
+/// Look-ups answer `None` for what is not there; every other failure is a [`StoreError`].
+/// Lists are complete or paged by a cursor, in a stable order.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Writes all of it or nothing.
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
+
+    /// Answers whether the store can be read and written now; cheap enough for every second.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// The token of this id.
+    async fn token_find(&self, id: TokenId) -> Result<Option<Token>, StoreError>;
+    /// The token of this digest.
+    async fn token_find_by_digest(&self, digest: &TokenDigest) -> Result<Option<Token>, StoreError>;
+    /// The tokens of a family, oldest first.
+    async fn token_family(&self, family: FamilyId) -> Result<Vec<Token>, StoreError>;
+    /// Tokens that fit a filter, newest first.
+    async fn token_list(
+        &self,
+        filter: &TokenFilter,
+        page: &PageRequest<TokenId>,
+    ) -> Result<Page<Token, TokenId>, StoreError>;
+    /// Tokens in the order of their ids, for filling an index of millions at the start.
+    async fn token_scan(&self, after: Option<TokenId>, limit: u32) -> Result<Vec<Token>, StoreError>;
+
+    /// The user of this id.
+    async fn user_find(&self, id: UserId) -> Result<Option<User>, StoreError>;
+    /// The user of this name.
+    async fn user_find_by_name(&self, name: &str) -> Result<Option<User>, StoreError>;
+    /// All users, by name.
+    async fn user_list(&self) -> Result<Vec<User>, StoreError>;
+
+    /// The group of this id.
+    async fn group_find(&self, id: GroupId) -> Result<Option<Group>, StoreError>;
+    /// The group of this name.
+    async fn group_find_by_name(&self, name: &str) -> Result<Option<Group>, StoreError>;
+    /// All groups, by name.
+    async fn group_list(&self) -> Result<Vec<Group>, StoreError>;
+
+    /// All servers, by name.
+    async fn server_list(&self) -> Result<Vec<Server>, StoreError>;
+
+    /// Audit rows that fit a filter, newest first.
+    async fn audit_list(
+        &self,
+        filter: &AuditFilter,
+        page: &PageRequest<mcpass_domain::AuditId>,
+    ) -> Result<Page<AuditEvent, mcpass_domain::AuditId>, StoreError>;
+
+    /// Adds what came out of the journal.
+    async fn access_load(&self, batch: AccessBatch) -> Result<(), StoreError>;
+    /// Up to where each journal has been read.
+    async fn access_positions(&self) -> Result<BTreeMap<String, Position>, StoreError>;
+    /// Forgets the positions of journals that are gone.
+    async fn access_forget_journals(&self, journals: &[String]) -> Result<(), StoreError>;
+    /// Rows that fit a filter, newest first or, for following, oldest first after a cursor.
+    async fn access_list(
+        &self,
+        filter: &AccessFilter,
+        page: &PageRequest<RequestId>,
+    ) -> Result<Page<AccessRow, RequestId>, StoreError>;
+    /// The row of this id.
+    async fn access_find(&self, id: RequestId) -> Result<Option<AccessRow>, StoreError>;
+    /// What families have spent since a moment: allowed rows with a cost.
+    async fn access_spent(&self, since: Timestamp) -> Result<Vec<SpentCalls>, StoreError>;
+    /// Marks rows still pending as of an earlier run as unknown; answers how many.
+    async fn access_settle_pending(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// Deletes rows older than a moment; answers how many.
+    async fn access_delete_before(&self, before: Timestamp) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,1 @@
+//! What tests need: private PostgreSQL, fake upstreams, the real binary.
