@@ -1,1 +1,4 @@
-//! Use cases: issue, rotate, revoke, users, groups, audit.
+//! Use cases: issue, rotate, revoke, users, groups, servers, audit.
+
+pub mod api;
+mod leak;

@@ -1,0 +1,57 @@
+//! One error for everything management refuses.
+
+use serde::{Deserialize, Serialize};
+
+use crate::leak;
+
+/// Why something was not done: a stable code for programs, a message and a hint for people.
+///
+/// Whatever looks like a token is masked when the error is made, because messages quote what
+/// somebody typed, and that may be a secret in the wrong place.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// Stable and dotted, such as `token.not_found`.
+    pub code: String,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The field of the request that is wrong, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+impl ApiError {
+    /// Somebody else changed the thing in the meantime, and again on every further try.
+    pub const CONFLICT: &'static str = "conflict";
+    /// The caller may not do this.
+    pub const FORBIDDEN: &'static str = "forbidden";
+    /// mcpass is at fault.
+    pub const INTERNAL: &'static str = "internal";
+    /// A field of the request cannot be used.
+    pub const INVALID: &'static str = "request.invalid";
+    /// The store cannot be reached or written. It may come back.
+    pub const UNAVAILABLE: &'static str = "store.unavailable";
+
+    /// An error of this code.
+    pub fn new(code: impl Into<String>, message: impl AsRef<str>) -> Self {
+        Self { code: code.into(), message: leak::mask(message.as_ref()), hint: None, field: None }
+    }
+
+    /// A field of the request cannot be used.
+    pub fn invalid(field: impl Into<String>, message: impl ToString) -> Self {
+        Self { field: Some(field.into()), ..Self::new(Self::INVALID, message.to_string()) }
+    }
+
+    /// The same, with what to do about it.
+    pub fn with_hint(self, hint: impl AsRef<str>) -> Self {
+        Self { hint: Some(leak::mask(hint.as_ref())), ..self }
+    }
+
+    /// Whether the same request may succeed later without a change.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self.code.as_str(), Self::CONFLICT | Self::UNAVAILABLE)
+    }
+}

@@ -1,0 +1,332 @@
+//! What can be asked for.
+//!
+//! In every list, an absent filter does not filter. In every edit, an absent field stays as it
+//! is; `permissions` and `groups` replace what was there, `add_…` and `remove_…` change it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! requests {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $kind,)*
+        }
+    )*};
+}
+
+requests! {
+    /// Issues a token.
+    TokenCreate {
+        /// What people call it: 1 to 100 characters.
+        name: String,
+        /// Who is accountable for it: a user's name or id.
+        user: String,
+        /// Permissions of its own.
+        #[serde(default)] permissions: Vec<String>,
+        /// Groups, by name or id.
+        #[serde(default)] groups: Vec<String>,
+        /// Calls in any 60 seconds; 60 if absent.
+        #[serde(default)] per_minute: Option<i64>,
+        /// Calls in any 3,600 seconds; 1,000 if absent.
+        #[serde(default)] per_hour: Option<i64>,
+        /// Characters of the largest result; 10,000 if absent, 0 for no limit.
+        #[serde(default)] max_context: Option<i64>,
+        /// When it ends: `90d`, `never`, `2026-12-31` or `2026-12-31T12:00:00Z`; in 90 days if
+        /// absent.
+        #[serde(default)] expires: Option<String>,
+        /// Networks it may be used from; from anywhere if there is none.
+        #[serde(default)] cidrs: Vec<String>,
+        /// `http429` (the usual) or `tool_error`.
+        #[serde(default)] rate_limit_style: Option<String>,
+        /// For people.
+        #[serde(default)] note: String,
+    }
+
+    /// Lists tokens, newest first.
+    TokenList {
+        /// Of this user, by name or id.
+        #[serde(default)] user: Option<String>,
+        /// In this group, by name or id.
+        #[serde(default)] group: Option<String>,
+        /// `active`, `disabled`, `expired`, `revoked` or `all`. All if absent; only active ones
+        /// with `unused` or `expiring`.
+        #[serde(default)] state: Option<String>,
+        /// Not used for this long (nor created since): `30d`.
+        #[serde(default)] unused: Option<String>,
+        /// Ending within this time: `7d`.
+        #[serde(default)] expiring: Option<String>,
+        /// Whose effective permissions allow this: `server.tool`.
+        #[serde(default)] permission: Option<String>,
+        /// Whose name, note or hint holds this, whatever its case.
+        #[serde(default)] text: Option<String>,
+        /// Items at most; 100 if absent, 1,000 at most.
+        #[serde(default)] limit: Option<u32>,
+        /// Where an earlier page said that the next one begins.
+        #[serde(default)] cursor: Option<String>,
+    }
+
+    /// Names a token.
+    TokenRef {
+        /// Its id, `tok_…`.
+        id: String,
+    }
+
+    /// Changes a token. Permissions, groups, limits, style and networks belong to the family and
+    /// change for all of its live tokens; name, note and expiry change for this one alone.
+    TokenEdit {
+        /// Its id, `tok_…`.
+        id: String,
+        /// A new name.
+        #[serde(default)] name: Option<String>,
+        /// A new note; empty removes it.
+        #[serde(default)] note: Option<String>,
+        /// A new end, as for creating.
+        #[serde(default)] expires: Option<String>,
+        /// These permissions instead.
+        #[serde(default)] permissions: Option<Vec<String>>,
+        /// These permissions as well.
+        #[serde(default)] add_permissions: Vec<String>,
+        /// Not these permissions any more.
+        #[serde(default)] remove_permissions: Vec<String>,
+        /// These groups instead, by name or id.
+        #[serde(default)] groups: Option<Vec<String>>,
+        /// These groups as well.
+        #[serde(default)] add_groups: Vec<String>,
+        /// Not these groups any more.
+        #[serde(default)] remove_groups: Vec<String>,
+        /// Calls in any 60 seconds.
+        #[serde(default)] per_minute: Option<i64>,
+        /// Calls in any 3,600 seconds.
+        #[serde(default)] per_hour: Option<i64>,
+        /// Characters of the largest result; 0 for no limit.
+        #[serde(default)] max_context: Option<i64>,
+        /// These networks instead; an empty list removes the restriction.
+        #[serde(default)] cidrs: Option<Vec<String>>,
+        /// `http429` or `tool_error`.
+        #[serde(default)] rate_limit_style: Option<String>,
+    }
+
+    /// Issues the next secret of a token's family, with the same grants, limits and networks.
+    ///
+    /// The new token lives as long as the old one was meant to from its creation on: one that was
+    /// created for 90 days is followed by one for 90 days, one without end by one without end.
+    TokenRotate {
+        /// The token's id, `tok_…`.
+        id: String,
+        /// How long the old secret still works: `24h`. Not at all if absent, and never beyond
+        /// its own end.
+        #[serde(default)] overlap: Option<String>,
+    }
+
+    /// Ends a token for good.
+    TokenRevoke {
+        /// Its id, `tok_…`.
+        id: String,
+        /// Why, for the audit log.
+        #[serde(default)] reason: String,
+        /// Also every other token of its family.
+        #[serde(default)] family: bool,
+    }
+
+    /// Asks why a token may do something or not. Counts nothing.
+    Explain {
+        /// The token's id, `tok_…`.
+        id: String,
+        /// `server.tool`, `server.resource:URI`, `server.prompt:NAME`, `mcpass.…`.
+        permission: String,
+        /// The address a request would come from; networks are left out if absent.
+        #[serde(default)] ip: Option<String>,
+        /// `read`, `write` or `destructive`: what the tool's annotations say. If absent, what is
+        /// known of the tool.
+        #[serde(default)] class: Option<String>,
+    }
+
+    /// Answers several permissions of a token at once.
+    CheckPermissions {
+        /// The token's id, `tok_…`.
+        id: String,
+        /// What to check, each as for [`Explain`]. May be empty: then only the effective
+        /// permissions are listed.
+        #[serde(default)] permissions: Vec<String>,
+    }
+
+    /// Adds a user.
+    UserCreate {
+        /// Its name: 1 to 64 characters without spaces.
+        name: String,
+        /// May do everything in management.
+        #[serde(default)] superuser: bool,
+        /// Permissions of its own.
+        #[serde(default)] permissions: Vec<String>,
+        /// Groups, by name or id.
+        #[serde(default)] groups: Vec<String>,
+    }
+
+    /// Names a user.
+    UserRef {
+        /// Its name or id.
+        user: String,
+    }
+
+    /// Changes a user.
+    UserEdit {
+        /// Its name or id.
+        user: String,
+        /// Tokens of an inactive user are refused.
+        #[serde(default)] active: Option<bool>,
+        /// May do everything in management.
+        #[serde(default)] superuser: Option<bool>,
+        /// These permissions instead.
+        #[serde(default)] permissions: Option<Vec<String>>,
+        /// These permissions as well.
+        #[serde(default)] add_permissions: Vec<String>,
+        /// Not these permissions any more.
+        #[serde(default)] remove_permissions: Vec<String>,
+        /// These groups instead, by name or id.
+        #[serde(default)] groups: Option<Vec<String>>,
+        /// These groups as well.
+        #[serde(default)] add_groups: Vec<String>,
+        /// Not these groups any more.
+        #[serde(default)] remove_groups: Vec<String>,
+    }
+
+    /// Adds a group.
+    GroupCreate {
+        /// Its name: 1 to 64 characters without spaces.
+        name: String,
+        /// What it gives.
+        #[serde(default)] permissions: Vec<String>,
+    }
+
+    /// Names a group.
+    GroupRef {
+        /// Its name or id.
+        group: String,
+    }
+
+    /// Changes a group. All its tokens follow at once.
+    GroupEdit {
+        /// Its name or id.
+        group: String,
+        /// A new name.
+        #[serde(default)] name: Option<String>,
+        /// These permissions instead.
+        #[serde(default)] permissions: Option<Vec<String>>,
+        /// These permissions as well.
+        #[serde(default)] add_permissions: Vec<String>,
+        /// Not these permissions any more.
+        #[serde(default)] remove_permissions: Vec<String>,
+    }
+
+    /// Adds a Streamable HTTP server.
+    ServerAdd {
+        /// Its name: `[a-z][a-z0-9_-]{0,31}` without `__`.
+        name: String,
+        /// Its MCP endpoint, `http://` or `https://`.
+        url: String,
+        /// Headers sent with each request. Credentials are references: `Bearer ${env:NAME}` or
+        /// `${file:PATH}`.
+        #[serde(default)] headers: BTreeMap<String, String>,
+        /// How long connecting may take: `5s` if absent.
+        #[serde(default)] connect_timeout: Option<String>,
+        /// How long the first byte of an answer may take: `2m` if absent.
+        #[serde(default)] first_byte_timeout: Option<String>,
+    }
+
+    /// Names a server.
+    ServerRef {
+        /// Its name.
+        name: String,
+    }
+
+    /// Changes a server that the configuration file does not declare.
+    ServerEdit {
+        /// Its name, which cannot change: permissions hold it.
+        name: String,
+        /// Another endpoint.
+        #[serde(default)] url: Option<String>,
+        /// These headers as well, or instead of those of the same name.
+        #[serde(default)] set_headers: BTreeMap<String, String>,
+        /// Not these headers any more.
+        #[serde(default)] remove_headers: Vec<String>,
+        /// How long connecting may take.
+        #[serde(default)] connect_timeout: Option<String>,
+        /// How long the first byte of an answer may take.
+        #[serde(default)] first_byte_timeout: Option<String>,
+    }
+
+    /// Lists the audit log, newest first.
+    AuditList {
+        /// About this: an id (`tok_…`, `usr_…`, `grp_…`) or a server's name. A user's or group's
+        /// name is found too.
+        #[serde(default)] object: Option<String>,
+        /// Done by this: `operator:root`, `system:config`, `tok_…`, `usr_…`.
+        #[serde(default)] actor: Option<String>,
+        /// This action, such as `token.revoke`, or all that begin so: `token.`.
+        #[serde(default)] action: Option<String>,
+        /// Since then: `1h` ago, `2026-12-31` or `2026-12-31T12:00:00Z`.
+        #[serde(default)] since: Option<String>,
+        /// Before then.
+        #[serde(default)] until: Option<String>,
+        /// Items at most; 100 if absent, 1,000 at most.
+        #[serde(default)] limit: Option<u32>,
+        /// Where an earlier page said that the next one begins.
+        #[serde(default)] cursor: Option<String>,
+    }
+
+    /// Which rows of the access log.
+    LogFilter {
+        /// Of this token, by id.
+        #[serde(default)] token: Option<String>,
+        /// Of this user, by the name at the time.
+        #[serde(default)] user: Option<String>,
+        /// At this server.
+        #[serde(default)] server: Option<String>,
+        /// Of this JSON-RPC method.
+        #[serde(default)] method: Option<String>,
+        /// Of this tool, resource or prompt.
+        #[serde(default)] target: Option<String>,
+        /// With this reason, such as `rate_limited`.
+        #[serde(default)] reason: Option<String>,
+        /// Only allowed ones, or only refused ones.
+        #[serde(default)] allowed: Option<bool>,
+        /// Only errors, or only those that are none.
+        #[serde(default)] is_error: Option<bool>,
+        /// Since then: `1h` ago, `2026-12-31` or `2026-12-31T12:00:00Z`.
+        #[serde(default)] since: Option<String>,
+        /// Before then.
+        #[serde(default)] until: Option<String>,
+    }
+
+    /// Lists the access log.
+    LogList {
+        /// Which rows.
+        #[serde(default)] filter: LogFilter,
+        /// Oldest first instead of newest first.
+        #[serde(default)] oldest_first: bool,
+        /// Items at most; 100 if absent, 10,000 at most.
+        #[serde(default)] limit: Option<u32>,
+        /// Where an earlier page said that the next one begins.
+        #[serde(default)] cursor: Option<String>,
+    }
+
+    /// Follows the access log: the rows that became complete after a place, oldest first.
+    LogTail {
+        /// The place that the last answer named. If absent, no rows: following begins now.
+        #[serde(default)] after: Option<i64>,
+        /// Which rows.
+        #[serde(default)] filter: LogFilter,
+        /// Items at most; 1,000 if absent, 10,000 at most.
+        #[serde(default)] limit: Option<u32>,
+    }
+
+    /// Names a row of the access log.
+    LogShow {
+        /// Its id, `req_…`.
+        id: String,
+    }
+}

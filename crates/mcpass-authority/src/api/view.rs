@@ -1,0 +1,434 @@
+//! What is answered.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use mcpass_domain::{AuditId, FamilyId, GroupId, RequestId, Timestamp, TokenId, UserId};
+use serde::{Deserialize, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use super::wire;
+
+/// A part of a list.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// The `cursor` of the next part; none at the end. A page may be short, even empty, and still
+    /// have a next one, when a filter had to look at many items.
+    pub next: Option<String>,
+}
+
+/// A token's plaintext on its way to whoever asked for it.
+#[derive(Clone, Deserialize, Eq, PartialEq)]
+#[serde(from = "String")]
+pub struct Plaintext(Zeroizing<String>);
+
+impl Plaintext {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
+    /// The plaintext. To be printed once, on standard output, and nowhere else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Plaintext {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl Serialize for Plaintext {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Plaintext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Plaintext(..)")
+    }
+}
+
+/// A token that was just issued: the only answer that holds a plaintext.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct IssuedToken {
+    /// Its id.
+    #[serde(with = "wire::text")]
+    pub id: TokenId,
+    /// The secret itself, never shown again.
+    pub token: Plaintext,
+    /// Everything else.
+    #[serde(flatten)]
+    pub facts: TokenFacts,
+    /// After a rotation: the token it takes the place of.
+    #[serde(with = "wire::optional_text", default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<TokenId>,
+    /// After a rotation: until when the old secret still works; none if it has ended.
+    #[serde(with = "wire::optional_moment", default, skip_serializing_if = "Option::is_none")]
+    pub old_ends_at: Option<Timestamp>,
+}
+
+/// A token in a list.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct TokenView {
+    /// Its id.
+    #[serde(with = "wire::text")]
+    pub id: TokenId,
+    /// Everything else.
+    #[serde(flatten)]
+    pub facts: TokenFacts,
+}
+
+/// A token and the other secrets of its family.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct TokenDetails {
+    /// Its id.
+    #[serde(with = "wire::text")]
+    pub id: TokenId,
+    /// Everything else.
+    #[serde(flatten)]
+    pub facts: TokenFacts,
+    /// All tokens of the family, this one too, oldest first: which secret is still in use, and
+    /// from where.
+    pub family_members: Vec<FamilyMember>,
+}
+
+/// What is known of a token, apart from its id.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct TokenFacts {
+    /// Its family.
+    #[serde(with = "wire::text")]
+    pub family: FamilyId,
+    /// What people call it.
+    pub name: String,
+    /// The name of the user who is accountable for it.
+    pub user: String,
+    /// Whether that user is active; if not, the token is refused.
+    pub user_active: bool,
+    /// The part of the secret that may be shown: `mcp_Ab3dEf9h`.
+    pub hint: String,
+    /// `active`, `disabled`, `expired` or `revoked`.
+    pub state: String,
+    /// The state as people say it: `expires in 3 days`, `active, never expires`.
+    pub state_text: String,
+    /// When it was created.
+    #[serde(with = "wire::moment")]
+    pub created_at: Timestamp,
+    /// Who created it: `operator:root`, `tok_…`, `usr_…`.
+    pub created_by: String,
+    /// When it ends by itself; none means never.
+    #[serde(with = "wire::optional_moment")]
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    #[serde(with = "wire::optional_moment")]
+    pub revoked_at: Option<Timestamp>,
+    /// Why it was revoked; empty if nobody said.
+    pub revoke_reason: String,
+    /// When a newer token of the family took its place.
+    #[serde(with = "wire::optional_moment")]
+    pub rotated_at: Option<Timestamp>,
+    /// The last authenticated request; written in batches, so a moment behind.
+    #[serde(with = "wire::optional_moment")]
+    pub last_used_at: Option<Timestamp>,
+    /// Where that came from.
+    pub last_used_ip: Option<String>,
+    /// Permissions of its own.
+    pub permissions: Vec<String>,
+    /// The names of its groups.
+    pub groups: Vec<String>,
+    /// Its own permissions and those of its groups, each with where it comes from.
+    pub effective_permissions: Vec<EffectivePermission>,
+    /// What it may use.
+    pub limits: LimitsView,
+    /// `http429` or `tool_error`.
+    pub rate_limit_style: String,
+    /// Networks it may be used from; from anywhere if there is none.
+    pub cidrs: Vec<String>,
+    /// For people.
+    pub note: String,
+}
+
+/// A permission and where it comes from.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct EffectivePermission {
+    /// The permission; a leading `!` denies.
+    pub permission: String,
+    /// `own` or `group NAME`.
+    pub source: String,
+}
+
+/// What a token may use.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LimitsView {
+    /// Calls in any 60 seconds.
+    pub per_minute: u32,
+    /// Calls in any 3,600 seconds.
+    pub per_hour: u32,
+    /// Characters of the largest result; 0 means no limit.
+    pub max_context: u64,
+}
+
+/// One secret of a family.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct FamilyMember {
+    /// Its id.
+    #[serde(with = "wire::text")]
+    pub id: TokenId,
+    /// The part of it that may be shown.
+    pub hint: String,
+    /// `active`, `disabled`, `expired` or `revoked`.
+    pub state: String,
+    /// The state as people say it.
+    pub state_text: String,
+    /// When it was created.
+    #[serde(with = "wire::moment")]
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    #[serde(with = "wire::optional_moment")]
+    pub expires_at: Option<Timestamp>,
+    /// When a newer one took its place.
+    #[serde(with = "wire::optional_moment")]
+    pub rotated_at: Option<Timestamp>,
+    /// The last authenticated request.
+    #[serde(with = "wire::optional_moment")]
+    pub last_used_at: Option<Timestamp>,
+    /// Where that came from.
+    pub last_used_ip: Option<String>,
+}
+
+/// Why a token may do something or not.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Whether a request would be allowed now, limits aside.
+    pub allowed: bool,
+    /// The reason as the access log names it: `allowed`, `insufficient_permissions`, `revoked`, …
+    pub reason: String,
+    /// The grant or denial that decided, with where it comes from: `demo.* (group readers)`.
+    pub grant: Option<String>,
+    /// What was asked for.
+    pub permission: String,
+    /// The token.
+    #[serde(with = "wire::text")]
+    pub token: TokenId,
+    /// One sentence for people.
+    pub text: String,
+    /// What the tool's annotations say, where that is known: `read`, `write` or `destructive`.
+    pub class: Option<String>,
+    /// Where the answer depends on annotations that are not known: the answer for each class.
+    /// `allowed` is then that for `destructive`, as for a tool without annotations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_class: BTreeMap<String, bool>,
+}
+
+/// What a token may do.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PermissionCheck {
+    /// The token.
+    #[serde(with = "wire::text")]
+    pub token: TokenId,
+    /// `active`, `disabled`, `expired` or `revoked`.
+    pub state: String,
+    /// Its own permissions and those of its groups.
+    pub effective_permissions: Vec<EffectivePermission>,
+    /// One answer for each permission that was asked for, in that order.
+    pub checks: Vec<Explanation>,
+}
+
+/// A user.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct UserView {
+    /// Its id.
+    #[serde(with = "wire::text")]
+    pub id: UserId,
+    /// Its name.
+    pub name: String,
+    /// Tokens of an inactive user are refused.
+    pub is_active: bool,
+    /// May do everything in management.
+    pub is_superuser: bool,
+    /// Permissions of its own.
+    pub permissions: Vec<String>,
+    /// The names of its groups.
+    pub groups: Vec<String>,
+    /// When it was created.
+    #[serde(with = "wire::moment")]
+    pub created_at: Timestamp,
+}
+
+/// A group.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct GroupView {
+    /// Its id.
+    #[serde(with = "wire::text")]
+    pub id: GroupId,
+    /// Its name.
+    pub name: String,
+    /// What it gives.
+    pub permissions: Vec<String>,
+    /// When it was created.
+    #[serde(with = "wire::moment")]
+    pub created_at: Timestamp,
+}
+
+/// A server. Credentials are shown as the references they are, never as values.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ServerView {
+    /// Its name.
+    pub name: String,
+    /// `http` or `demo`.
+    pub kind: String,
+    /// Its MCP endpoint; empty for a built-in server.
+    pub url: String,
+    /// Headers sent with each request, with `${env:NAME}` and `${file:PATH}` for credentials.
+    pub headers: BTreeMap<String, String>,
+    /// How long connecting may take, in milliseconds; 0 for a built-in server.
+    pub connect_timeout_ms: u64,
+    /// How long the first byte of an answer may take, in milliseconds; 0 for a built-in server.
+    pub first_byte_timeout_ms: u64,
+    /// Requests to a server that is not enabled are answered as if it were not there.
+    pub is_enabled: bool,
+    /// Declared in the configuration file, and so not editable elsewhere.
+    pub is_declared: bool,
+    /// When it was added.
+    #[serde(with = "wire::moment")]
+    pub created_at: Timestamp,
+}
+
+/// A row of the audit log.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct AuditView {
+    /// Its id.
+    #[serde(with = "wire::text")]
+    pub id: AuditId,
+    /// When.
+    #[serde(with = "wire::moment")]
+    pub at: Timestamp,
+    /// Who: `operator:root`, `system:config`, `tok_…`, `usr_…`.
+    pub actor: String,
+    /// From where: `cli`, `control`, an IP address.
+    pub origin: String,
+    /// What was done: `token.create`, `user.edit`, …
+    pub action: String,
+    /// To what: an id, or a server's name.
+    pub object: String,
+    /// The thing before; `null` if it was created.
+    pub before: serde_json::Value,
+    /// The thing after; `null` if it was deleted.
+    pub after: serde_json::Value,
+    /// Why, if somebody said.
+    pub note: String,
+}
+
+/// A row of the access log. Texts come from clients and upstreams: escape them where they are
+/// shown.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct AccessView {
+    /// The request.
+    #[serde(with = "wire::text")]
+    pub id: RequestId,
+    /// When it arrived.
+    #[serde(with = "wire::moment")]
+    pub at: Timestamp,
+    /// `mcp` or `validate`.
+    pub surface: String,
+    /// The token, if one was identified.
+    #[serde(with = "wire::optional_text")]
+    pub token: Option<TokenId>,
+    /// Its family.
+    #[serde(with = "wire::optional_text")]
+    pub family: Option<FamilyId>,
+    /// The token's name at the time.
+    pub token_name: String,
+    /// The hint of what was sent, if it has a token's shape.
+    pub hint: Option<String>,
+    /// The user's name at the time.
+    pub user: String,
+    /// Where the request came from.
+    pub remote_ip: String,
+    /// The `User-Agent` header.
+    pub user_agent: String,
+    /// The MCP client's name.
+    pub client_name: String,
+    /// And its version.
+    pub client_version: String,
+    /// The server that was asked for.
+    pub server: String,
+    /// The JSON-RPC method.
+    pub method: String,
+    /// `tool`, `resource`, `prompt`, `method`, `permission`, `server` or empty.
+    pub target_kind: String,
+    /// The tool's or prompt's name or the resource's URI.
+    pub target: String,
+    /// Whether it was allowed.
+    pub allowed: bool,
+    /// `allowed`, or why not.
+    pub reason: String,
+    /// The grant or limit that decided a refusal.
+    pub detail: String,
+    /// What was counted against the limits.
+    pub cost: u32,
+    /// `done`, `pending`, or `unknown` if mcpass ended before it could say.
+    pub state: String,
+    /// The HTTP status of the answer.
+    pub http_status: Option<u16>,
+    /// The code of a JSON-RPC error.
+    pub rpc_code: Option<i64>,
+    /// Whether the answer is an error of any kind.
+    pub is_error: Option<bool>,
+    /// What went wrong after the request was allowed.
+    pub failure: Option<String>,
+    /// Bytes of the request's body.
+    pub request_bytes: u64,
+    /// Bytes of the answer's body.
+    pub response_bytes: Option<u64>,
+    /// Characters of the result's JSON text.
+    pub response_chars: Option<u64>,
+    /// From arrival to the answer, in microseconds.
+    pub duration_us: Option<u64>,
+    /// Of that, waiting for the upstream.
+    pub upstream_us: Option<u64>,
+    /// The session id that the client sent.
+    pub session: String,
+    /// The JSON-RPC id, as it was sent.
+    pub rpc_id: String,
+    /// The trace id (W3C Trace Context).
+    pub trace_id: String,
+    /// The arguments, redacted, if the server's configuration asks for them.
+    pub arguments: String,
+}
+
+/// What is new in the access log.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LogBatch {
+    /// The rows, in the order in which they became complete.
+    pub rows: Vec<AccessView>,
+    /// The `after` of the next request.
+    pub after: i64,
+}
+
+/// How the authority that answers is doing.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Status {
+    /// The version of mcpass.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it started.
+    #[serde(with = "wire::moment")]
+    pub started_at: Timestamp,
+    /// The time by its clock.
+    #[serde(with = "wire::moment")]
+    pub now: Timestamp,
+    /// Where it listens for MCP clients; none if it does not.
+    pub listen: Option<String>,
+    /// Whether the store answers.
+    pub store_ok: bool,
+    /// What is wrong with it, if something is.
+    pub store_error: Option<String>,
+    /// Whether tokens are capped to what their users may do.
+    pub cap_to_user: bool,
+}
