@@ -1,5 +1,7 @@
 //! One error for all stores.
 
+use std::fmt::Display;
+
 /// Why a store did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -40,4 +42,26 @@ impl StoreError {
     ) -> Self {
         Self { kind, message: message.into(), source: Some(source.into()) }
     }
+}
+
+// One wording for what every store can say.
+
+pub(crate) fn conflict(what: &str, id: &dyn Display) -> StoreError {
+    let message = format!("the {what} {id} was changed by somebody else; read it again and retry");
+    StoreError::new(StoreErrorKind::Conflict, message)
+}
+
+pub(crate) fn exists(what: &str, id: &dyn Display) -> StoreError {
+    StoreError::new(StoreErrorKind::Exists, format!("{what} like {id} is there already"))
+}
+
+pub(crate) fn missing(what: &str, id: &dyn Display) -> StoreError {
+    StoreError::new(StoreErrorKind::Missing, format!("there is no {what} {id}"))
+}
+
+pub(crate) fn reference() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Missing,
+        "a user or group that it names is not there (any more)",
+    )
 }

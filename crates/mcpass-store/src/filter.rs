@@ -1,14 +1,29 @@
 //! Filters and pages of lists.
 
-use mcpass_domain::{GroupId, Reason, TokenId, Timestamp, UserId};
+use mcpass_domain::{GroupId, Reason, Timestamp, Token, TokenId, UserId};
 
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PageRequest<C> {
     /// Continue after the item of this id; none begins at the beginning.
     pub after: Option<C>,
-    /// Items at most; stores cut it to 10,000.
+    /// Items at most; stores cut it to [`MAX_PAGE`], and give at least one.
     pub limit: u32,
+}
+
+/// Items of a page at most.
+pub const MAX_PAGE: u32 = 10_000;
+
+impl<C> PageRequest<C> {
+    /// How many items the page holds at most.
+    pub(crate) fn items(&self) -> usize {
+        self.limit.clamp(1, MAX_PAGE) as usize
+    }
+
+    /// How many to read: one more than wanted tells whether there is a next page.
+    pub(crate) fn fetch(&self) -> usize {
+        self.items() + 1
+    }
 }
 
 /// A part of a list.
@@ -18,6 +33,20 @@ pub struct Page<T, C> {
     pub items: Vec<T>,
     /// Where the next part begins; none at the end.
     pub next: Option<C>,
+}
+
+impl<T, C> Page<T, C> {
+    /// Makes a page of up to [`PageRequest::fetch`] items.
+    pub(crate) fn cut(
+        mut items: Vec<T>,
+        request: &PageRequest<C>,
+        cursor: impl FnOnce(&T) -> C,
+    ) -> Self {
+        let more = items.len() > request.items();
+        items.truncate(request.items());
+        let next = items.last().filter(|_| more).map(cursor);
+        Self { items, next }
+    }
 }
 
 /// A token's state, as a filter. States depend on time, so the moment comes with the filter.
@@ -48,6 +77,13 @@ pub struct TokenFilter {
     pub expires: Option<(Timestamp, Timestamp)>,
     /// Whose name, note or hint holds this text, whatever its case.
     pub text: Option<String>,
+}
+
+/// What [`TokenFilter::text`] is looked for in. The separator is no character of a name or a
+/// hint, so that a match does not reach from one into the next.
+pub(crate) fn search_text(token: &Token) -> String {
+    let (name, hint) = (token.name.as_str(), token.hint.as_str());
+    format!("{hint}\u{1F}{name}\u{1F}{}", token.note).to_lowercase()
 }
 
 /// Which audit rows.

@@ -7,6 +7,7 @@
 //!
 //! Secrets never reach it; tokens arrive as digests.
 
+mod clean;
 pub mod error;
 pub mod faulty;
 pub mod filter;
@@ -18,8 +19,8 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use mcpass_domain::{
-    AccessRow, AuditEvent, FamilyId, Group, GroupId, Outcome, RequestId, Server, ServerName, Timestamp, Token,
-    TokenDigest, TokenId, User, UserId,
+    AccessRow, AuditEvent, FamilyId, Group, GroupId, Outcome, RequestId, Server, ServerName,
+    Timestamp, Token, TokenDigest, TokenId, User, UserId,
 };
 
 pub use error::{StoreError, StoreErrorKind};
@@ -120,7 +121,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The token of this id.
     async fn token_find(&self, id: TokenId) -> Result<Option<Token>, StoreError>;
     /// The token of this digest.
-    async fn token_find_by_digest(&self, digest: &TokenDigest) -> Result<Option<Token>, StoreError>;
+    async fn token_find_by_digest(&self, digest: &TokenDigest)
+    -> Result<Option<Token>, StoreError>;
     /// The tokens of a family, oldest first.
     async fn token_family(&self, family: FamilyId) -> Result<Vec<Token>, StoreError>;
     /// Tokens that fit a filter, newest first.
@@ -130,7 +132,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         page: &PageRequest<TokenId>,
     ) -> Result<Page<Token, TokenId>, StoreError>;
     /// Tokens in the order of their ids, for filling an index of millions at the start.
-    async fn token_scan(&self, after: Option<TokenId>, limit: u32) -> Result<Vec<Token>, StoreError>;
+    async fn token_scan(
+        &self,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<Token>, StoreError>;
 
     /// The user of this id.
     async fn user_find(&self, id: UserId) -> Result<Option<User>, StoreError>;
@@ -168,6 +174,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         filter: &AccessFilter,
         page: &PageRequest<RequestId>,
     ) -> Result<Page<AccessRow, RequestId>, StoreError>;
+    /// Rows whose outcome became known after the place `after`, in that order, and the new place.
+    /// Without `after`, no rows and the present place: following begins there. (Ids are in the
+    /// order of arrival; a follower that went by them would miss what took longer.)
+    async fn access_tail(
+        &self,
+        after: Option<i64>,
+        filter: &AccessFilter,
+        limit: u32,
+    ) -> Result<(Vec<AccessRow>, i64), StoreError>;
     /// The row of this id.
     async fn access_find(&self, id: RequestId) -> Result<Option<AccessRow>, StoreError>;
     /// What families have spent since a moment: allowed rows with a cost.

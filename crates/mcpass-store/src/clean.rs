@@ -1,0 +1,79 @@
+//! What texts must be so that every database can keep them.
+//!
+//! Requests carry whatever a client sends. A text that one database refuses would stop the
+//! loader for good, so it is made harmless here, in the same way for every store.
+
+use std::borrow::Cow;
+
+use mcpass_domain::{Admission, AuditEvent, Token};
+
+use crate::{AccessBatch, Change, Commit};
+
+/// Characters of a server's name that are kept. A name has 32 at most; anything longer is a
+/// request for what cannot exist, and indexes bear only so much.
+pub(crate) const MAX_SERVER: usize = 256;
+
+pub(crate) fn commit(commit: &mut Commit) {
+    for change in &mut commit.changes {
+        if let Change::TokenInsert(token) | Change::TokenUpdate(token) = change {
+            clean_token(token);
+        }
+    }
+    commit.audit.iter_mut().for_each(clean_event);
+}
+
+pub(crate) fn batch(batch: &mut AccessBatch) {
+    batch.rows.iter_mut().for_each(|row| clean_admission(&mut row.admission));
+}
+
+fn clean_token(token: &mut Token) {
+    clean(&mut token.note);
+    clean(&mut token.created_by);
+    if let Some(revocation) = &mut token.revocation {
+        clean(&mut revocation.reason);
+    }
+}
+
+fn clean_event(event: &mut AuditEvent) {
+    let AuditEvent { id: _, at: _, actor, origin, action, object, before, after, note } = event;
+    for text in [actor, origin, action, object, note].into_iter().chain(before).chain(after) {
+        clean(text);
+    }
+}
+
+fn clean_admission(admission: &mut Admission<'static>) {
+    for text in [
+        &mut admission.token_name,
+        &mut admission.user,
+        &mut admission.user_agent,
+        &mut admission.client_name,
+        &mut admission.client_version,
+        &mut admission.server,
+        &mut admission.method,
+        &mut admission.target_kind,
+        &mut admission.target,
+        &mut admission.detail,
+        &mut admission.session,
+        &mut admission.rpc_id,
+        &mut admission.trace_id,
+        &mut admission.arguments,
+    ] {
+        if let Some(clean) = without_nul(text) {
+            *text = Cow::Owned(clean);
+        }
+    }
+    if admission.server.len() > MAX_SERVER {
+        admission.server = Cow::Owned(admission.server.chars().take(MAX_SERVER).collect());
+    }
+}
+
+fn clean(text: &mut String) {
+    if let Some(clean) = without_nul(text) {
+        *text = clean;
+    }
+}
+
+/// PostgreSQL's `TEXT` refuses U+0000, and tools that read SQLite stop at it.
+fn without_nul(text: &str) -> Option<String> {
+    text.as_bytes().contains(&0).then(|| text.replace('\0', "\u{FFFD}"))
+}

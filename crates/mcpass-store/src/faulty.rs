@@ -1,0 +1,235 @@
+//! A store that fails on demand, around one that does not.
+//!
+//! For tests of what happens when the database is gone, full, or answers too late to be heard.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use mcpass_domain::{
+    AccessRow, AuditEvent, AuditId, FamilyId, Group, GroupId, RequestId, Server, Timestamp, Token,
+    TokenDigest, TokenId, User, UserId,
+};
+use parking_lot::Mutex;
+
+use crate::{
+    AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SpentCalls, Store,
+    StoreError, StoreErrorKind, TokenFilter,
+};
+
+/// What a [`FaultyStore`] does wrong.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// This many calls still succeed, then every one fails.
+    After(u64),
+    /// Every call fails, and nothing is done.
+    Everything,
+    /// [`Store::commit`] fails; the rest works.
+    Commits,
+    /// [`Store::access_load`] fails; the rest works.
+    AccessLoads,
+    /// Writes are done, but their answer is lost: the caller sees a failure, as when the
+    /// connection breaks after the database has committed.
+    LostAnswers,
+}
+
+/// Wraps a store, and fails as it is told to while it runs.
+#[derive(Debug)]
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    fault: Mutex<Fault>,
+    calls: AtomicU64,
+}
+
+/// Kinds of calls that faults tell apart.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Call {
+    Commit,
+    Load,
+    Read,
+    Write,
+}
+
+impl FaultyStore {
+    /// A store that does what `inner` does until it is told otherwise.
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, fault: Mutex::new(Fault::None), calls: AtomicU64::new(0) }
+    }
+
+    /// From the next call on, fails like this; [`Fault::None`] mends it.
+    pub fn set(&self, fault: Fault) {
+        *self.fault.lock() = fault;
+    }
+
+    /// How many calls came in, failed ones included.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// Fails the call before anything is done, or says whether its answer is to be lost.
+    fn enter(&self, call: Call) -> Result<bool, StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let mut fault = self.fault.lock();
+        let fails = match &mut *fault {
+            Fault::None => false,
+            Fault::After(0) | Fault::Everything => true,
+            Fault::After(left) => {
+                *left -= 1;
+                false
+            }
+            Fault::Commits => call == Call::Commit,
+            Fault::AccessLoads => call == Call::Load,
+            Fault::LostAnswers => return Ok(call != Call::Read),
+        };
+        if fails { Err(injected()) } else { Ok(false) }
+    }
+
+    async fn read<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        self.enter(Call::Read)?;
+        answer.await
+    }
+
+    async fn write<T>(
+        &self,
+        call: Call,
+        answer: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let is_lost = self.enter(call)?;
+        let answer = answer.await?;
+        if is_lost { Err(injected()) } else { Ok(answer) }
+    }
+}
+
+fn injected() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "the database is not available (injected fault)")
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.write(Call::Commit, self.inner.commit(commit)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.read(self.inner.ping()).await
+    }
+
+    async fn token_find(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+        self.read(self.inner.token_find(id)).await
+    }
+
+    async fn token_find_by_digest(
+        &self,
+        digest: &TokenDigest,
+    ) -> Result<Option<Token>, StoreError> {
+        self.read(self.inner.token_find_by_digest(digest)).await
+    }
+
+    async fn token_family(&self, family: FamilyId) -> Result<Vec<Token>, StoreError> {
+        self.read(self.inner.token_family(family)).await
+    }
+
+    async fn token_list(
+        &self,
+        filter: &TokenFilter,
+        page: &PageRequest<TokenId>,
+    ) -> Result<Page<Token, TokenId>, StoreError> {
+        self.read(self.inner.token_list(filter, page)).await
+    }
+
+    async fn token_scan(
+        &self,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<Token>, StoreError> {
+        self.read(self.inner.token_scan(after, limit)).await
+    }
+
+    async fn user_find(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.read(self.inner.user_find(id)).await
+    }
+
+    async fn user_find_by_name(&self, name: &str) -> Result<Option<User>, StoreError> {
+        self.read(self.inner.user_find_by_name(name)).await
+    }
+
+    async fn user_list(&self) -> Result<Vec<User>, StoreError> {
+        self.read(self.inner.user_list()).await
+    }
+
+    async fn group_find(&self, id: GroupId) -> Result<Option<Group>, StoreError> {
+        self.read(self.inner.group_find(id)).await
+    }
+
+    async fn group_find_by_name(&self, name: &str) -> Result<Option<Group>, StoreError> {
+        self.read(self.inner.group_find_by_name(name)).await
+    }
+
+    async fn group_list(&self) -> Result<Vec<Group>, StoreError> {
+        self.read(self.inner.group_list()).await
+    }
+
+    async fn server_list(&self) -> Result<Vec<Server>, StoreError> {
+        self.read(self.inner.server_list()).await
+    }
+
+    async fn audit_list(
+        &self,
+        filter: &AuditFilter,
+        page: &PageRequest<AuditId>,
+    ) -> Result<Page<AuditEvent, AuditId>, StoreError> {
+        self.read(self.inner.audit_list(filter, page)).await
+    }
+
+    async fn access_load(&self, batch: AccessBatch) -> Result<(), StoreError> {
+        self.write(Call::Load, self.inner.access_load(batch)).await
+    }
+
+    async fn access_positions(&self) -> Result<BTreeMap<String, Position>, StoreError> {
+        self.read(self.inner.access_positions()).await
+    }
+
+    async fn access_forget_journals(&self, journals: &[String]) -> Result<(), StoreError> {
+        self.write(Call::Write, self.inner.access_forget_journals(journals)).await
+    }
+
+    async fn access_list(
+        &self,
+        filter: &AccessFilter,
+        page: &PageRequest<RequestId>,
+    ) -> Result<Page<AccessRow, RequestId>, StoreError> {
+        self.read(self.inner.access_list(filter, page)).await
+    }
+
+    async fn access_tail(
+        &self,
+        after: Option<i64>,
+        filter: &AccessFilter,
+        limit: u32,
+    ) -> Result<(Vec<AccessRow>, i64), StoreError> {
+        self.read(self.inner.access_tail(after, filter, limit)).await
+    }
+
+    async fn access_find(&self, id: RequestId) -> Result<Option<AccessRow>, StoreError> {
+        self.read(self.inner.access_find(id)).await
+    }
+
+    async fn access_spent(&self, since: Timestamp) -> Result<Vec<SpentCalls>, StoreError> {
+        self.read(self.inner.access_spent(since)).await
+    }
+
+    async fn access_settle_pending(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write(Call::Write, self.inner.access_settle_pending(before)).await
+    }
+
+    async fn access_delete_before(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write(Call::Write, self.inner.access_delete_before(before)).await
+    }
+}

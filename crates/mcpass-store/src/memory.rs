@@ -1,0 +1,200 @@
+//! A store that forgets everything when it is dropped. For tests, and for whoever wants no file.
+//!
+//! One lock around plain maps. A [`Commit`] that fails half way is undone from a list of what
+//! each step replaced, so that it costs what it changes, not what the store holds.
+
+mod ledger;
+mod log;
+mod matching;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use mcpass_domain::{
+    AccessRow, AuditEvent, AuditId, FamilyId, Group, GroupId, RequestId, Server, Timestamp, Token,
+    TokenDigest, TokenId, User, UserId,
+};
+use parking_lot::Mutex;
+
+use crate::{
+    AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SpentCalls, Store,
+    StoreError, TokenFilter, clean,
+};
+use ledger::Ledger;
+use log::AccessLog;
+
+/// Keeps everything in the memory of this process.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ledger: Ledger,
+    log: AccessLog,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, mut commit: Commit) -> Result<(), StoreError> {
+        clean::commit(&mut commit);
+        self.state.lock().ledger.commit(commit)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn token_find(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+        Ok(self.state.lock().ledger.tokens.get(&id).cloned())
+    }
+
+    async fn token_find_by_digest(
+        &self,
+        digest: &TokenDigest,
+    ) -> Result<Option<Token>, StoreError> {
+        Ok(self.state.lock().ledger.token_by_digest(digest).cloned())
+    }
+
+    async fn token_family(&self, family: FamilyId) -> Result<Vec<Token>, StoreError> {
+        let state = self.state.lock();
+        Ok(state.ledger.tokens.values().filter(|token| token.family == family).cloned().collect())
+    }
+
+    async fn token_list(
+        &self,
+        filter: &TokenFilter,
+        page: &PageRequest<TokenId>,
+    ) -> Result<Page<Token, TokenId>, StoreError> {
+        let state = self.state.lock();
+        let fitting = state
+            .ledger
+            .tokens
+            .values()
+            .rev()
+            .filter(|token| page.after.is_none_or(|after| token.id < after))
+            .filter(|token| matching::token(token, filter));
+        Ok(Page::cut(fitting.take(page.fetch()).cloned().collect(), page, |token| token.id))
+    }
+
+    async fn token_scan(
+        &self,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<Token>, StoreError> {
+        let page = PageRequest { after, limit };
+        let state = self.state.lock();
+        let tokens = state.ledger.tokens.values();
+        let beyond = tokens.filter(|token| after.is_none_or(|after| token.id > after));
+        Ok(beyond.take(page.items()).cloned().collect())
+    }
+
+    async fn user_find(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.state.lock().ledger.users.get(&id).cloned())
+    }
+
+    async fn user_find_by_name(&self, name: &str) -> Result<Option<User>, StoreError> {
+        let state = self.state.lock();
+        Ok(state.ledger.users.values().find(|user| user.name.as_str() == name).cloned())
+    }
+
+    async fn user_list(&self) -> Result<Vec<User>, StoreError> {
+        let mut users: Vec<User> = self.state.lock().ledger.users.values().cloned().collect();
+        users.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(users)
+    }
+
+    async fn group_find(&self, id: GroupId) -> Result<Option<Group>, StoreError> {
+        Ok(self.state.lock().ledger.groups.get(&id).cloned())
+    }
+
+    async fn group_find_by_name(&self, name: &str) -> Result<Option<Group>, StoreError> {
+        let state = self.state.lock();
+        Ok(state.ledger.groups.values().find(|group| group.name.as_str() == name).cloned())
+    }
+
+    async fn group_list(&self) -> Result<Vec<Group>, StoreError> {
+        let mut groups: Vec<Group> = self.state.lock().ledger.groups.values().cloned().collect();
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(groups)
+    }
+
+    async fn server_list(&self) -> Result<Vec<Server>, StoreError> {
+        Ok(self.state.lock().ledger.servers.values().cloned().collect())
+    }
+
+    async fn audit_list(
+        &self,
+        filter: &AuditFilter,
+        page: &PageRequest<AuditId>,
+    ) -> Result<Page<AuditEvent, AuditId>, StoreError> {
+        let state = self.state.lock();
+        let fitting = state
+            .ledger
+            .audit
+            .values()
+            .rev()
+            .filter(|event| page.after.is_none_or(|after| event.id < after))
+            .filter(|event| matching::audit(event, filter));
+        Ok(Page::cut(fitting.take(page.fetch()).cloned().collect(), page, |event| event.id))
+    }
+
+    async fn access_load(&self, mut batch: AccessBatch) -> Result<(), StoreError> {
+        clean::batch(&mut batch);
+        let mut state = self.state.lock();
+        state.ledger.use_tokens(&batch.last_uses);
+        state.log.load(batch);
+        Ok(())
+    }
+
+    async fn access_positions(&self) -> Result<BTreeMap<String, Position>, StoreError> {
+        Ok(self.state.lock().log.positions.clone())
+    }
+
+    async fn access_forget_journals(&self, journals: &[String]) -> Result<(), StoreError> {
+        self.state.lock().log.positions.retain(|name, _| !journals.contains(name));
+        Ok(())
+    }
+
+    async fn access_list(
+        &self,
+        filter: &AccessFilter,
+        page: &PageRequest<RequestId>,
+    ) -> Result<Page<AccessRow, RequestId>, StoreError> {
+        Ok(self.state.lock().log.list(filter, page))
+    }
+
+    async fn access_tail(
+        &self,
+        after: Option<i64>,
+        filter: &AccessFilter,
+        limit: u32,
+    ) -> Result<(Vec<AccessRow>, i64), StoreError> {
+        let page = PageRequest { after, limit };
+        Ok(self.state.lock().log.tail(filter, &page))
+    }
+
+    async fn access_find(&self, id: RequestId) -> Result<Option<AccessRow>, StoreError> {
+        Ok(self.state.lock().log.find(id))
+    }
+
+    async fn access_spent(&self, since: Timestamp) -> Result<Vec<SpentCalls>, StoreError> {
+        Ok(self.state.lock().log.spent(since))
+    }
+
+    async fn access_settle_pending(&self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.state.lock().log.settle(before))
+    }
+
+    async fn access_delete_before(&self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.state.lock().log.delete_before(before))
+    }
+}

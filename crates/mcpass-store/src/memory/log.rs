@@ -1,0 +1,143 @@
+//! The access log in memory.
+
+use std::collections::BTreeMap;
+
+use mcpass_domain::{AccessRow, FamilyId, Outcome, RequestId, RowState, Timestamp};
+
+use super::matching;
+use crate::{AccessBatch, AccessFilter, Page, PageRequest, Position, SpentCalls};
+
+#[derive(Debug, Default)]
+pub(super) struct AccessLog {
+    pub(super) positions: BTreeMap<String, Position>,
+    rows: BTreeMap<RequestId, Logged>,
+    /// Rows whose outcome is known, in the order in which it became known.
+    settled: BTreeMap<i64, RequestId>,
+    last_settled: i64,
+}
+
+#[derive(Debug)]
+struct Logged {
+    row: AccessRow,
+    settled: Option<i64>,
+}
+
+impl AccessLog {
+    pub(super) fn load(&mut self, batch: AccessBatch) {
+        for row in batch.rows {
+            let id = row.admission.id;
+            if self.rows.contains_key(&id) {
+                continue;
+            }
+            let is_settled = row.state != RowState::Pending;
+            self.rows.insert(id, Logged { row, settled: None });
+            if is_settled {
+                self.settled_now(id);
+            }
+        }
+        for outcome in batch.outcomes {
+            self.finish(outcome);
+        }
+        self.positions.extend(batch.positions);
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        let Some(logged) = self.rows.get_mut(&outcome.id) else { return };
+        if logged.row.state != RowState::Done {
+            logged.row.state = RowState::Done;
+            logged.row.outcome = Some(outcome);
+            self.settled_now(outcome.id);
+        }
+    }
+
+    /// Puts the row at the end of the order that followers read.
+    fn settled_now(&mut self, id: RequestId) {
+        let Some(logged) = self.rows.get_mut(&id) else { return };
+        self.last_settled += 1;
+        if let Some(earlier) = logged.settled.replace(self.last_settled) {
+            self.settled.remove(&earlier);
+        }
+        self.settled.insert(self.last_settled, id);
+    }
+
+    pub(super) fn find(&self, id: RequestId) -> Option<AccessRow> {
+        self.rows.get(&id).map(|logged| logged.row.clone())
+    }
+
+    pub(super) fn list(
+        &self,
+        filter: &AccessFilter,
+        page: &PageRequest<RequestId>,
+    ) -> Page<AccessRow, RequestId> {
+        let beyond = |id: &RequestId| {
+            let oldest_first = filter.oldest_first;
+            page.after.is_none_or(|after| if oldest_first { *id > after } else { *id < after })
+        };
+        let rows: &mut dyn Iterator<Item = (&RequestId, &Logged)> =
+            if filter.oldest_first { &mut self.rows.iter() } else { &mut self.rows.iter().rev() };
+        let fitting = rows
+            .filter(|(id, logged)| beyond(id) && matching::access(&logged.row, filter))
+            .map(|(_, logged)| logged.row.clone());
+        Page::cut(fitting.take(page.fetch()).collect(), page, |row| row.admission.id)
+    }
+
+    pub(super) fn tail(
+        &self,
+        filter: &AccessFilter,
+        page: &PageRequest<i64>,
+    ) -> (Vec<AccessRow>, i64) {
+        let Some(after) = page.after else { return (Vec::new(), self.last_settled) };
+        let mut rows = Vec::new();
+        for (place, id) in self.settled.range(after.saturating_add(1)..) {
+            let Some(logged) = self.rows.get(id) else { continue };
+            if matching::access(&logged.row, filter) {
+                rows.push(logged.row.clone());
+                if rows.len() == page.items() {
+                    return (rows, *place);
+                }
+            }
+        }
+        (rows, self.last_settled.max(after))
+    }
+
+    pub(super) fn spent(&self, since: Timestamp) -> Vec<SpentCalls> {
+        let mut spent: BTreeMap<(FamilyId, i64), u32> = BTreeMap::new();
+        for admission in self.rows.values().map(|logged| &logged.row.admission) {
+            let counts = admission.is_allowed() && admission.cost > 0 && admission.at >= since;
+            if let Some(family) = admission.family.filter(|_| counts) {
+                let cost = spent.entry((family, admission.at.as_micros() / SECOND)).or_default();
+                *cost = cost.saturating_add(admission.cost);
+            }
+        }
+        let calls = |((family, second), cost)| {
+            let at = Timestamp::from_micros((second + 1) * SECOND);
+            SpentCalls { family, at, cost }
+        };
+        spent.into_iter().map(calls).collect()
+    }
+
+    pub(super) fn settle(&mut self, before: Timestamp) -> u64 {
+        let pending: Vec<RequestId> = self
+            .rows
+            .values_mut()
+            .map(|logged| &mut logged.row)
+            .filter(|row| row.state == RowState::Pending && row.admission.at < before)
+            .map(|row| {
+                row.state = RowState::Unknown;
+                row.admission.id
+            })
+            .collect();
+        pending.iter().for_each(|id| self.settled_now(*id));
+        pending.len() as u64
+    }
+
+    pub(super) fn delete_before(&mut self, before: Timestamp) -> u64 {
+        let held = self.rows.len();
+        self.rows.retain(|_, logged| logged.row.admission.at >= before);
+        self.settled.retain(|_, id| self.rows.contains_key(id));
+        (held - self.rows.len()) as u64
+    }
+}
+
+/// Microseconds of a second.
+const SECOND: i64 = 1_000_000;

@@ -1,0 +1,67 @@
+//! Filters, read literally.
+
+use mcpass_domain::{AccessRow, AuditEvent, Token, TokenState};
+
+use crate::filter::search_text;
+use crate::{AccessFilter, AuditFilter, StateFilter, TokenFilter};
+
+fn fits<T>(wanted: Option<T>, test: impl FnOnce(T) -> bool) -> bool {
+    wanted.is_none_or(test)
+}
+
+pub(super) fn token(token: &Token, filter: &TokenFilter) -> bool {
+    let TokenFilter { user, group, state, unused_since, expires, text } = filter;
+    fits(*user, |user| token.user == user)
+        && fits(*group, |group| token.groups.contains(&group))
+        && fits(*state, |(wanted, now)| match token.state(now) {
+            TokenState::Active { .. } => wanted == StateFilter::Active,
+            TokenState::Disabled => wanted == StateFilter::Disabled,
+            TokenState::Expired => wanted == StateFilter::Expired,
+            TokenState::Revoked => wanted == StateFilter::Revoked,
+        })
+        && fits(*unused_since, |before| token.is_unused_since(before))
+        && fits(*expires, |(after, until)| {
+            token.expires_at.is_some_and(|end| end > after && end <= until)
+        })
+        && fits(text.as_deref(), |text| search_text(token).contains(&text.to_lowercase()))
+}
+
+pub(super) fn audit(event: &AuditEvent, filter: &AuditFilter) -> bool {
+    let AuditFilter { object, actor, action, since, until } = filter;
+    fits(object.as_ref(), |object| event.object == *object)
+        && fits(actor.as_ref(), |actor| event.actor == *actor)
+        && fits(action.as_ref(), |action| {
+            event.action == *action || (action.ends_with('.') && event.action.starts_with(action))
+        })
+        && fits(*since, |since| event.at >= since)
+        && fits(*until, |until| event.at < until)
+}
+
+pub(super) fn access(row: &AccessRow, filter: &AccessFilter) -> bool {
+    let AccessFilter {
+        token,
+        user,
+        server,
+        method,
+        target,
+        reason,
+        allowed,
+        is_error,
+        since,
+        until,
+        oldest_first: _,
+    } = filter;
+    let admission = &row.admission;
+    fits(*token, |token| admission.token == Some(token))
+        && fits(user.as_ref(), |user| admission.user == *user)
+        && fits(server.as_ref(), |server| admission.server == *server)
+        && fits(method.as_ref(), |method| admission.method == *method)
+        && fits(target.as_ref(), |target| admission.target == *target)
+        && fits(*reason, |reason| admission.reason == reason)
+        && fits(*allowed, |allowed| admission.is_allowed() == allowed)
+        && fits(*is_error, |is_error| {
+            row.outcome.is_some_and(|outcome| outcome.is_error) == is_error
+        })
+        && fits(*since, |since| admission.at >= since)
+        && fits(*until, |until| admission.at < until)
+}
