@@ -1,1 +1,26 @@
-//! What tests need: private PostgreSQL, fake upstreams, the real binary.
+//! What tests need, and what does not belong into the program.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`mcpass`] | the real binary on a data folder of its own: server, commands, signals |
+//! | [`http1`] | HTTP/1.1 messages as bytes |
+//! | [`wire`] | an HTTP/1.1 client that sends exactly the bytes it is told to |
+//! | [`upstream`] | a scriptable MCP server that remembers every call and can misbehave |
+//! | [`clients`] | third-party MCP clients and a third-party server |
+//! | [`eventually`] | waiting for a state instead of for the clock |
+//! | [`canary`] | looking for plaintext secrets in files and processes |
+//!
+//! Everything is bounded in time, listens on loopback alone and ends with the test.
+
+pub mod canary;
+pub mod clients;
+pub mod eventually;
+pub mod http1;
+pub mod mcpass;
+pub mod upstream;
+pub mod wire;
+
+pub use http1::Head;
+pub use mcpass::{Issued, Mcpass};
+pub use upstream::{Behaviour, FakeUpstream, Speaks};
+pub use wire::{Answer, Wire};
