@@ -135,7 +135,8 @@ impl<'a> Message<'a> {
         if self.meta.client.name.is_some() { &self.meta.client } else { &self.client }
     }
 
-    /// What the message is about. A response is about the server.
+    /// What the message is about. A response is about the server. A call without an id is about
+    /// its tool like any other: some servers run it all the same.
     ///
     /// # Errors
     /// When the method needs a name, URI, task id or reference and there is none.
@@ -164,7 +165,7 @@ impl<'a> Message<'a> {
                 Some(Reference::Resource(uri)) => Ok(Aim::Resource(uri)),
                 None => Err(MissingName { method: self.known, member: "ref" }),
             },
-            NameSource::None if self.known == Method::Other && self.kind == Kind::Request => {
+            NameSource::None if self.known == Method::Other && self.kind != Kind::Response => {
                 Ok(Aim::Method(&self.method))
             }
             NameSource::None => Ok(Aim::Server),
@@ -204,28 +205,18 @@ impl<'a> Message<'a> {
         if !self.is_bare {
             return Cow::Borrowed(self.text);
         }
-        let mut out =
-            format!(r#"{{"jsonrpc":"2.0","id":{},"method":"#, self.id.map_or(id, RawValue::get));
-        json::push_quoted(&mut out, &self.method);
-        if let Some(params) = self.params() {
-            out.push_str(r#","params":"#);
-            out.push_str(params.get());
-        } else if self.name.is_some() || self.uri.is_some() || self.arguments.is_some() {
-            out.push_str(r#","params":{"#);
-            let texts = [("name", &self.name), ("uri", &self.uri)];
-            for (key, text) in texts.iter().filter_map(|(key, text)| Some((key, text.as_ref()?))) {
-                out.push_str(&format!(r#""{key}":{},"#, json::quote(text)));
-            }
-            match self.arguments {
-                Some(arguments) => {
-                    out.push_str(r#""arguments":"#);
-                    out.push_str(arguments.get());
-                }
-                None => drop(out.pop()),
-            }
-            out.push('}');
-        }
-        out.push('}');
+        let id = self.id.map_or(id, RawValue::get);
+        let method = json::quote(&self.method);
+        let mut flat = Vec::new();
+        flat.extend(self.name.as_deref().map(|name| format!(r#""name":{}"#, json::quote(name))));
+        flat.extend(self.uri.as_deref().map(|uri| format!(r#""uri":{}"#, json::quote(uri))));
+        flat.extend(self.arguments.map(|arguments| format!(r#""arguments":{arguments}"#)));
+        let params = match self.params() {
+            Some(params) => format!(r#","params":{params}"#),
+            None if flat.is_empty() => String::new(),
+            None => format!(r#","params":{{{}}}"#, flat.join(",")),
+        };
+        let out = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{method}{params}}}"#);
         Cow::Owned(out)
     }
 }

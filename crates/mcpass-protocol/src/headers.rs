@@ -147,11 +147,9 @@ fn check_modern(headers: &HeaderMap, message: &Message<'_>) -> Result<(), Fault>
         .with_data(format!(r#"{{"supported":[{supported}],"requested":{requested}}}"#)));
     }
     expect(headers, &METHOD, "Mcp-Method", &message.method)?;
-    if let Some(name) = message.header_name() {
-        // A call without a name is told so by what comes after; any header would differ from it.
-        if let Some(name) = name {
-            expect(headers, &NAME, "Mcp-Name", name)?;
-        }
+    // A call without a name is told so by what comes after; any header would differ from it.
+    if let Some(Some(name)) = message.header_name() {
+        expect(headers, &NAME, "Mcp-Name", name)?;
     }
     Ok(())
 }
@@ -208,10 +206,10 @@ pub fn decode(value: &str) -> Option<Cow<'_, str>> {
 /// Writes a mirrored header, in base64 where the text cannot stand in a header as it is or would
 /// be taken for base64.
 pub fn encode(text: &str) -> HeaderValue {
+    let looks_encoded = text.starts_with(BASE64_PREFIX) && text.ends_with(BASE64_SUFFIX);
     let is_plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-        && !text.starts_with(' ')
-        && !text.ends_with(' ')
-        && !(text.starts_with(BASE64_PREFIX) && text.ends_with(BASE64_SUFFIX));
+        && text.trim_matches(' ') == text
+        && !looks_encoded;
     let plain = is_plain.then(|| HeaderValue::from_str(text).ok()).flatten();
     plain.unwrap_or_else(|| {
         let encoded = format!("{BASE64_PREFIX}{}{BASE64_SUFFIX}", STANDARD.encode(text));

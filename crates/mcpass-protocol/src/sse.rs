@@ -87,7 +87,7 @@ impl Reader {
         self.scanned = 0;
         self.line = 0;
         let is_first = std::mem::take(&mut self.is_first);
-        Event::parse(raw, is_first)
+        Event::parse(&raw, is_first)
     }
 
     /// Where the first block of the buffer ends.
@@ -126,11 +126,11 @@ impl Reader {
 }
 
 impl Event {
-    fn parse(raw: Bytes, is_first: bool) -> Self {
+    fn parse(raw: &Bytes, is_first: bool) -> Self {
         let has_bom = is_first && raw.starts_with(BOM);
         let mut event = Self { raw: raw.clone(), has_bom, ..Self::default() };
         let mut joined: Option<Vec<u8>> = None;
-        for line in lines(if has_bom { raw.strip_prefix(BOM).unwrap_or(&raw) } else { &raw }) {
+        for line in lines(if has_bom { raw.strip_prefix(BOM).unwrap_or(raw) } else { raw }) {
             let (field, value) = field(line);
             match field {
                 b"data" => match (&mut event.data, &mut joined) {

@@ -181,6 +181,14 @@ fn aims() {
     );
     assert_eq!(aim("vendor/thing", "{}").unwrap(), r#"Method("vendor/thing")"#);
     assert_eq!(aim("tools/list", "null").unwrap(), "Server");
+    for (text, aim) in [
+        (r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"t"}}"#, Aim::Tool("t")),
+        (r#"{"jsonrpc":"2.0","method":"vendor/thing"}"#, Aim::Method("vendor/thing")),
+        (r#"{"jsonrpc":"2.0","method":"notifications/vendor"}"#, Aim::Server),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, Aim::Server),
+    ] {
+        assert_eq!(parse(text).unwrap().aim(), Ok(aim), "{text}");
+    }
     for (method, params) in [
         ("tools/call", "{}"),
         ("tools/call", r#"{"name":7}"#),
@@ -275,7 +283,7 @@ proptest! {
         prop_assert_eq!(message.name.as_deref(), value.pointer("/params/name").and_then(Value::as_str));
         prop_assert_eq!(message.arguments.map(RawValue::get), Some(arguments.as_str()));
         prop_assert_eq!(message.params().map(RawValue::get), Some(params.as_str()));
-        prop_assert_eq!(message.id.map(RawValue::get), Some(id.to_string().as_str()));
+        prop_assert_eq!(message.id.unwrap().get(), id.to_string());
         prop_assert_eq!(message.known, Method::ToolsCall);
         prop_assert_eq!(message.to_json_rpc("1"), text.as_str());
     }

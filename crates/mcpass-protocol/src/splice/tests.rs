@@ -29,7 +29,7 @@ fn what_is_missing_is_appended_with_what_leads_to_it() {
 fn removal_takes_one_comma_with_it() {
     let text = r#"{ "a" : 1, "b":2 ,"c":3 }"#;
     assert_eq!(remove(text, &["a"]).unwrap(), r#"{ "b":2 ,"c":3 }"#);
-    assert_eq!(remove(text, &["b"]).unwrap(), r#"{ "a" : 1 ,"c":3 }"#.replace("1 ,", "1 ,"));
+    assert_eq!(remove(text, &["b"]).unwrap(), r#"{ "a" : 1 ,"c":3 }"#);
     assert_eq!(remove(text, &["c"]).unwrap(), r#"{ "a" : 1, "b":2 }"#);
     assert_eq!(remove(r#"{"a": {"b":1 }}"#, &["a", "b"]).unwrap(), r#"{"a": { }}"#);
     assert_eq!(remove(text, &["x", "y"]).unwrap(), text);

@@ -146,7 +146,7 @@ proptest! {
 
     #[test]
     fn replaced_data_reads_back(
-        stream in "(:c\n|id: 1\r\n|retry: 3\r)?data: a(\n|\r|\r\n)(data:b\n)?(event: e\n)?\n",
+        stream in "(:c\n|id: 1\r\n|retry: 3\r)?data: a(\n|\r\n)(data:b\n)?(event: e\n)?\n",
         data in "[a{}\":, ]{1,8}(\n[a{} ]{0,4}){0,2}",
     ) {
         let event = one(&stream);
