@@ -3,9 +3,11 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
+
+use rustix::fs::{AtFlags, StatxFlags, statx};
 
 /// Where segments are made.
 pub trait Files: Send + Sync + fmt::Debug {
@@ -95,6 +97,9 @@ impl SegmentFile for DiskFile {
     }
 
     fn is_linked(&self) -> io::Result<bool> {
-        Ok(self.0.metadata()?.nlink() > 0)
+        // Only the number of names: whoever asks for the times as well (as `File::metadata` does)
+        // makes the next write pay for new ones. And it is asked for before each group.
+        let status = statx(&self.0, c"", AtFlags::EMPTY_PATH, StatxFlags::NLINK)?;
+        Ok(status.stx_nlink > 0)
     }
 }
