@@ -7,6 +7,7 @@
 //! | [`wire`] | an HTTP/1.1 client that sends exactly the bytes it is told to |
 //! | [`upstream`] | a scriptable MCP server that remembers every call and can misbehave |
 //! | [`clients`] | third-party MCP clients and a third-party server |
+//! | [`postgres`] | a PostgreSQL server of the test's own |
 //! | [`eventually`] | waiting for a state instead of for the clock |
 //! | [`canary`] | looking for plaintext secrets in files and processes |
 //!
@@ -17,10 +18,12 @@ pub mod clients;
 pub mod eventually;
 pub mod http1;
 pub mod mcpass;
+pub mod postgres;
 pub mod upstream;
 pub mod wire;
 
 pub use http1::Head;
 pub use mcpass::{Issued, Mcpass};
+pub use postgres::PrivatePostgres;
 pub use upstream::{Behaviour, FakeUpstream, Speaks};
 pub use wire::{Answer, Wire};
