@@ -4,8 +4,9 @@
 //! loader for good, so it is made harmless here, in the same way for every store.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-use mcpass_domain::{Admission, AuditEvent, Token};
+use mcpass_domain::{Admission, AuditEvent, GroupId, Token};
 
 use crate::{AccessBatch, Change, Commit};
 
@@ -15,8 +16,15 @@ pub(crate) const MAX_SERVER: usize = 256;
 
 pub(crate) fn commit(commit: &mut Commit) {
     for change in &mut commit.changes {
-        if let Change::TokenInsert(token) | Change::TokenUpdate(token) = change {
-            clean_token(token);
+        match change {
+            Change::TokenInsert(token) | Change::TokenUpdate(token) => {
+                clean_token(token);
+                keep_first_of_each(&mut token.groups);
+            }
+            Change::UserInsert(user) | Change::UserUpdate(user) => {
+                keep_first_of_each(&mut user.groups);
+            }
+            _ => {}
         }
     }
     commit.audit.iter_mut().for_each(clean_event);
@@ -32,6 +40,12 @@ fn clean_token(token: &mut Token) {
     if let Some(revocation) = &mut token.revocation {
         clean(&mut revocation.reason);
     }
+}
+
+/// Being in a group twice is being in it.
+fn keep_first_of_each(groups: &mut Vec<GroupId>) {
+    let mut seen = HashSet::with_capacity(groups.len());
+    groups.retain(|group| seen.insert(*group));
 }
 
 fn clean_event(event: &mut AuditEvent) {

@@ -76,9 +76,11 @@ pub struct LastUse {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessBatch {
     /// Rows to add. One whose id is there already changes nothing, so that a batch read twice
-    /// does no harm.
+    /// does no harm. An id is made from the moment in `at` (give or take a second), because
+    /// lists by time go by id.
     pub rows: Vec<AccessRow>,
-    /// Outcomes of rows that an earlier batch added as pending.
+    /// Outcomes of rows that an earlier batch, or this one, added as pending. One of a row that
+    /// is done or not there changes nothing.
     pub outcomes: Vec<Outcome>,
     /// Last uses of tokens.
     pub last_uses: Vec<LastUse>,
@@ -176,7 +178,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ) -> Result<Page<AccessRow, RequestId>, StoreError>;
     /// Rows whose outcome became known after the place `after`, in that order, and the new place.
     /// Without `after`, no rows and the present place: following begins there. (Ids are in the
-    /// order of arrival; a follower that went by them would miss what took longer.)
+    /// order of arrival; a follower that went by them would miss what took longer.) A row that
+    /// was settled as unknown comes again if its outcome is found after all.
     async fn access_tail(
         &self,
         after: Option<i64>,
@@ -187,8 +190,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn access_find(&self, id: RequestId) -> Result<Option<AccessRow>, StoreError>;
     /// What families have spent since a moment: allowed rows with a cost.
     async fn access_spent(&self, since: Timestamp) -> Result<Vec<SpentCalls>, StoreError>;
-    /// Marks rows still pending as of an earlier run as unknown; answers how many.
+    /// Marks rows that arrived before a moment, in an earlier run, and are still pending as
+    /// unknown; answers how many.
     async fn access_settle_pending(&self, before: Timestamp) -> Result<u64, StoreError>;
-    /// Deletes rows older than a moment; answers how many.
+    /// Deletes rows older than a moment, in parts that do not hold up writers; answers how many.
     async fn access_delete_before(&self, before: Timestamp) -> Result<u64, StoreError>;
 }

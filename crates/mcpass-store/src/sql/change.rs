@@ -1,0 +1,58 @@
+//! One [`Commit`]: its changes in order, then its audit rows.
+
+use std::fmt::Display;
+
+use sqlx::{Database, Encode, Type};
+
+use super::super::failure;
+use super::dialect::Db;
+use super::{accounts, audit, servers, tokens};
+use crate::{Change, Commit, StoreError, error};
+
+pub(super) type Connection = <Db as Database>::Connection;
+pub(super) type Query<'q> = sqlx::query::Query<'q, Db, <Db as Database>::Arguments>;
+
+pub(super) async fn apply(db: &mut Connection, commit: &Commit) -> Result<(), StoreError> {
+    for change in &commit.changes {
+        match change {
+            Change::GroupDelete(id, version) => accounts::group_delete(db, *id, *version).await,
+            Change::GroupInsert(group) => accounts::group_insert(db, group).await,
+            Change::GroupUpdate(group) => accounts::group_update(db, group).await,
+            Change::ServerDelete(name, version) => servers::delete(db, name, *version).await,
+            Change::ServerInsert(server) => servers::insert(db, server).await,
+            Change::ServerUpdate(server) => servers::update(db, server).await,
+            Change::TokenInsert(token) => tokens::insert(db, token).await,
+            Change::TokenUpdate(token) => tokens::update(db, token).await,
+            Change::UserInsert(user) => accounts::user_insert(db, user).await,
+            Change::UserUpdate(user) => accounts::user_update(db, user).await,
+        }?;
+    }
+    for event in &commit.audit {
+        audit::insert(db, event).await?;
+    }
+    Ok(())
+}
+
+/// Runs an update or deletion that names the version it was made from. If it touches nothing,
+/// `held` (a query for the present version by `key`) tells whether the thing is gone or changed.
+pub(super) async fn versioned<'k, K>(
+    db: &mut Connection,
+    query: Query<'_>,
+    (held, key): (&'static str, K),
+    (what, id): (&str, &(dyn Display + Sync)),
+) -> Result<(), StoreError>
+where
+    K: Encode<'k, Db> + Type<Db> + Send + 'k,
+{
+    let done = query.execute(&mut *db).await;
+    let done = done.map_err(|error| failure::of_write(error, &format!("a {what}"), id))?;
+    if done.rows_affected() > 0 {
+        return Ok(());
+    }
+    let version: Option<i64> = sqlx::query_scalar(held)
+        .bind(key)
+        .fetch_optional(db)
+        .await
+        .map_err(|error| failure::of(error, &format!("read the {what}")))?;
+    Err(if version.is_some() { error::conflict(what, id) } else { error::missing(what, id) })
+}

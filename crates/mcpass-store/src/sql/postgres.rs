@@ -1,0 +1,72 @@
+//! What is PostgreSQL's own.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use super::super::failure;
+use crate::{StoreError, StoreErrorKind};
+
+pub(super) type Db = sqlx::Postgres;
+
+/// One snapshot for all statements of a read.
+pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// Updates name the version that they were made from, which is all the isolation they need.
+pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// The function that finds a text in another one, 0 if it is not in it.
+pub(super) const FIND: &str = "strpos";
+/// Rows of one large `INSERT`. With the columns of the access log far below the 65,535 markers
+/// that PostgreSQL allows.
+pub(super) const BULK_ROWS: usize = 200;
+
+static MIGRATIONS: Migrator = Migrator {
+    table_name: std::borrow::Cow::Borrowed("mcp_migrations"),
+    ..sqlx::migrate!("migrations/postgres")
+};
+
+/// Where connections come from: one pool, under two names.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Pools {
+    pub(super) read: sqlx::Pool<Db>,
+    pub(super) write: sqlx::Pool<Db>,
+}
+
+/// The marker of the bound value `number` in a large statement.
+pub(super) fn marker(number: usize) -> impl std::fmt::Display {
+    format!("${number}")
+}
+
+pub(in super::super) async fn open(url: &str) -> Result<Pools, StoreError> {
+    // The error of a malformed URL may hold parts of it, so it is not passed on.
+    let options = PgConnectOptions::from_str(url).map_err(|_| {
+        let message = "the database URL cannot be read; write \
+                       postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %XX for special \
+                       characters";
+        StoreError::new(StoreErrorKind::Unavailable, message)
+    })?;
+    let pool = PgPoolOptions::new()
+        .max_connections(10)
+        // Also the time that connecting may take.
+        .acquire_timeout(Duration::from_secs(3))
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::raw_sql(SESSION).execute(connection).await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(|error| failure::of(error, "connect to the database"))?;
+    // Takes an advisory lock, so that only one of several processes migrates.
+    MIGRATIONS.run(&pool).await.map_err(failure::of_migration)?;
+    Ok(Pools { read: pool.clone(), write: pool })
+}
+
+/// Ends on the server what nobody waits for any more. Set here and not in the connection's
+/// options, which some poolers refuse.
+const SESSION: &str = "SET application_name = 'mcpass'; \
+                       SET statement_timeout = '150s'; \
+                       SET lock_timeout = '5s'; \
+                       SET idle_in_transaction_session_timeout = '60s'";

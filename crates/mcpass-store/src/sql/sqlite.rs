@@ -1,0 +1,93 @@
+//! What is SQLite's own.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::super::failure;
+use crate::{StoreError, StoreErrorKind};
+
+pub(super) type Db = sqlx::Sqlite;
+
+/// A snapshot, begun by its first statement.
+pub(super) const BEGIN_READ: &str = "BEGIN";
+/// Takes the write lock at once: a transaction that read first and wants to write later fails
+/// with `SQLITE_BUSY` whatever the timeout, if somebody else wrote in between.
+pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+/// The function that finds a text in another one, 0 if it is not in it.
+pub(super) const FIND: &str = "instr";
+/// Rows of one large `INSERT`. With the columns of the access log far below the 32,766 markers
+/// that SQLite allows.
+pub(super) const BULK_ROWS: usize = 200;
+
+static MIGRATIONS: Migrator = Migrator {
+    table_name: std::borrow::Cow::Borrowed("mcp_migrations"),
+    ..sqlx::migrate!("migrations/sqlite")
+};
+
+/// Where connections come from. One writer: with more of them SQLite is slower, not faster.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Pools {
+    pub(super) read: sqlx::Pool<Db>,
+    pub(super) write: sqlx::Pool<Db>,
+}
+
+/// The marker of the bound value `number` in a large statement. SQLite finds the name of a
+/// numbered marker by a walk over all of them, so large statements use plain ones.
+pub(super) fn marker(_number: usize) -> impl std::fmt::Display {
+    "?"
+}
+
+pub(in super::super) async fn open(path: &str) -> Result<Pools, StoreError> {
+    create(Path::new(path))?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(true)
+        .pragma("temp_store", "memory")
+        .pragma("journal_size_limit", "67108864")
+        .row_buffer_size(512);
+    let lasting = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(Duration::from_secs(10))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    let writer = options.clone().pragma("cache_size", "-16384").thread_name(|_| "sqlite-w".into());
+    let write = lasting().max_connections(1).connect_with(writer).await;
+    let write = write.map_err(|error| failure::of(error, "open the database"))?;
+    // In one transaction of ours, because sqlx takes no lock of its own on SQLite.
+    let mut migration = write
+        .begin_with(BEGIN_WRITE)
+        .await
+        .map_err(|error| failure::of(error, "begin the migration"))?;
+    MIGRATIONS.run_direct(None, &mut *migration, false).await.map_err(failure::of_migration)?;
+    migration.commit().await.map_err(|error| failure::of(error, "finish the migration"))?;
+    let reader = options.pragma("query_only", "on").thread_name(|n| format!("sqlite-r{n}"));
+    let read = lasting().max_connections(3).connect_lazy_with(reader);
+    Ok(Pools { read, write })
+}
+
+/// Makes the file if it is not there, for its owner alone; SQLite gives its write-ahead log the
+/// same permissions.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => {
+            let hint =
+                if error.kind() == ErrorKind::NotFound { "; its folder must exist" } else { "" };
+            let message = format!("the database file {} cannot be created{hint}", path.display());
+            Err(StoreError::with_source(StoreErrorKind::Unavailable, message, error))
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The [`Store`] of one database: where transactions begin and end, and how long they may take.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mcpass_domain::{
+    AccessRow, AuditEvent, AuditId, FamilyId, Group, GroupId, RequestId, Server, Timestamp, Token,
+    TokenDigest, TokenId, User, UserId,
+};
+use sqlx::Transaction;
+
+use super::super::failure;
+use super::dialect::{BEGIN_READ, BEGIN_WRITE, Db, Pools};
+use super::{access, accounts, audit, change, load, servers, tokens};
+use crate::{
+    AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SpentCalls, Store,
+    StoreError, TokenFilter, clean,
+};
+
+/// A small read or write.
+const SHORT: Duration = Duration::from_secs(15);
+/// A list, whose filters may leave little of a large table; a large batch.
+const LONG: Duration = Duration::from_secs(120);
+/// Times that a transaction is done which meets others.
+const ATTEMPTS: u32 = 4;
+/// Rows that are deleted in one transaction.
+const DELETED_AT_ONCE: u32 = 5_000;
+
+/// Keeps everything in a database.
+#[derive(Debug)]
+pub(in super::super) struct SqlStore {
+    pools: Pools,
+}
+
+/// Runs a read in one snapshot.
+macro_rules! reading {
+    ($store:expr, $limit:expr, |$db:ident| $read:expr) => {
+        within($limit, async {
+            let mut transaction = $store.begin_read().await?;
+            let $db = &mut *transaction;
+            $read.await
+        })
+        .await
+    };
+}
+
+/// Runs a write in one transaction, again if it meets another one.
+macro_rules! writing {
+    ($store:expr, $limit:expr, |$db:ident| $write:expr) => {
+        within($limit, async {
+            let mut attempt = 1;
+            loop {
+                let mut transaction = $store.begin_write().await?;
+                let $db = &mut *transaction;
+                let answer = match $write.await {
+                    Ok(answer) => commit(transaction).await.map(|()| answer),
+                    Err(error) => Err(error),
+                };
+                match answer {
+                    Err(error) if failure::is_collision(&error) && attempt < ATTEMPTS => {
+                        attempt += 1;
+                    }
+                    answer => return answer,
+                }
+            }
+        })
+        .await
+    };
+}
+
+impl SqlStore {
+    pub(in super::super) fn new(pools: Pools) -> Self {
+        Self { pools }
+    }
+
+    async fn begin_read(&self) -> Result<Transaction<'static, Db>, StoreError> {
+        let begun = self.pools.read.begin_with(BEGIN_READ).await;
+        begun.map_err(|error| failure::of(error, "begin to read"))
+    }
+
+    async fn begin_write(&self) -> Result<Transaction<'static, Db>, StoreError> {
+        let begun = self.pools.write.begin_with(BEGIN_WRITE).await;
+        begun.map_err(|error| failure::of(error, "begin to write"))
+    }
+}
+
+async fn commit(transaction: Transaction<'static, Db>) -> Result<(), StoreError> {
+    transaction.commit().await.map_err(|error| failure::of(error, "finish a transaction"))
+}
+
+/// A database that stopped answering must not stop its callers.
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let answer = tokio::time::timeout(limit, work).await;
+    answer.unwrap_or_else(|_| Err(failure::timed_out(limit)))
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn commit(&self, mut commit: Commit) -> Result<(), StoreError> {
+        clean::commit(&mut commit);
+        writing!(self, SHORT, |db| change::apply(db, &commit))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        writing!(self, SHORT, |db| async {
+            let ping = "UPDATE mcp_counters SET value = value + 1 WHERE name = 'ping'";
+            let done = sqlx::query(ping).execute(db).await;
+            done.map(drop).map_err(|error| failure::of(error, "write"))
+        })
+    }
+
+    async fn token_find(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+        reading!(self, SHORT, |db| tokens::find(db, id))
+    }
+
+    async fn token_find_by_digest(
+        &self,
+        digest: &TokenDigest,
+    ) -> Result<Option<Token>, StoreError> {
+        reading!(self, SHORT, |db| tokens::find_by_digest(db, digest))
+    }
+
+    async fn token_family(&self, family: FamilyId) -> Result<Vec<Token>, StoreError> {
+        reading!(self, SHORT, |db| tokens::family(db, family))
+    }
+
+    async fn token_list(
+        &self,
+        filter: &TokenFilter,
+        page: &PageRequest<TokenId>,
+    ) -> Result<Page<Token, TokenId>, StoreError> {
+        reading!(self, LONG, |db| tokens::list(db, filter, page))
+    }
+
+    async fn token_scan(
+        &self,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<Token>, StoreError> {
+        reading!(self, LONG, |db| tokens::scan(db, &PageRequest { after, limit }))
+    }
+
+    async fn user_find(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        reading!(self, SHORT, |db| accounts::user_find(db, id))
+    }
+
+    async fn user_find_by_name(&self, name: &str) -> Result<Option<User>, StoreError> {
+        reading!(self, SHORT, |db| accounts::user_find_by_name(db, name))
+    }
+
+    async fn user_list(&self) -> Result<Vec<User>, StoreError> {
+        reading!(self, LONG, |db| accounts::user_list(db))
+    }
+
+    async fn group_find(&self, id: GroupId) -> Result<Option<Group>, StoreError> {
+        reading!(self, SHORT, |db| accounts::group_find(db, id))
+    }
+
+    async fn group_find_by_name(&self, name: &str) -> Result<Option<Group>, StoreError> {
+        reading!(self, SHORT, |db| accounts::group_find_by_name(db, name))
+    }
+
+    async fn group_list(&self) -> Result<Vec<Group>, StoreError> {
+        reading!(self, LONG, |db| accounts::group_list(db))
+    }
+
+    async fn server_list(&self) -> Result<Vec<Server>, StoreError> {
+        reading!(self, SHORT, |db| servers::list(db))
+    }
+
+    async fn audit_list(
+        &self,
+        filter: &AuditFilter,
+        page: &PageRequest<AuditId>,
+    ) -> Result<Page<AuditEvent, AuditId>, StoreError> {
+        reading!(self, LONG, |db| audit::list(db, filter, page))
+    }
+
+    async fn access_load(&self, mut batch: AccessBatch) -> Result<(), StoreError> {
+        clean::batch(&mut batch);
+        writing!(self, LONG, |db| load::load(db, &batch))
+    }
+
+    async fn access_positions(&self) -> Result<BTreeMap<String, Position>, StoreError> {
+        reading!(self, SHORT, |db| load::positions(db))
+    }
+
+    async fn access_forget_journals(&self, journals: &[String]) -> Result<(), StoreError> {
+        writing!(self, SHORT, |db| load::forget_journals(db, journals))
+    }
+
+    async fn access_list(
+        &self,
+        filter: &AccessFilter,
+        page: &PageRequest<RequestId>,
+    ) -> Result<Page<AccessRow, RequestId>, StoreError> {
+        reading!(self, LONG, |db| access::list(db, filter, page))
+    }
+
+    async fn access_tail(
+        &self,
+        after: Option<i64>,
+        filter: &AccessFilter,
+        limit: u32,
+    ) -> Result<(Vec<AccessRow>, i64), StoreError> {
+        reading!(self, LONG, |db| access::tail(db, filter, &PageRequest { after, limit }))
+    }
+
+    async fn access_find(&self, id: RequestId) -> Result<Option<AccessRow>, StoreError> {
+        reading!(self, SHORT, |db| access::find(db, id))
+    }
+
+    async fn access_spent(&self, since: Timestamp) -> Result<Vec<SpentCalls>, StoreError> {
+        reading!(self, LONG, |db| access::spent(db, since))
+    }
+
+    async fn access_settle_pending(&self, before: Timestamp) -> Result<u64, StoreError> {
+        writing!(self, LONG, |db| load::settle(db, before))
+    }
+
+    async fn access_delete_before(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        loop {
+            let some = writing!(self, LONG, |db| load::delete_some(db, before, DELETED_AT_ONCE))?;
+            deleted += some;
+            if some < u64::from(DELETED_AT_ONCE) {
+                return Ok(deleted);
+            }
+        }
+    }
+}

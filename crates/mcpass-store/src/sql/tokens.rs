@@ -1,0 +1,294 @@
+//! Tokens.
+
+use std::collections::HashMap;
+
+use mcpass_domain::{
+    FamilyId, GroupId, Hint, Limits, Revocation, Timestamp, Token, TokenDigest, TokenId, UserId,
+};
+use sqlx::{Database, QueryBuilder};
+
+use super::super::{codec, failure};
+use super::cells::Cells;
+use super::change::{Connection, Query, versioned};
+use super::dialect::{Db, FIND};
+use crate::filter::search_text;
+use crate::{Page, PageRequest, StateFilter, StoreError, TokenFilter};
+
+type Row = <Db as Database>::Row;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, family_id, name, user_id, digest, hint, is_active, created_at, \
+             created_by, expires_at, revoked_at, revoke_reason, rotated_at, last_used_at, \
+             last_used_ip, permissions, per_minute, per_hour, max_context, rate_limit_style, \
+             networks, note, version FROM ",
+            $rest
+        )
+    };
+}
+
+pub(super) async fn insert(db: &mut Connection, token: &Token) -> Result<(), StoreError> {
+    let query = sqlx::query(
+        "INSERT INTO mcp_tokens \
+         (id, version, name, user_id, is_active, expires_at, revoked_at, revoke_reason, \
+         rotated_at, permissions, per_minute, per_hour, max_context, rate_limit_style, networks, \
+         note, search, family_id, digest, hint, created_at, created_by, last_used_at, \
+         last_used_ip) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
+         $16, $17, $18, $19, $20, $21, $22, $23, $24)",
+    );
+    bind_changeable(query, token)?
+        .bind(token.family.as_bytes().as_slice())
+        .bind(token.digest.as_bytes().as_slice())
+        .bind(token.hint.as_str())
+        .bind(token.created_at.as_micros())
+        .bind(token.created_by.as_str())
+        .bind(token.last_used_at.map(Timestamp::as_micros))
+        .bind(token.last_used_ip.map(|ip| ip.to_string()))
+        .execute(&mut *db)
+        .await
+        .map_err(|error| failure::of_write(error, "a token", &token.id))?;
+    join_groups(db, token).await
+}
+
+pub(super) async fn update(db: &mut Connection, token: &Token) -> Result<(), StoreError> {
+    let id = token.id.as_bytes().as_slice();
+    let query = sqlx::query(
+        "UPDATE mcp_tokens SET version = version + 1, name = $3, user_id = $4, is_active = $5, \
+         expires_at = $6, revoked_at = $7, revoke_reason = $8, rotated_at = $9, \
+         permissions = $10, per_minute = $11, per_hour = $12, max_context = $13, \
+         rate_limit_style = $14, networks = $15, note = $16, search = $17 \
+         WHERE id = $1 AND version = $2",
+    );
+    let held = "SELECT version FROM mcp_tokens WHERE id = $1";
+    versioned(db, bind_changeable(query, token)?, (held, id), ("token", &token.id)).await?;
+    sqlx::query("DELETE FROM mcp_token_groups WHERE token_id = $1")
+        .bind(id)
+        .execute(&mut *db)
+        .await
+        .map_err(|error| failure::of(error, "write a token's groups"))?;
+    join_groups(db, token).await
+}
+
+/// `$1` to `$17`: the id, the version, and what an update may change.
+fn bind_changeable<'q>(query: Query<'q>, token: &'q Token) -> Result<Query<'q>, StoreError> {
+    Ok(query
+        .bind(token.id.as_bytes().as_slice())
+        .bind(token.version)
+        .bind(token.name.as_str())
+        .bind(token.user.as_bytes().as_slice())
+        .bind(token.is_active)
+        .bind(token.expires_at.map(Timestamp::as_micros))
+        .bind(token.revocation.as_ref().map(|revocation| revocation.at.as_micros()))
+        .bind(token.revocation.as_ref().map(|revocation| revocation.reason.as_str()))
+        .bind(token.rotated_at.map(Timestamp::as_micros))
+        .bind(codec::permissions_to_json(&token.permissions)?)
+        .bind(i64::from(token.limits.per_minute))
+        .bind(i64::from(token.limits.per_hour))
+        .bind(codec::to_column(token.limits.max_context))
+        .bind(token.rate_limit_style.as_str())
+        .bind(token.networks.to_string())
+        .bind(token.note.as_str())
+        .bind(search_text(token)))
+}
+
+async fn join_groups(db: &mut Connection, token: &Token) -> Result<(), StoreError> {
+    for (position, group) in (0_i64..).zip(&token.groups) {
+        sqlx::query(
+            "INSERT INTO mcp_token_groups (token_id, group_id, position) VALUES ($1, $2, $3)",
+        )
+        .bind(token.id.as_bytes().as_slice())
+        .bind(group.as_bytes().as_slice())
+        .bind(position)
+        .execute(&mut *db)
+        .await
+        .map_err(|error| failure::of_write(error, "a token's group", group))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn find(db: &mut Connection, id: TokenId) -> Result<Option<Token>, StoreError> {
+    let query = sqlx::query(select!("mcp_tokens WHERE id = $1")).bind(id.as_bytes().as_slice());
+    let rows = query.fetch_all(&mut *db).await;
+    Ok(read(db, &rows.map_err(|error| failure::of(error, "read a token"))?).await?.pop())
+}
+
+pub(super) async fn find_by_digest(
+    db: &mut Connection,
+    digest: &TokenDigest,
+) -> Result<Option<Token>, StoreError> {
+    let query =
+        sqlx::query(select!("mcp_tokens WHERE digest = $1")).bind(digest.as_bytes().as_slice());
+    let rows = query.fetch_all(&mut *db).await;
+    Ok(read(db, &rows.map_err(|error| failure::of(error, "read a token"))?).await?.pop())
+}
+
+pub(super) async fn family(db: &mut Connection, id: FamilyId) -> Result<Vec<Token>, StoreError> {
+    let query = sqlx::query(select!("mcp_tokens WHERE family_id = $1 ORDER BY id"))
+        .bind(id.as_bytes().as_slice());
+    let rows = query.fetch_all(&mut *db).await;
+    read(db, &rows.map_err(|error| failure::of(error, "read a family"))?).await
+}
+
+pub(super) async fn scan(
+    db: &mut Connection,
+    page: &PageRequest<TokenId>,
+) -> Result<Vec<Token>, StoreError> {
+    let limit = codec::to_column(page.items() as u64);
+    let query = match &page.after {
+        None => sqlx::query(select!("mcp_tokens ORDER BY id LIMIT $1")).bind(limit),
+        Some(after) => sqlx::query(select!("mcp_tokens WHERE id > $2 ORDER BY id LIMIT $1"))
+            .bind(limit)
+            .bind(after.as_bytes().as_slice()),
+    };
+    let rows = query.fetch_all(&mut *db).await;
+    let rows = rows.map_err(|error| failure::of(error, "read tokens"))?;
+    let mut tokens: Vec<Token> = rows.iter().map(token).collect::<Result<_, _>>()?;
+    let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return Ok(tokens) };
+    // No token lies between two of a scan, so a range finds exactly their groups.
+    let links = sqlx::query(
+        "SELECT token_id, group_id FROM mcp_token_groups WHERE token_id >= $1 AND token_id <= $2 \
+         ORDER BY token_id, position",
+    )
+    .bind(first.id.as_bytes().as_slice())
+    .bind(last.id.as_bytes().as_slice())
+    .fetch_all(db)
+    .await
+    .map_err(|error| failure::of(error, "read the groups of tokens"))?;
+    give_groups(&mut tokens, &links)?;
+    Ok(tokens)
+}
+
+pub(super) async fn list(
+    db: &mut Connection,
+    filter: &TokenFilter,
+    page: &PageRequest<TokenId>,
+) -> Result<Page<Token, TokenId>, StoreError> {
+    let mut query = select(filter, page);
+    let rows = query.build().fetch_all(&mut *db).await;
+    let rows = rows.map_err(|error| failure::of(error, "list tokens"))?;
+    Ok(Page::cut(read(db, &rows).await?, page, |token| token.id))
+}
+
+fn select(filter: &TokenFilter, page: &PageRequest<TokenId>) -> QueryBuilder<Db> {
+    let TokenFilter { user, group, state, unused_since, expires, text } = filter;
+    let mut query = QueryBuilder::new(match group {
+        // In the order of the group's index, so that a small group is found without a scan.
+        Some(_) => select!("mcp_token_groups JOIN mcp_tokens ON id = token_id WHERE group_id = "),
+        None => select!("mcp_tokens WHERE 1 = 1"),
+    });
+    let id = if let Some(group) = group {
+        query.push_bind(group.as_bytes().to_vec());
+        "token_id"
+    } else {
+        "id"
+    };
+    if let Some(after) = page.after {
+        query.push(format_args!(" AND {id} < ")).push_bind(after.as_bytes().to_vec());
+    }
+    if let Some(user) = user {
+        query.push(" AND user_id = ").push_bind(user.as_bytes().to_vec());
+    }
+    if let Some((state, now)) = state {
+        push_state(&mut query, *state, now.as_micros());
+    }
+    if let Some(before) = unused_since {
+        let before = before.as_micros();
+        query.push(" AND COALESCE(last_used_at, created_at) < ").push_bind(before);
+    }
+    if let Some((after, until)) = expires {
+        query.push(" AND expires_at > ").push_bind(after.as_micros());
+        query.push(" AND expires_at <= ").push_bind(until.as_micros());
+    }
+    if let Some(text) = text {
+        query.push(format_args!(" AND {FIND}(search, ")).push_bind(text.to_lowercase());
+        query.push(") > 0");
+    }
+    query.push(format_args!(" ORDER BY {id} DESC LIMIT "));
+    query.push_bind(codec::to_column(page.fetch() as u64));
+    query
+}
+
+/// The same order of rules as [`Token::state`].
+fn push_state(query: &mut QueryBuilder<Db>, state: StateFilter, now: i64) {
+    let (end, switch) = match state {
+        StateFilter::Revoked => {
+            query.push(" AND revoked_at IS NOT NULL");
+            return;
+        }
+        StateFilter::Expired => (" AND expires_at <= ", ""),
+        StateFilter::Disabled => {
+            (" AND (expires_at IS NULL OR expires_at > ", ") AND NOT is_active")
+        }
+        StateFilter::Active => (" AND (expires_at IS NULL OR expires_at > ", ") AND is_active"),
+    };
+    query.push(" AND revoked_at IS NULL").push(end).push_bind(now).push(switch);
+}
+
+/// Reads rows, and the groups that stand in a table of their own.
+async fn read(db: &mut Connection, rows: &[Row]) -> Result<Vec<Token>, StoreError> {
+    let mut tokens: Vec<Token> = rows.iter().map(token).collect::<Result<_, _>>()?;
+    for some in tokens.chunks_mut(500) {
+        let mut query = QueryBuilder::<Db>::new(
+            "SELECT token_id, group_id FROM mcp_token_groups WHERE token_id IN (",
+        );
+        let mut ids = query.separated(", ");
+        for token in some.iter() {
+            ids.push_bind(token.id.as_bytes().to_vec());
+        }
+        query.push(") ORDER BY token_id, position");
+        // One text for each length: kept for the usual single token, not for all the others.
+        let links = query.build().persistent(some.len() == 1).fetch_all(&mut *db).await;
+        let links = links.map_err(|error| failure::of(error, "read the groups of tokens"))?;
+        give_groups(some, &links)?;
+    }
+    Ok(tokens)
+}
+
+/// Hands out groups to their tokens.
+fn give_groups(tokens: &mut [Token], links: &[Row]) -> Result<(), StoreError> {
+    let mut groups: HashMap<TokenId, Vec<GroupId>> = HashMap::with_capacity(links.len());
+    for link in links {
+        let mut cells = Cells::new(link, "membership");
+        let token = TokenId::from_bytes(cells.bytes()?);
+        groups.entry(token).or_default().push(GroupId::from_bytes(cells.bytes()?));
+    }
+    for token in tokens {
+        token.groups = groups.remove(&token.id).unwrap_or_default();
+    }
+    Ok(())
+}
+
+fn token(row: &Row) -> Result<Token, StoreError> {
+    let mut cells = Cells::new(row, "token");
+    Ok(Token {
+        id: TokenId::from_bytes(cells.bytes()?),
+        family: FamilyId::from_bytes(cells.bytes()?),
+        name: cells.parse()?,
+        user: UserId::from_bytes(cells.bytes()?),
+        digest: TokenDigest::from_bytes(cells.bytes()?),
+        hint: Hint::of(cells.take::<&str>()?.as_bytes()),
+        is_active: cells.take()?,
+        created_at: cells.moment()?,
+        created_by: cells.take()?,
+        expires_at: cells.moment_or_null()?,
+        revocation: match (cells.moment_or_null()?, cells.take::<Option<String>>()?) {
+            (None, _) => None,
+            (Some(at), reason) => Some(Revocation { at, reason: reason.unwrap_or_default() }),
+        },
+        rotated_at: cells.moment_or_null()?,
+        last_used_at: cells.moment_or_null()?,
+        last_used_ip: cells.address_or_null()?,
+        permissions: codec::permissions_from_json(cells.take()?)?,
+        groups: Vec::new(),
+        limits: Limits {
+            per_minute: cells.number()?,
+            per_hour: cells.number()?,
+            max_context: cells.number()?,
+        },
+        rate_limit_style: cells.parse()?,
+        networks: cells.parse()?,
+        note: cells.take()?,
+        version: cells.take()?,
+    })
+}
