@@ -1,0 +1,80 @@
+//! What the gateway calls.
+
+use std::fmt;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::StatusCode;
+use mcpass_domain::Ask;
+use mcpass_protocol::{Era, Message};
+
+/// A future behind a pointer, so that [`LocalServer`] can be one too.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A server in this process.
+pub trait LocalServer: Send + Sync + fmt::Debug {
+    /// Answers one message. Permission and limits have been decided.
+    fn handle<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, LocalAnswer>;
+}
+
+/// One message and who sends it.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The message.
+    pub message: &'a Message<'a>,
+    /// The era of the client.
+    pub era: Era,
+    /// Who calls.
+    pub caller: Caller<'a>,
+}
+
+/// Who calls, as far as a built-in server may know.
+#[derive(Clone, Copy)]
+pub struct Caller<'a> {
+    /// The token's name.
+    pub token: &'a str,
+    /// The user it is accountable to.
+    pub user: &'a str,
+    /// Unicode characters of a result at most; 0 means no limit.
+    pub max_context: u64,
+    /// Whether the caller may do something else too.
+    pub may: &'a (dyn Fn(&Ask<'_>) -> bool + Send + Sync),
+}
+
+impl fmt::Debug for Caller<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("token", &self.token)
+            .field("user", &self.user)
+            .field("max_context", &self.max_context)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LocalAnswer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Body,
+}
+
+/// The body of an answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Body {
+    /// None: the message was a notification or a response.
+    Empty,
+    /// One JSON-RPC message, `application/json`; to a bare message, a bare result or error.
+    Json(Bytes),
+}
+
+impl LocalAnswer {
+    /// What a notification is answered with: 202 and no body.
+    pub const ACCEPTED: Self = Self { status: StatusCode::ACCEPTED, body: Body::Empty };
+
+    /// One JSON message.
+    pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self { status, body: Body::Json(body.into()) }
+    }
+}

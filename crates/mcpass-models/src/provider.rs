@@ -1,0 +1,237 @@
+//! What a built-in server has to offer.
+
+use std::fmt;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::local::{BoxFuture, Caller};
+
+/// Arguments of a tool, checked against its input schema.
+pub type Arguments = Map<String, Value>;
+
+/// Tools, resources and prompts, without the protocol around them.
+pub trait Provider: Send + Sync + fmt::Debug {
+    /// Who the server is.
+    fn about(&self) -> &About;
+
+    /// Its tools, always in the same order.
+    fn tools(&self) -> &[Tool];
+
+    /// Calls one of its tools.
+    fn call<'a>(
+        &'a self,
+        tool: &'a str,
+        arguments: Arguments,
+        caller: Caller<'a>,
+    ) -> BoxFuture<'a, Result<Value, ToolFailure>>;
+
+    /// Its resources, always in the same order.
+    fn resources<'a>(&'a self, caller: Caller<'a>) -> BoxFuture<'a, Vec<Resource>>;
+
+    /// Its resource templates.
+    fn templates(&self) -> &[ResourceTemplate];
+
+    /// Reads a resource; `None` if there is none of this URI.
+    fn read<'a>(&'a self, uri: &'a str, caller: Caller<'a>) -> BoxFuture<'a, Option<Content>>;
+
+    /// Its prompts.
+    fn prompts(&self) -> &[Prompt];
+
+    /// The text of one of its prompts, as the user's message. Required arguments are there.
+    fn prompt<'a>(
+        &'a self,
+        name: &'a str,
+        arguments: Map<String, Value>,
+        caller: Caller<'a>,
+    ) -> BoxFuture<'a, String>;
+}
+
+/// Who a server is (`serverInfo` and `instructions`).
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The name for programs.
+    pub name: &'static str,
+    /// The name for people.
+    pub title: &'static str,
+    /// The version.
+    pub version: &'static str,
+    /// What a model should know before it begins.
+    pub instructions: &'static str,
+}
+
+/// What a tool does to the world (MCP schema, `ToolAnnotations`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Effect {
+    /// It changes nothing.
+    Reads,
+    /// It only adds.
+    Adds,
+    /// It overwrites or removes; doing it twice is doing it once.
+    Destroys,
+}
+
+/// A tool.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    pub(crate) name: &'static str,
+    pub(crate) input: Value,
+    pub(crate) definition: Box<RawValue>,
+}
+
+impl Tool {
+    /// A tool whose schemas are objects of JSON Schema 2020-12. Its properties are
+    /// `(name, schema)`; those in `required` have to be given, others than these are refused.
+    pub fn new(
+        name: &'static str,
+        title: &'static str,
+        description: &'static str,
+        effect: Effect,
+        (properties, required): (Value, &[&str]),
+        output: &Value,
+    ) -> Self {
+        let input = object(&properties, required);
+        let annotations = json!({
+            "title": title,
+            "readOnlyHint": effect == Effect::Reads,
+            "destructiveHint": effect == Effect::Destroys,
+            "idempotentHint": effect != Effect::Adds,
+            "openWorldHint": false,
+        });
+        let definition = json!({
+            "name": name,
+            "title": title,
+            "description": description,
+            "inputSchema": input,
+            "outputSchema": output,
+            "annotations": annotations,
+        });
+        Self { name, input, definition: raw(&definition) }
+    }
+}
+
+/// The schema of an object with these properties and no others.
+pub fn object(properties: &Value, required: &[&str]) -> Value {
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+/// Why a tool could not do it, in words that a model can act on.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct ToolFailure(pub String);
+
+/// A resource in a list.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// Where it is.
+    pub uri: String,
+    /// The name for programs.
+    pub name: String,
+    /// The name for people.
+    pub title: String,
+    /// Its media type.
+    pub mime_type: &'static str,
+}
+
+impl Resource {
+    pub(crate) fn definition(&self) -> Box<RawValue> {
+        raw(&json!({
+            "uri": self.uri,
+            "name": self.name,
+            "title": self.title,
+            "mimeType": self.mime_type,
+        }))
+    }
+}
+
+/// A pattern of URIs (RFC 6570).
+#[derive(Clone, Debug)]
+pub struct ResourceTemplate {
+    /// The pattern.
+    pub uri_template: &'static str,
+    /// The name for programs.
+    pub name: &'static str,
+    /// The name for people.
+    pub title: &'static str,
+    /// What it leads to.
+    pub description: &'static str,
+    /// Their media type.
+    pub mime_type: &'static str,
+}
+
+impl ResourceTemplate {
+    pub(crate) fn definition(&self) -> Box<RawValue> {
+        raw(&json!({
+            "uriTemplate": self.uri_template,
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "mimeType": self.mime_type,
+        }))
+    }
+}
+
+/// What a resource holds.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// Its media type.
+    pub mime_type: &'static str,
+    /// The text.
+    pub text: String,
+}
+
+/// A prompt.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// The name for programs.
+    pub name: &'static str,
+    /// The name for people.
+    pub title: &'static str,
+    /// What it is for.
+    pub description: &'static str,
+    /// Its arguments; they are texts.
+    pub arguments: &'static [PromptArgument],
+}
+
+/// An argument of a prompt.
+#[derive(Clone, Copy, Debug)]
+pub struct PromptArgument {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means.
+    pub description: &'static str,
+    /// Whether it has to be given.
+    pub is_required: bool,
+}
+
+impl Prompt {
+    pub(crate) fn definition(&self) -> Box<RawValue> {
+        let arguments: Vec<_> = self
+            .arguments
+            .iter()
+            .map(|argument| {
+                json!({
+                    "name": argument.name,
+                    "description": argument.description,
+                    "required": argument.is_required,
+                })
+            })
+            .collect();
+        raw(&json!({
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "arguments": arguments,
+        }))
+    }
+}
+
+fn raw(value: &Value) -> Box<RawValue> {
+    // A value always has a text.
+    RawValue::from_string(value.to_string()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
