@@ -237,6 +237,12 @@ impl Admitted {
         Err(self.subject.verdict(ask).err().unwrap_or(Reason::InsufficientPermissions.into()))
     }
 
+    /// Phase 4 for what belongs to no server: handshakes and lists at `/mcp`. A token without
+    /// any grant may do that too, and finds nothing.
+    pub fn open(self) -> Permitted {
+        Permitted { subject: self.subject }
+    }
+
     /// Which grant gives what is asked, in words for the operator.
     ///
     /// # Errors

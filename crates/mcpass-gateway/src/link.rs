@@ -1,0 +1,524 @@
+//! mcpass as a client: its own conversations with an upstream.
+//!
+//! Most messages pass through in the client's own session. mcpass talks for itself where that is
+//! not possible: to read what tools say of themselves, at `/mcp`, for bare messages, and for a
+//! modern client in front of a legacy upstream (and the reverse). A conversation belongs to one
+//! family, so that nothing that an upstream keeps in a session reaches another token.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use mcpass_domain::{FamilyId, Monotonic};
+use mcpass_protocol::{Answer, Era, List, ListKind, headers, splice, sse};
+use parking_lot::Mutex;
+use serde_json::value::RawValue;
+
+use crate::shared::Worker;
+use crate::upstream::pool::{Lease, SendError};
+use crate::upstream::{Http, LocalAnswer, LocalCaller, Reach, Upstream};
+
+/// How long what is known of an upstream's era is believed.
+const PROFILE_TTL: Duration = Duration::from_secs(300);
+/// Conversations kept with one upstream; one more pushes the longest idle one out.
+const MAX_SESSIONS: usize = 1_000;
+/// Pages of a list at most, against an upstream whose cursors go round.
+const MAX_PAGES: usize = 1_000;
+/// How mcpass names itself to upstreams.
+pub const CLIENT_INFO: &str =
+    concat!(r#"{"name":"mcpass","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+
+/// Why a conversation gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The server's configuration cannot be used.
+    #[error("its configuration cannot be used: {0}")]
+    Broken(String),
+    /// What came is not what the protocol says.
+    #[error("it answered with something that is not MCP: {0}")]
+    Garbage(String),
+    /// The upstream does not want mcpass.
+    #[error("it refuses mcpass's own credentials (HTTP {0})")]
+    Refused(StatusCode),
+    /// No answer.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// Some other status.
+    #[error("it answered with HTTP {0}")]
+    Status(StatusCode),
+    /// Together it took too long.
+    #[error("it took longer than {0:?}")]
+    Timeout(Duration),
+    /// More than mcpass holds in memory.
+    #[error("its answer is larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+impl LinkError {
+    /// Whether it was a matter of time.
+    pub const fn is_timeout(&self) -> bool {
+        match self {
+            Self::Send(error) => error.is_timeout(),
+            Self::Timeout(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// An answer that has begun.
+#[derive(Debug)]
+pub enum Exchange {
+    /// From an HTTP upstream.
+    Http(Response<Incoming>, Lease),
+    /// From a server inside this process.
+    Local(LocalAnswer),
+}
+
+/// Who mcpass speaks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaker<'a> {
+    /// Nobody: mcpass asks for itself.
+    pub family: Option<FamilyId>,
+    /// As a server inside this process sees it.
+    pub caller: LocalCaller<'a>,
+}
+
+impl Speaker<'_> {
+    /// mcpass itself.
+    pub const SELF: Self =
+        Self { family: None, caller: LocalCaller { token: "", user: "", max_context: 0 } };
+}
+
+/// A message of mcpass's own making, or one that it passes on in its own conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// One JSON-RPC message.
+    pub text: &'a str,
+    /// Its method.
+    pub method: &'a str,
+    /// What `Mcp-Name` has to say of it.
+    pub name: Option<&'a str>,
+    /// The era it was written for.
+    pub era: Era,
+}
+
+/// What is known of an upstream.
+#[derive(Clone, Debug)]
+struct Profile {
+    era: Era,
+    since: Monotonic,
+}
+
+#[derive(Clone, Debug)]
+struct Session {
+    id: Option<HeaderValue>,
+    version: HeaderValue,
+    used: Monotonic,
+}
+
+/// All conversations with one upstream.
+#[derive(Debug, Default)]
+pub struct Links {
+    profile: Mutex<Option<Profile>>,
+    sessions: Mutex<HashMap<Option<FamilyId>, Session>>,
+    /// Held while a conversation is opened, so that two calls do not open two.
+    opening: tokio::sync::Mutex<()>,
+}
+
+impl Links {
+    /// Which era the upstream speaks. Asked of it once in a while.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn era(&self, worker: &Worker, http: &Http) -> Result<Era, LinkError> {
+        let now = worker.shared.monotonic();
+        let known = self.profile.lock().clone();
+        if let Some(profile) = known.filter(|profile| now.since(profile.since) < PROFILE_TTL) {
+            return Ok(profile.era);
+        }
+        let era = probe(worker, http).await?;
+        *self.profile.lock() = Some(Profile { era, since: now });
+        Ok(era)
+    }
+
+    /// Says a message in the conversation of `speaker`, which is opened if there is none.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn say(
+        &self,
+        worker: &Worker,
+        upstream: &Upstream,
+        speaker: Speaker<'_>,
+        message: Outgoing<'_>,
+    ) -> Result<Exchange, LinkError> {
+        let http = match &upstream.reach {
+            Reach::Broken(why) => return Err(LinkError::Broken(why.clone())),
+            Reach::Local(local) => {
+                let text = adapt_message(message, message.era)?;
+                let answer = local.call(text.as_bytes(), &speaker.caller).await;
+                return Ok(Exchange::Local(answer));
+            }
+            Reach::Http(http) => http,
+        };
+        let said = match self.era(worker, http).await? {
+            Era::Modern => say_modern(worker, http, message).await,
+            Era::Legacy => self.say_legacy(worker, http, speaker.family, message).await,
+        };
+        if matches!(said, Err(LinkError::Send(SendError::Connect(_)))) {
+            // Whatever listens there next may be another version.
+            *self.profile.lock() = None;
+        }
+        said.map(|(response, lease)| Exchange::Http(response, lease))
+    }
+
+    async fn say_legacy(
+        &self,
+        worker: &Worker,
+        http: &Http,
+        family: Option<FamilyId>,
+        message: Outgoing<'_>,
+    ) -> Result<(Response<Incoming>, Lease), LinkError> {
+        let text = Bytes::from(adapt_message(message, Era::Legacy)?);
+        for attempt in 0..2 {
+            let session = self.session(worker, http, family).await?;
+            let mut headers = http_headers(http, &session.version);
+            if let Some(id) = &session.id {
+                headers.insert(headers::SESSION_ID, id.clone());
+            }
+            let (response, lease) = post(worker, http, headers, text.clone()).await?;
+            // 404: the upstream has forgotten the session and done nothing (2025-11-25,
+            // transports, "Session Management"), so a new one may ask again.
+            if response.status() != StatusCode::NOT_FOUND || session.id.is_none() || attempt > 0 {
+                return Ok((response, lease));
+            }
+            self.sessions.lock().remove(&family);
+        }
+        Err(LinkError::Status(StatusCode::NOT_FOUND))
+    }
+
+    async fn session(
+        &self,
+        worker: &Worker,
+        http: &Http,
+        family: Option<FamilyId>,
+    ) -> Result<Session, LinkError> {
+        let now = worker.shared.monotonic();
+        let known = || {
+            let mut sessions = self.sessions.lock();
+            let session = sessions.get_mut(&family)?;
+            session.used = now;
+            Some(session.clone())
+        };
+        if let Some(session) = known() {
+            return Ok(session);
+        }
+        let _opening = self.opening.lock().await;
+        if let Some(session) = known() {
+            return Ok(session);
+        }
+        let session = initialize(worker, http).await?;
+        let mut sessions = self.sessions.lock();
+        if sessions.len() >= MAX_SESSIONS
+            && let Some(oldest) =
+                sessions.iter().min_by_key(|(_, session)| session.used).map(|(key, _)| *key)
+        {
+            sessions.remove(&oldest);
+        }
+        sessions.insert(family, session.clone());
+        Ok(session)
+    }
+}
+
+/// Asks an upstream `server/discover`; whatever is not an answer to that means legacy
+/// (2026-07-28, "Version negotiation").
+async fn probe(worker: &Worker, http: &Http) -> Result<Era, LinkError> {
+    let message = Outgoing {
+        text: r#"{"jsonrpc":"2.0","id":"mcpass","method":"server/discover","params":{}}"#,
+        method: "server/discover",
+        name: None,
+        era: Era::Legacy,
+    };
+    let (response, lease) = say_modern(worker, http, message).await?;
+    match response.status() {
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            return Err(LinkError::Refused(status));
+        }
+        StatusCode::OK => {}
+        _ => {
+            discard(response, lease).await;
+            return Ok(Era::Legacy);
+        }
+    }
+    let text = answer_text(worker, Exchange::Http(response, lease), r#""mcpass""#).await;
+    let is_modern = text.is_ok_and(|text| {
+        Answer::parse(text.as_bytes())
+            .is_ok_and(|answer| !answer.is_error && text.contains(headers::MODERN))
+    });
+    Ok(if is_modern { Era::Modern } else { Era::Legacy })
+}
+
+async fn initialize(worker: &Worker, http: &Http) -> Result<Session, LinkError> {
+    let text = format!(
+        r#"{{"jsonrpc":"2.0","id":"mcpass","method":"initialize","params":{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{CLIENT_INFO}}}}}"#,
+        headers::LEGACY
+    );
+    let version = HeaderValue::from_static(headers::LEGACY);
+    let mut headers = http_headers(http, &version);
+    headers.remove(headers::PROTOCOL_VERSION);
+    let (response, lease) = post(worker, http, headers, text.into()).await?;
+    let id = response.headers().get(headers::SESSION_ID).cloned();
+    let answer = answer_text(worker, Exchange::Http(response, lease), r#""mcpass""#).await?;
+    let garbage = || LinkError::Garbage("no protocolVersion in the answer to `initialize`".into());
+    let version = splice::value(&answer, &["result", "protocolVersion"]).ok().flatten();
+    let version: String =
+        version.and_then(|raw| serde_json::from_str(raw.get()).ok()).ok_or_else(garbage)?;
+    let version = HeaderValue::from_str(&version).map_err(|_| garbage())?;
+    let session = Session { id, version, used: worker.shared.monotonic() };
+
+    let mut headers = http_headers(http, &session.version);
+    if let Some(id) = &session.id {
+        headers.insert(headers::SESSION_ID, id.clone());
+    }
+    let initialized =
+        Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    let (response, lease) = post(worker, http, headers, initialized).await?;
+    discard(response, lease).await;
+    Ok(session)
+}
+
+async fn say_modern(
+    worker: &Worker,
+    http: &Http,
+    message: Outgoing<'_>,
+) -> Result<(Response<Incoming>, Lease), LinkError> {
+    let text = adapt_message(message, Era::Modern)?;
+    let mut headers = http_headers(http, &HeaderValue::from_static(headers::MODERN));
+    headers.insert(headers::METHOD, headers::encode(message.method));
+    if let Some(name) = message.name {
+        headers.insert(headers::NAME, headers::encode(name));
+    }
+    post(worker, http, headers, text.into()).await
+}
+
+/// The message in the form that the upstream's era wants.
+fn adapt_message(message: Outgoing<'_>, upstream: Era) -> Result<String, LinkError> {
+    if upstream == Era::Legacy || message.era == Era::Modern {
+        // A legacy upstream takes the modern members of `_meta` for a client's own.
+        return Ok(message.text.to_owned());
+    }
+    let members = [
+        ("io.modelcontextprotocol/protocolVersion", concat_quotes(headers::MODERN)),
+        ("io.modelcontextprotocol/clientCapabilities", "{}".to_owned()),
+        ("io.modelcontextprotocol/clientInfo", CLIENT_INFO.to_owned()),
+    ];
+    let mut text = message.text.to_owned();
+    for (key, value) in members {
+        text = splice::set(&text, &["params", "_meta", key], &value)
+            .map_err(|error| LinkError::Garbage(error.to_string()))?;
+    }
+    Ok(text)
+}
+
+fn concat_quotes(text: &str) -> String {
+    format!("\"{text}\"")
+}
+
+fn http_headers(http: &Http, version: &HeaderValue) -> HeaderMap {
+    let mut headers = http.headers.clone();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    headers.insert(headers::PROTOCOL_VERSION, version.clone());
+    headers
+}
+
+async fn post(
+    worker: &Worker,
+    http: &Http,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(Response<Incoming>, Lease), LinkError> {
+    Ok(send(worker, http, HttpMethod::POST, headers, body).await?)
+}
+
+/// Sends a request to an upstream over one of this thread's connections.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn send(
+    worker: &Worker,
+    http: &Http,
+    method: HttpMethod,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Result<(Response<Incoming>, Lease), SendError> {
+    headers.insert(header::HOST, http.origin.authority.clone());
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = http::Uri::from(http.origin.path.clone());
+    *request.headers_mut() = headers;
+    #[expect(clippy::indexing_slicing, reason = "there is a pool for each worker")]
+    http.pools[worker.number].send(request).await
+}
+
+/// All pages of a list, as whole JSON-RPC answers.
+///
+/// # Errors
+/// When a page cannot be had, or is no such list.
+pub async fn pages(
+    worker: &Worker,
+    upstream: &Upstream,
+    speaker: Speaker<'_>,
+    kind: ListKind,
+) -> Result<Vec<String>, LinkError> {
+    let method = match kind {
+        ListKind::Prompts => "prompts/list",
+        ListKind::ResourceTemplates => "resources/templates/list",
+        ListKind::Resources => "resources/list",
+        ListKind::Tools => "tools/list",
+    };
+    let mut pages = Vec::new();
+    let mut cursor: Option<String> = None;
+    while pages.len() < MAX_PAGES {
+        let params = match &cursor {
+            Some(cursor) => format!(r#"{{"cursor":{}}}"#, serde_json::Value::from(cursor.as_str())),
+            None => "{}".to_owned(),
+        };
+        let text =
+            format!(r#"{{"jsonrpc":"2.0","id":"mcpass","method":"{method}","params":{params}}}"#);
+        let message = Outgoing { text: &text, method, name: None, era: Era::Legacy };
+        let exchange = upstream.links.say(worker, upstream, speaker, message).await?;
+        let page = answer_text(worker, exchange, r#""mcpass""#).await?;
+        let answer =
+            Answer::parse(page.as_bytes()).map_err(|why| LinkError::Garbage(why.to_string()))?;
+        if answer.error_code == Some(mcpass_protocol::reply::code::METHOD_NOT_FOUND) {
+            // A server without prompts, say.
+            return Ok(pages);
+        }
+        let next = List::read(&page, kind)
+            .map_err(|why| LinkError::Garbage(why.to_string()))?
+            .next_cursor()
+            .map(std::borrow::Cow::into_owned);
+        pages.push(page);
+        if next.is_none() || next == cursor {
+            return Ok(pages);
+        }
+        cursor = next;
+    }
+    Ok(pages)
+}
+
+/// The one message that answers the request of this id, as text. What else a stream carries is
+/// for nobody.
+///
+/// # Errors
+/// When there is no such message.
+pub async fn answer_text(
+    worker: &Worker,
+    exchange: Exchange,
+    id: &str,
+) -> Result<String, LinkError> {
+    let max = worker.shared.config.max_answer;
+    let (response, lease) = match exchange {
+        Exchange::Http(response, lease) => (response, lease),
+        Exchange::Local(answer) => return utf8(answer.body),
+    };
+    match response.status() {
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            return Err(LinkError::Refused(status));
+        }
+        status if status.is_redirection() || status.is_server_error() => {
+            return Err(LinkError::Status(status));
+        }
+        _ => {}
+    }
+    let is_stream = is_event_stream(response.headers());
+    let status = response.status();
+    if is_stream {
+        return stream_answer(response.into_body(), lease, id, max).await;
+    }
+    let body = collect(response.into_body(), max).await?;
+    lease.finished();
+    if body.is_empty() && !status.is_success() {
+        return Err(LinkError::Status(status));
+    }
+    utf8(body)
+}
+
+async fn stream_answer(
+    mut body: Incoming,
+    lease: Lease,
+    id: &str,
+    max: usize,
+) -> Result<String, LinkError> {
+    let id: Box<RawValue> = RawValue::from_string(id.to_owned())
+        .map_err(|error| LinkError::Garbage(error.to_string()))?;
+    let mut reader = sse::Reader::new(max);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(SendError::Http)?;
+        reader.push(frame.data_ref().map_or(&[][..], |data| data));
+        while let Some(event) = reader.next_event().map_err(|_| LinkError::TooLarge(max))? {
+            let Some(data) = event.data.filter(|data| !data.is_empty()) else {
+                continue;
+            };
+            if Answer::parse(&data).is_ok_and(|answer| answer.answers(&id)) {
+                // The end of the stream is next to come; then the connection is free again.
+                if let Ok(None) =
+                    tokio::time::timeout(Duration::from_millis(100), body.frame()).await
+                {
+                    lease.finished();
+                }
+                return utf8(data);
+            }
+        }
+    }
+    Err(LinkError::Garbage("the stream ended without an answer".to_owned()))
+}
+
+/// All of a body, if it is no larger than `max`.
+///
+/// # Errors
+/// When it is larger, or breaks off.
+pub async fn collect(mut body: Incoming, max: usize) -> Result<Bytes, LinkError> {
+    let mut first: Option<Bytes> = None;
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(SendError::Http)?.into_data() else {
+            continue;
+        };
+        if first.as_ref().map_or(0, Bytes::len) + all.len() + data.len() > max {
+            return Err(LinkError::TooLarge(max));
+        }
+        match first.take() {
+            None if all.is_empty() => first = Some(data),
+            begun => {
+                all.extend_from_slice(&begun.unwrap_or_default());
+                all.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(first.unwrap_or_else(|| all.freeze()))
+}
+
+async fn discard(response: Response<Incoming>, lease: Lease) {
+    if collect(response.into_body(), 64 * 1024).await.is_ok() {
+        lease.finished();
+    }
+}
+
+/// Whether a body is a stream of events.
+pub fn is_event_stream(headers: &HeaderMap) -> bool {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    text.is_some_and(|text| {
+        text.trim_start()
+            .get(..17)
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"))
+    })
+}
+
+fn utf8(bytes: Bytes) -> Result<String, LinkError> {
+    String::from_utf8(bytes.into()).map_err(|_| LinkError::Garbage("it is not UTF-8".to_owned()))
+}

@@ -1,0 +1,384 @@
+//! Sockets, threads and their end.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use mcpass_domain::{Clock, Entropy};
+use mcpass_record::{Gate, Journal, JournalName, RecordError, RunId};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::index::{Index, Meters};
+use crate::mcp;
+use crate::metrics::Metrics;
+use crate::origin::OurNames;
+use crate::sessions::Sessions;
+use crate::shared::{Elsewhere, Shared, Worker};
+use crate::streams::Streams;
+use crate::upstream::credentials::Secrets;
+use crate::upstream::{Local, Servers};
+use crate::validate::Replies;
+
+/// How often what nobody uses any more is forgotten.
+const SWEEP: Duration = Duration::from_secs(300);
+/// How long unacknowledged bytes may lie with a client that has stopped reading.
+const CLIENT_STALL: Duration = Duration::from_secs(60);
+
+/// What the gateway is built from.
+#[derive(Debug)]
+pub struct Parts {
+    /// How it listens and what it bears.
+    pub config: Config,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Closed while what is recorded cannot be kept.
+    pub gate: Gate,
+    /// This run's name among the journals.
+    pub run: RunId,
+    /// Where upstream credentials are looked up.
+    pub secrets: Arc<dyn Secrets>,
+    /// Servers inside this process, by kind.
+    pub locals: BTreeMap<&'static str, Arc<dyn Local>>,
+    /// Everything outside the data path.
+    pub elsewhere: Arc<dyn Elsewhere>,
+}
+
+/// The gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] RecordError),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+/// The running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    /// Stops accepting, and tells connections to end after the call they are at.
+    draining: CancellationToken,
+    /// Ends whatever still runs.
+    ended: CancellationToken,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// What all threads share; changes to tokens and servers go there.
+    pub fn prepare(parts: Parts, registry: &mut Registry) -> Prepared {
+        let Parts { config, clock, entropy, gate, run, secrets, locals, elsewhere } = parts;
+        let names = OurNames::new(config.listen, &config.allowed_hosts, &config.allowed_origins);
+        let shared = Arc::new(Shared {
+            servers: Servers::new(config.workers, secrets, locals),
+            config,
+            clock,
+            entropy,
+            index: Index::default(),
+            meters: Meters::default(),
+            streams: Streams::default(),
+            sessions: Sessions::default(),
+            gate,
+            metrics: Metrics::new(registry),
+            names,
+            replies: Replies::default(),
+            elsewhere,
+        });
+        Prepared { shared, run }
+    }
+
+    /// Where it listens, the port filled in.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What all threads share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Stops accepting, lets running calls finish for at most `grace`, ends streams, writes the
+    /// last records. No record is lost, however long calls would have taken.
+    pub async fn shutdown(self, grace: Duration) {
+        self.draining.cancel();
+        self.shared.streams.end_lasting();
+        let (ended, shared) = (self.ended.clone(), Arc::clone(&self.shared));
+        let timer = tokio::spawn(async move {
+            tokio::time::sleep(grace).await;
+            tracing::warn!(?grace, "calls that are still running are broken off");
+            shared.streams.end_all();
+            ended.cancel();
+        });
+        let threads = self.threads;
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a thread of the gateway panicked");
+                }
+            }
+        });
+        if joined.await.is_err() {
+            tracing::error!("the gateway's threads could not be waited for");
+        }
+        timer.abort();
+    }
+}
+
+/// A gateway that does not listen yet, so that tokens, servers and limits can be put in first.
+#[derive(Debug)]
+pub struct Prepared {
+    shared: Arc<Shared>,
+    run: RunId,
+}
+
+impl Prepared {
+    /// What all threads will share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Listens and serves.
+    ///
+    /// # Errors
+    /// When the address is taken, a journal cannot be opened or a thread not started.
+    pub fn start(self) -> Result<Gateway, StartError> {
+        let Self { shared, run } = self;
+        let listen = shared.config.listen;
+        let fail = |source| StartError::Listen { address: listen, source };
+        let listener = std::net::TcpListener::bind(listen).map_err(fail)?;
+        listener.set_nonblocking(true).map_err(fail)?;
+        let address = listener.local_addr().map_err(fail)?;
+
+        let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
+        let mut threads = Vec::new();
+        let mut workers = Vec::new();
+        for number in 0..shared.config.workers {
+            let name = JournalName { run, thread: u16::try_from(number).unwrap_or(u16::MAX) };
+            let config = &shared.config;
+            let journal = Journal::open(&config.journals, name, config.journal_options)?;
+            let worker = Arc::new(Worker::new(number, Arc::clone(&shared), journal));
+            let (sockets, queue) = mpsc::unbounded_channel();
+            workers.push(sockets);
+            let (draining, ended) = (draining.clone(), ended.clone());
+            let run = move || run_worker(&worker, queue, &draining, &ended);
+            threads.push(spawn(&format!("gateway-{number}"), run)?);
+        }
+        let acceptor =
+            Acceptor { workers, draining: draining.clone(), shared: Arc::clone(&shared) };
+        threads.push(spawn("accept", move || acceptor.run(listener))?);
+        Ok(Gateway { shared, address, draining, ended, threads })
+    }
+}
+
+fn spawn(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<std::thread::JoinHandle<()>, StartError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::Thread)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// A socket, and its place among the connections that are allowed.
+struct Accepted {
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    place: Place,
+}
+
+/// Gives its place up when dropped.
+struct Place {
+    open: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.shared.metrics.connections.dec();
+    }
+}
+
+/// One accept loop that hands sockets round: `SO_REUSEPORT` spreads few connections unevenly.
+struct Acceptor {
+    workers: Vec<mpsc::UnboundedSender<Accepted>>,
+    draining: CancellationToken,
+    shared: Arc<Shared>,
+}
+
+impl Acceptor {
+    fn run(self, listener: std::net::TcpListener) {
+        let served = runtime().and_then(|runtime| {
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                let accept = self.accept(&listener);
+                tokio::select! {
+                    () = accept => {}
+                    () = self.draining.cancelled() => {}
+                    () = self.sweep() => {}
+                }
+                Ok(())
+            })
+        });
+        if let Err(error) = served {
+            tracing::error!(%error, "connections are no longer accepted");
+        }
+    }
+
+    async fn accept(&self, listener: &tokio::net::TcpListener) {
+        let open = Arc::new(AtomicUsize::new(0));
+        let mut next = 0_usize;
+        loop {
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of descriptors, most likely: wait for some to come back.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            if open.load(Ordering::Relaxed) >= self.shared.config.max_connections {
+                self.shared.metrics.connections_refused.inc();
+                continue;
+            }
+            let Ok(stream) = prepare(stream) else {
+                continue;
+            };
+            open.fetch_add(1, Ordering::Relaxed);
+            self.shared.metrics.connections.inc();
+            let place = Place { open: Arc::clone(&open), shared: Arc::clone(&self.shared) };
+            next = (next + 1) % self.workers.len();
+            if let Some(worker) = self.workers.get(next) {
+                // A worker that is gone is shutting down, and so are we.
+                let _ = worker.send(Accepted { stream, peer, place });
+            }
+        }
+    }
+
+    async fn sweep(&self) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            let now = self.shared.monotonic();
+            self.shared.meters.sweep(now);
+            self.shared.sessions.sweep(now);
+            self.shared.replies.sweep(now);
+        }
+    }
+}
+
+fn prepare(stream: TcpStream) -> std::io::Result<std::net::TcpStream> {
+    stream.set_nodelay(true)?;
+    socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(CLIENT_STALL))?;
+    stream.into_std()
+}
+
+fn run_worker(
+    worker: &Arc<Worker>,
+    queue: mpsc::UnboundedReceiver<Accepted>,
+    draining: &CancellationToken,
+    ended: &CancellationToken,
+) {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "a thread of the gateway has no event loop");
+            return;
+        }
+    };
+    runtime.block_on(async {
+        let writing = tokio::spawn(Arc::clone(&worker.journal).run());
+        serve(worker, queue, draining, ended).await;
+        // Connections and streams all end when `ended` is cancelled, at the latest; whatever
+        // was under way records its outcome as it is dropped.
+        worker.tasks.close();
+        worker.tasks.wait().await;
+        worker.journal.close().await;
+        if writing.await.is_err() {
+            tracing::error!("the journal's task panicked");
+        }
+    });
+}
+
+async fn serve(
+    worker: &Arc<Worker>,
+    mut queue: mpsc::UnboundedReceiver<Accepted>,
+    draining: &CancellationToken,
+    ended: &CancellationToken,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = queue.recv() => accepted,
+            () = draining.cancelled() => None,
+        };
+        let Some(accepted) = accepted else {
+            return;
+        };
+        let connection =
+            serve_connection(Arc::clone(worker), accepted, draining.clone(), ended.clone());
+        worker.tasks.spawn(connection);
+    }
+}
+
+async fn serve_connection(
+    worker: Arc<Worker>,
+    accepted: Accepted,
+    draining: CancellationToken,
+    ended: CancellationToken,
+) {
+    let Accepted { stream, peer, place } = accepted;
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(%error, "a connection was lost between two threads");
+            return;
+        }
+    };
+    let config = &worker.shared.config;
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout)
+        .max_buf_size(config.max_header.max(8 * 1024))
+        .max_headers(100);
+    let service = service_fn(|request| mcp::route(&worker, peer, request));
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = ended.cancelled() => return,
+        () = draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                result = connection => result,
+                () = ended.cancelled() => return,
+            }
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a client connection ended");
+    }
+    drop(place);
+}

@@ -1,0 +1,170 @@
+//! What all threads of the gateway share, and what each has for itself.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use mcpass_domain::{
+    Clock, Entropy, Monotonic, RequestId, Subject, Timestamp, TokenDigest, TokenState,
+};
+use mcpass_record::{Gate, Journal};
+use parking_lot::Mutex;
+use tokio_util::task::TaskTracker;
+
+use crate::body::Body;
+use crate::config::Config;
+use crate::index::{Index, Meters};
+use crate::metrics::Metrics;
+use crate::origin::OurNames;
+use crate::sessions::Sessions;
+use crate::streams::Streams;
+use crate::upstream::Servers;
+use crate::validate::Replies;
+
+/// Everything outside the data path: pages, health, metrics. It runs on a runtime of its own.
+pub trait Elsewhere: Send + Sync + fmt::Debug {
+    /// Answers a request that is none of the gateway's.
+    fn call(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+}
+
+/// What all threads share.
+#[derive(Debug)]
+pub struct Shared {
+    /// As it was told.
+    pub config: Config,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// All tokens.
+    pub index: Index,
+    /// What they have used.
+    pub meters: Meters,
+    /// All servers.
+    pub servers: Servers,
+    /// Open streams.
+    pub streams: Streams,
+    /// Sessions of legacy clients.
+    pub sessions: Sessions,
+    /// Whether what is recorded can be kept.
+    pub gate: Gate,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Who we are to `Host` and `Origin`.
+    pub names: OurNames,
+    /// Answers of validate calls, for their repetition.
+    pub replies: Replies,
+    /// Everything else.
+    pub elsewhere: Arc<dyn Elsewhere>,
+}
+
+impl Shared {
+    /// The time of day.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Time that only goes forward.
+    pub fn monotonic(&self) -> Monotonic {
+        self.clock.monotonic()
+    }
+
+    /// Puts a token's present state in force. When this returns, no request that begins later
+    /// is decided by an older one; streams that the token may no longer hold have been told to
+    /// end.
+    pub fn put(&self, digest: TokenDigest, subject: Arc<Subject>) {
+        let before = self.index.find(&digest);
+        let in_standing = matches!(subject.state(self.now()), TokenState::Active { .. })
+            && subject.owner_is_active;
+        let unchanged = before.is_some_and(|before| {
+            before.grants == subject.grants
+                && before.cap == subject.cap
+                && before.networks == subject.networks
+                && before.expires_at == subject.expires_at
+        });
+        let token = subject.token;
+        self.index.put(digest, subject);
+        if !in_standing || !unchanged {
+            let ended = self.streams.end(token);
+            if ended > 0 {
+                tracing::info!(%token, ended, "streams ended because their token changed");
+            }
+        }
+    }
+}
+
+/// One thread of the data path.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its number, from 0.
+    pub number: usize,
+    /// What it shares.
+    pub shared: Arc<Shared>,
+    /// Its own journal.
+    pub journal: Arc<Journal>,
+    /// Its connections and streams, waited for at the end.
+    pub tasks: TaskTracker,
+    ids: Mutex<RandomBytes>,
+}
+
+impl Worker {
+    /// A worker with this journal.
+    pub fn new(number: usize, shared: Arc<Shared>, journal: Arc<Journal>) -> Self {
+        let ids = Mutex::new(RandomBytes::default());
+        Self { number, shared, journal, tasks: TaskTracker::new(), ids }
+    }
+
+    /// An id for a request that arrived at `now`.
+    ///
+    /// Ids of requests are no secrets, so randomness is fetched for many at once: a system call
+    /// for each would cost more than the look-up of the token. Without randomness they are told
+    /// apart by a counter.
+    pub fn request_id(&self, now: Timestamp) -> RequestId {
+        let random = self.ids.lock().take(&*self.shared.entropy);
+        mcpass_domain::id::IdParts { now, random }.into()
+    }
+}
+
+#[derive(Debug)]
+struct RandomBytes {
+    bytes: [u8; 1_000],
+    used: usize,
+    counter: u64,
+}
+
+impl Default for RandomBytes {
+    fn default() -> Self {
+        Self { bytes: [0; 1_000], used: 1_000, counter: 0 }
+    }
+}
+
+impl RandomBytes {
+    fn take(&mut self, entropy: &dyn Entropy) -> [u8; 10] {
+        if self.used + 10 > self.bytes.len() {
+            self.used = 0;
+            if entropy.fill(&mut self.bytes).is_err() {
+                self.bytes.fill(0);
+            }
+        }
+        self.counter = self.counter.wrapping_add(1);
+        let mut taken = [0; 10];
+        let from = self.bytes.get(self.used..self.used + 10).unwrap_or(&[]);
+        for (to, from) in taken.iter_mut().zip(from) {
+            *to = *from;
+        }
+        if taken == [0; 10] {
+            for (to, from) in taken.iter_mut().rev().zip(self.counter.to_le_bytes()) {
+                *to = from;
+            }
+        }
+        self.used += 10;
+        taken
+    }
+}

@@ -1,0 +1,164 @@
+//! Servers as the gateway reaches them.
+
+pub mod credentials;
+pub mod pool;
+pub mod target;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::HeaderMap;
+use mcpass_domain::{Server, ServerKind};
+
+use self::credentials::Secrets;
+use self::pool::Pool;
+use self::target::Origin;
+use crate::catalogue::Catalogue;
+use crate::link::Links;
+
+/// A server inside this process.
+pub trait Local: Send + Sync + std::fmt::Debug {
+    /// Answers one message of the `caller`.
+    fn call<'a>(
+        &'a self,
+        message: &'a [u8],
+        caller: &'a LocalCaller<'a>,
+    ) -> Pin<Box<dyn Future<Output = LocalAnswer> + Send + 'a>>;
+}
+
+/// Who calls a server inside this process.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalCaller<'a> {
+    /// The token's name.
+    pub token: &'a str,
+    /// The user's name.
+    pub user: &'a str,
+    /// The token's `max_context`; 0 means no limit.
+    pub max_context: u64,
+}
+
+/// What a server inside this process answers.
+#[derive(Clone, Debug)]
+pub struct LocalAnswer {
+    /// HTTP status: 200, or 202 for a notification, or what the protocol's revision asks for.
+    pub status: u16,
+    /// One JSON-RPC message, or nothing.
+    pub body: Bytes,
+}
+
+/// How a server is reached.
+#[derive(Debug)]
+pub enum Reach {
+    /// Its configuration cannot be used; the text says why.
+    Broken(String),
+    /// Streamable HTTP.
+    Http(Http),
+    /// Inside this process.
+    Local(Arc<dyn Local>),
+}
+
+/// A Streamable HTTP upstream.
+#[derive(Debug)]
+pub struct Http {
+    /// Where it is.
+    pub origin: Arc<Origin>,
+    /// mcpass's own credentials there.
+    pub headers: HeaderMap,
+    /// One pool for each worker, by its number.
+    pub pools: Box<[Arc<Pool>]>,
+}
+
+/// One server.
+#[derive(Debug)]
+pub struct Upstream {
+    /// As it is stored.
+    pub server: Server,
+    /// How it is reached.
+    pub reach: Reach,
+    /// What its tools say of themselves.
+    pub catalogue: Catalogue,
+    /// mcpass's own sessions there.
+    pub links: Links,
+}
+
+impl Upstream {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.server.name.as_str()
+    }
+}
+
+/// All enabled servers, by name. Swapped whole when one changes.
+#[derive(Debug)]
+pub struct Servers {
+    all: ArcSwap<BTreeMap<Box<str>, Arc<Upstream>>>,
+    workers: usize,
+    secrets: Arc<dyn Secrets>,
+    locals: BTreeMap<&'static str, Arc<dyn Local>>,
+}
+
+impl Servers {
+    /// No servers yet. `locals` are those inside this process, by [`ServerKind::as_str`].
+    pub fn new(
+        workers: usize,
+        secrets: Arc<dyn Secrets>,
+        locals: BTreeMap<&'static str, Arc<dyn Local>>,
+    ) -> Self {
+        Self { all: ArcSwap::default(), workers, secrets, locals }
+    }
+
+    /// The enabled server of this name.
+    pub fn find(&self, name: &str) -> Option<Arc<Upstream>> {
+        self.all.load().get(name).cloned()
+    }
+
+    /// All enabled servers in the order of their names.
+    pub fn all(&self) -> Vec<Arc<Upstream>> {
+        self.all.load().values().cloned().collect()
+    }
+
+    /// Puts these servers in force. One that did not change keeps its connections and sessions.
+    pub fn replace(&self, servers: Vec<Server>) {
+        let before = self.all.load();
+        let after = servers.into_iter().filter(|server| server.is_enabled).map(|server| {
+            let name: Box<str> = server.name.as_str().into();
+            let kept = before.get(&name).filter(|kept| kept.server.kind == server.kind);
+            let upstream = kept.cloned().unwrap_or_else(|| Arc::new(self.build(server)));
+            (name, upstream)
+        });
+        self.all.store(Arc::new(after.collect()));
+    }
+
+    fn build(&self, server: Server) -> Upstream {
+        let reach = self.reach(&server);
+        if let Reach::Broken(why) = &reach {
+            tracing::error!(server = %server.name, why, "a server cannot be used");
+        }
+        Upstream { server, reach, catalogue: Catalogue::default(), links: Links::default() }
+    }
+
+    fn reach(&self, server: &Server) -> Reach {
+        let ServerKind::Http(http) = &server.kind else {
+            return match self.locals.get(server.kind.as_str()) {
+                Some(local) => Reach::Local(Arc::clone(local)),
+                None => Reach::Broken(format!("this process has no `{}`", server.kind.as_str())),
+            };
+        };
+        let origin = match Origin::new(http) {
+            Ok(origin) => Arc::new(origin),
+            Err(error) => return Reach::Broken(error.to_string()),
+        };
+        match credentials::resolve(&http.headers, &*self.secrets) {
+            Ok(headers) => {
+                let pool = || Arc::new(Pool::new(Arc::clone(&origin)));
+                let pools = (0..self.workers).map(|_| pool()).collect();
+                Reach::Http(Http { origin, headers, pools })
+            }
+            Err(error) => Reach::Broken(error.to_string()),
+        }
+    }
+}
