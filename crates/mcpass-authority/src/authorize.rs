@@ -1,0 +1,314 @@
+//! Who may do what in management. The only place that decides it.
+//!
+//! [`authorize`] answers with a [`Caller`], which every use case holds: its reach says whose
+//! things it may touch, its guards say what it may give away. Operators, mcpass itself and
+//! superusers may do everything. Others need the management permission of the action; a user
+//! without it still reaches what is their own.
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use mcpass_domain::permission::{Grant, MANAGEMENT};
+use mcpass_domain::{
+    Actor, Ask, CidrList, Grants, Limits, Permission, Subject, Target, Timestamp, Token, TokenId,
+    UserId,
+};
+use mcpass_store::Store;
+
+use crate::api::ApiError;
+use crate::context::Context;
+use crate::failure::store_failed;
+use crate::world::World;
+
+macro_rules! actions {
+    ($($name:ident $permission:literal $own:literal;)*) => {
+        /// What somebody wants to do.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub(crate) enum Action {
+            $($name,)*
+        }
+
+        impl Action {
+            /// The name part of its permission in the namespace `mcpass`.
+            pub(crate) const fn permission(self) -> &'static str {
+                match self {
+                    $(Self::$name => $permission,)*
+                }
+            }
+
+            /// Whether a user may do it to what is their own, without the permission.
+            const fn is_open_to_owners(self) -> bool {
+                match self {
+                    $(Self::$name => $own,)*
+                }
+            }
+
+            #[cfg(test)]
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+actions! {
+    AddGroup "add_group" false;
+    AddServer "add_server" false;
+    AddToken "add_token" true;
+    AddUser "add_user" false;
+    ChangeGroup "change_group" false;
+    ChangeServer "change_server" false;
+    ChangeToken "change_token" true;
+    ChangeUser "change_user" false;
+    DeleteGroup "delete_group" false;
+    DeleteServer "delete_server" false;
+    DeleteToken "delete_token" true;
+    ViewAudit "view_audit" false;
+    ViewGroup "view_group" false;
+    ViewLog "view_log" true;
+    ViewServer "view_server" false;
+    ViewStatus "view_status" false;
+    ViewToken "view_token" true;
+    ViewUser "view_user" true;
+}
+
+/// Somebody who may do the action that they were authorized for.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// As the audit log says it.
+    pub(crate) actor: String,
+    /// From where.
+    pub(crate) origin: String,
+    power: Power,
+    reach: Reach,
+}
+
+#[derive(Clone, Debug)]
+enum Power {
+    Everything,
+    Token(Arc<Subject>),
+    User(Arc<Grants>),
+}
+
+/// Whose things a caller may touch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reach {
+    /// Everybody's.
+    All,
+    /// This user's, because they are their own.
+    Own(UserId),
+}
+
+/// Checks that the caller exists, is in good standing and may do `action`, as of now.
+pub(crate) async fn authorize(
+    store: &dyn Store,
+    world: &mut World,
+    ctx: &Context,
+    action: Action,
+    now: Timestamp,
+) -> Result<Caller, ApiError> {
+    let (power, reach) = match ctx.actor() {
+        Actor::System(_) | Actor::Operator(_) => (Power::Everything, Reach::All),
+        Actor::Token(id) => {
+            let subject = token_in_good_standing(store, world, *id, now).await?;
+            let asked = Ask {
+                server: MANAGEMENT,
+                target: Target::Permission(action.permission()),
+                class: None,
+            };
+            if !subject.allows(&asked) {
+                return Err(missing(action));
+            }
+            (Power::Token(subject), Reach::All)
+        }
+        Actor::User(id) => user_power(store, world, *id, action).await?,
+    };
+    Ok(Caller { actor: ctx.actor().to_string(), origin: ctx.origin().to_owned(), power, reach })
+}
+
+async fn token_in_good_standing(
+    store: &dyn Store,
+    world: &mut World,
+    id: TokenId,
+    now: Timestamp,
+) -> Result<Arc<Subject>, ApiError> {
+    let token = store.token_find(id).await.map_err(store_failed)?;
+    let token = token.ok_or_else(|| not_active("the token you use is not known"))?;
+    world.learn_tokens(store, std::slice::from_ref(&token)).await.map_err(store_failed)?;
+    let subject = world.subject(&token);
+    match subject.state(now).refusal() {
+        Some(reason) => Err(not_active(&format!("the token you use is {reason}"))),
+        None if !subject.owner_is_active => Err(not_active("the user of your token is not active")),
+        None => Ok(subject),
+    }
+}
+
+async fn user_power(
+    store: &dyn Store,
+    world: &mut World,
+    id: UserId,
+    action: Action,
+) -> Result<(Power, Reach), ApiError> {
+    let user = store.user_find(id).await.map_err(store_failed)?;
+    let user = user.filter(|user| user.is_active);
+    let user = user.ok_or_else(|| not_active("your user is not active"))?;
+    if user.is_superuser {
+        return Ok((Power::Everything, Reach::All));
+    }
+    world.learn_groups(store, &user.groups).await.map_err(store_failed)?;
+    let grants = world.grants(&user.permissions, &user.groups);
+    let asked =
+        Ask { server: MANAGEMENT, target: Target::Permission(action.permission()), class: None };
+    if grants.allow(&asked) {
+        Ok((Power::User(grants), Reach::All))
+    } else if action.is_open_to_owners() {
+        Ok((Power::User(grants), Reach::Own(id)))
+    } else {
+        Err(missing(action))
+    }
+}
+
+impl Caller {
+    /// Whose things it may touch.
+    pub(crate) const fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// Whether it may touch a token. One that it may not touch is answered as if it were not
+    /// there.
+    pub(crate) fn reaches(&self, token: &Token) -> bool {
+        match self.reach {
+            Reach::All => true,
+            Reach::Own(user) => token.user == user,
+        }
+    }
+
+    /// Whether it may do everything.
+    pub(crate) const fn is_all_powerful(&self) -> bool {
+        matches!(self.power, Power::Everything)
+    }
+
+    /// What it holds, each set of which a grant has to be covered by; `None` for everything.
+    fn holdings(&self) -> Option<Vec<&Grants>> {
+        match &self.power {
+            Power::Everything => None,
+            Power::User(grants) => Some(vec![grants]),
+            Power::Token(subject) => {
+                Some(std::iter::once(&*subject.grants).chain(subject.cap.as_deref()).collect())
+            }
+        }
+    }
+
+    /// Refuses to give what the caller does not hold: every grant that `after` has and `before`
+    /// has not, and everything that a denial which goes away denied.
+    pub(crate) fn guard_grants(&self, before: &Grants, after: &Grants) -> Result<(), ApiError> {
+        let Some(holdings) = self.holdings() else { return Ok(()) };
+        for held in holdings {
+            let has = |all: &Grants, one: &Grant| {
+                all.iter().any(|grant| grant.permission == one.permission)
+            };
+            // A denial of the caller's that the result carries too takes away the same from both.
+            let apart = Grants::new(
+                held.iter().filter(|own| !(own.permission.is_denial() && has(after, own))).cloned(),
+            );
+            let added = after.iter().filter(|grant| !has(before, grant));
+            if let Some(grant) = added.into_iter().find(|grant| !apart.cover(&grant.permission)) {
+                return Err(not_held(&grant.permission, "grant"));
+            }
+            let dropped = before.denials().filter(|denial| !has(after, denial));
+            for denial in dropped {
+                let bare = denial.permission.as_str().trim_start_matches('!').parse();
+                if !bare.is_ok_and(|bare: Permission| held.cover(&bare)) {
+                    return Err(not_held(&denial.permission, "remove the denial"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses limits beyond those of a token that manages tokens.
+    pub(crate) fn guard_limits(&self, limits: &Limits) -> Result<(), ApiError> {
+        let Power::Token(own) = &self.power else { return Ok(()) };
+        let own = own.limits;
+        let context = |limit: u64| if limit == 0 { u64::MAX } else { limit };
+        for (field, wanted, most) in [
+            ("per_minute", u64::from(limits.per_minute), u64::from(own.per_minute)),
+            ("per_hour", u64::from(limits.per_hour), u64::from(own.per_hour)),
+            ("max_context", context(limits.max_context), context(own.max_context)),
+        ] {
+            if wanted > most {
+                let why = format!("{field} is beyond that of the token you use, which is {most}");
+                return Err(refused(&why, field));
+            }
+        }
+        Ok(())
+    }
+
+    /// When a token that the caller issues ends at the latest.
+    pub(crate) fn latest_expiry(&self) -> Option<Timestamp> {
+        match &self.power {
+            Power::Token(own) => own.expires_at,
+            Power::Everything | Power::User(_) => None,
+        }
+    }
+
+    /// Refuses an end later than that of a token that manages tokens.
+    pub(crate) fn guard_expiry(&self, expires_at: Option<Timestamp>) -> Result<(), ApiError> {
+        match self.latest_expiry() {
+            Some(latest) if expires_at.is_none_or(|end| end > latest) => {
+                let why = format!("the token you use ends at {latest}, and none beyond that");
+                Err(refused(&why, "expires"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses networks from which a token that manages tokens could not be used itself.
+    pub(crate) fn guard_networks(&self, networks: &CidrList) -> Result<(), ApiError> {
+        let Power::Token(own) = &self.power else { return Ok(()) };
+        let within = |network: &IpNet| own.networks.iter().any(|own| own.contains(network));
+        if own.networks.is_empty() || !networks.is_empty() && networks.iter().all(within) {
+            return Ok(());
+        }
+        Err(refused(&format!("the token you use is bound to {}", own.networks), "cidrs"))
+    }
+
+    /// Refuses to bring to life a token that can do more than the caller: a new secret, or one
+    /// that is switched on again.
+    pub(crate) fn guard_whole(&self, token: &Token, grants: &Grants) -> Result<(), ApiError> {
+        self.guard_grants(&Grants::default(), grants)?;
+        self.guard_limits(&token.limits)?;
+        self.guard_networks(&token.networks)
+    }
+
+    /// Refuses everybody who may not do everything.
+    pub(crate) fn guard_superuser(&self) -> Result<(), ApiError> {
+        if self.is_all_powerful() {
+            return Ok(());
+        }
+        Err(ApiError::new(ApiError::FORBIDDEN, "only a superuser or an operator may do this"))
+    }
+}
+
+fn missing(action: Action) -> ApiError {
+    let permission = action.permission();
+    ApiError::new(
+        ApiError::FORBIDDEN,
+        format!("this needs the permission {MANAGEMENT}.{permission}"),
+    )
+}
+
+fn not_active(message: &str) -> ApiError {
+    ApiError::new("caller.not_active", message)
+}
+
+fn not_held(permission: &Permission, what: &str) -> ApiError {
+    ApiError::new("grant.not_held", format!("you cannot {what} {permission}: you do not hold it"))
+        .with_hint("nobody can give more than they hold; ask a superuser")
+}
+
+fn refused(why: &str, field: &str) -> ApiError {
+    ApiError { field: Some(field.to_owned()), ..ApiError::new("grant.beyond_own", why) }
+        .with_hint("a token that manages tokens gives at most what it has")
+}
+
+#[cfg(test)]
+mod tests;

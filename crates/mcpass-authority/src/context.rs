@@ -1,0 +1,48 @@
+//! Who asks, and from where.
+
+use mcpass_domain::{Actor, TokenId, UserId};
+
+/// The caller of a use case: the security argument that each of them takes first.
+///
+/// It says who somebody is, proven by whoever made it (the command line, the control socket's
+/// peer credentials, a validated token, a signed-in session). What they may do is looked up anew
+/// for each use case, so that a context never outlives a revocation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Context {
+    actor: Actor,
+    origin: String,
+}
+
+impl Context {
+    /// Somebody at the machine's command line who can read the data folder anyway, by the name
+    /// of the operating system's account. May do everything.
+    pub fn operator(account: impl Into<String>, origin: impl Into<String>) -> Self {
+        Self { actor: Actor::Operator(account.into()), origin: origin.into() }
+    }
+
+    /// mcpass itself: `config`, `demo`, … May do everything.
+    pub fn system(part: &'static str) -> Self {
+        Self { actor: Actor::System(part), origin: "mcpass".to_owned() }
+    }
+
+    /// A token that was just validated. May do what its `mcpass.…` permissions say.
+    pub fn token(token: TokenId, origin: impl Into<String>) -> Self {
+        Self { actor: Actor::Token(token), origin: origin.into() }
+    }
+
+    /// A user who signed in. A superuser may do everything, others what their `mcpass.…`
+    /// permissions say, and manage their own tokens.
+    pub fn user(user: UserId, origin: impl Into<String>) -> Self {
+        Self { actor: Actor::User(user), origin: origin.into() }
+    }
+
+    /// Who.
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// From where: `cli`, `control`, an IP address.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+}

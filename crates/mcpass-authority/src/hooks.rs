@@ -1,0 +1,71 @@
+//! What the authority is given by the binary, and what it tells the gateway through it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mcpass_domain::{Server, Subject, TokenDigest, ToolClass};
+
+/// Where changes go to be in force.
+pub trait Publisher: Send + Sync + fmt::Debug {
+    /// Puts a change in force. When this returns, no later request is decided by the old state,
+    /// and open streams and sessions of tokens that are no longer good are being closed.
+    ///
+    /// Updates come one after another, in the order of the changes they tell of.
+    fn publish(&self, update: Update);
+}
+
+/// What changed, as the gateway needs to know it.
+#[derive(Clone, Debug)]
+pub enum Update {
+    /// All servers, in place of those before.
+    Servers(Vec<Server>),
+    /// These tokens, new or in place of what was known of them. No others change.
+    Tokens(Vec<PublishedToken>),
+}
+
+/// A token as the gateway finds and judges it.
+#[derive(Clone, Debug)]
+pub struct PublishedToken {
+    /// What a request's token is looked up by.
+    pub digest: TokenDigest,
+    /// What decisions need.
+    pub subject: Arc<Subject>,
+}
+
+/// For a command that works on the store while no server runs: there is nobody to tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoGateway;
+
+impl Publisher for NoGateway {
+    fn publish(&self, _: Update) {}
+}
+
+/// Brings the journal's tail into the store, so that a list of the access log is complete.
+#[async_trait]
+pub trait LogFlush: Send + Sync + fmt::Debug {
+    /// Returns when everything recorded before the call is in the store.
+    ///
+    /// # Errors
+    /// When that cannot be reached, with a reason for people.
+    async fn flush(&self) -> Result<(), String>;
+}
+
+/// What is known of the tools behind the gateway.
+pub trait ToolClasses: Send + Sync + fmt::Debug {
+    /// What a tool's annotations say; none if the tool has not been seen.
+    fn class(&self, server: &str, tool: &str) -> Option<ToolClass>;
+}
+
+/// How an authority works.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whether a token can do only what its user may do, at each use.
+    pub cap_to_user: bool,
+    /// Where the gateway listens, for [`crate::api::Status`].
+    pub listen: Option<String>,
+    /// Asked before the access log is read. Without it, what is in the store is the log.
+    pub log: Option<Arc<dyn LogFlush>>,
+    /// Asked where an answer depends on a tool's annotations.
+    pub tools: Option<Arc<dyn ToolClasses>>,
+}

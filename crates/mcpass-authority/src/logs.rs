@@ -1,0 +1,207 @@
+//! Reading the audit log and the access log, and the authority's own state.
+
+use mcpass_domain::{Reason, RequestId, Timestamp};
+use mcpass_store::{AccessFilter, AuditFilter, PageRequest};
+
+use crate::api::{
+    AccessView, ApiError, AuditList, AuditView, LogBatch, LogFilter, LogList, LogShow, LogTail,
+    Page, Status,
+};
+use crate::authority::Authority;
+use crate::authorize::{Action, Reach};
+use crate::context::Context;
+use crate::failure::store_failed;
+use crate::turn::Turn;
+use crate::{parse, show, when};
+
+const USUAL_LIMIT: u32 = 100;
+const MAX_AUDIT: u32 = 1_000;
+const MAX_LOG: u32 = 10_000;
+const USUAL_TAIL: u32 = 1_000;
+
+impl Authority {
+    /// Lists the audit log, newest first.
+    ///
+    /// # Errors
+    /// When a filter cannot be used.
+    pub async fn audit_list(
+        &self,
+        ctx: &Context,
+        request: AuditList,
+    ) -> Result<Page<AuditView>, ApiError> {
+        self.read(ctx, Action::ViewAudit, request, |turn, request| Box::pin(audit(turn, request)))
+            .await
+    }
+
+    /// Lists the access log, with everything that was recorded before the call.
+    ///
+    /// # Errors
+    /// When a filter cannot be used, or the journal cannot be brought into the store.
+    pub async fn log_list(
+        &self,
+        ctx: &Context,
+        request: LogList,
+    ) -> Result<Page<AccessView>, ApiError> {
+        self.read(ctx, Action::ViewLog, request, |turn, request| Box::pin(list(turn, request)))
+            .await
+    }
+
+    /// Follows the access log.
+    ///
+    /// # Errors
+    /// As [`Authority::log_list`].
+    pub async fn log_tail(&self, ctx: &Context, request: LogTail) -> Result<LogBatch, ApiError> {
+        self.read(ctx, Action::ViewLog, request, |turn, request| Box::pin(tail(turn, request)))
+            .await
+    }
+
+    /// Shows one row of the access log.
+    ///
+    /// # Errors
+    /// When there is no such row.
+    pub async fn log_show(&self, ctx: &Context, request: LogShow) -> Result<AccessView, ApiError> {
+        self.read(ctx, Action::ViewLog, request, |turn, request| Box::pin(one(turn, request))).await
+    }
+
+    /// How this authority is doing. A store that fails is part of the answer.
+    ///
+    /// # Errors
+    /// When the caller may not know.
+    pub async fn status(&self, ctx: &Context) -> Result<Status, ApiError> {
+        self.read(ctx, Action::ViewStatus, (), |turn, ()| {
+            Box::pin(async move {
+                let store_error = turn.core.store.ping().await.err();
+                Ok(Status {
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                    pid: std::process::id(),
+                    started_at: turn.core.started_at,
+                    now: turn.now,
+                    listen: turn.core.options.listen.clone(),
+                    store_ok: store_error.is_none(),
+                    store_error: store_error.map(|error| error.to_string()),
+                    cap_to_user: turn.core.options.cap_to_user,
+                })
+            })
+        })
+        .await
+    }
+}
+
+async fn audit(turn: &mut Turn, request: &AuditList) -> Result<Page<AuditView>, ApiError> {
+    let filter = AuditFilter {
+        object: match request.object.as_deref() {
+            Some(object) => Some(audit_object(turn, object).await?),
+            None => None,
+        },
+        actor: request.actor.clone(),
+        action: request.action.clone(),
+        since: moment("since", request.since.as_deref(), turn.now)?,
+        until: moment("until", request.until.as_deref(), turn.now)?,
+    };
+    let page = PageRequest {
+        after: request.cursor.as_deref().map(|text| parse::field("cursor", text)).transpose()?,
+        limit: request.limit.unwrap_or(USUAL_LIMIT).clamp(1, MAX_AUDIT),
+    };
+    let found = turn.core.store.audit_list(&filter, &page).await.map_err(store_failed)?;
+    Ok(Page {
+        items: found.items.into_iter().map(show::audit).collect(),
+        next: found.next.map(|id| id.to_string()),
+    })
+}
+
+/// Rows name users and groups by their ids, which last; people by their names. A name that both
+/// a user and a server have means the user: a server's row is found by its action, too.
+async fn audit_object(turn: &Turn, object: &str) -> Result<String, ApiError> {
+    let store = &turn.core.store;
+    if let Some(user) = store.user_find_by_name(object).await.map_err(store_failed)? {
+        return Ok(user.id.to_string());
+    }
+    if let Some(group) = store.group_find_by_name(object).await.map_err(store_failed)? {
+        return Ok(group.id.to_string());
+    }
+    Ok(object.to_owned())
+}
+
+async fn list(turn: &mut Turn, request: &LogList) -> Result<Page<AccessView>, ApiError> {
+    let mut filter = filter(turn, &request.filter).await?;
+    filter.oldest_first = request.oldest_first;
+    let page = PageRequest::<RequestId> {
+        after: request.cursor.as_deref().map(|text| parse::field("cursor", text)).transpose()?,
+        limit: request.limit.unwrap_or(USUAL_LIMIT).clamp(1, MAX_LOG),
+    };
+    turn.flush_log().await?;
+    let found = turn.core.store.access_list(&filter, &page).await.map_err(store_failed)?;
+    Ok(Page {
+        items: found.items.into_iter().map(show::access).collect(),
+        next: found.next.map(|id| id.to_string()),
+    })
+}
+
+async fn tail(turn: &mut Turn, request: &LogTail) -> Result<LogBatch, ApiError> {
+    let filter = filter(turn, &request.filter).await?;
+    let limit = request.limit.unwrap_or(USUAL_TAIL).clamp(1, MAX_LOG);
+    turn.flush_log().await?;
+    let (rows, after) =
+        turn.core.store.access_tail(request.after, &filter, limit).await.map_err(store_failed)?;
+    Ok(LogBatch { rows: rows.into_iter().map(show::access).collect(), after })
+}
+
+async fn one(turn: &mut Turn, request: &LogShow) -> Result<AccessView, ApiError> {
+    let id: RequestId = parse::field("id", &request.id)?;
+    turn.flush_log().await?;
+    let row = turn.core.store.access_find(id).await.map_err(store_failed)?.map(show::access);
+    let own = own_name(turn).await?;
+    let row = row.filter(|row| own.as_ref().is_none_or(|own| row.user == *own));
+    row.ok_or_else(|| {
+        ApiError::new("log.not_found", format!("there is no request {id} in the log"))
+            .with_hint("it may be older than the log is kept")
+    })
+}
+
+async fn filter(turn: &Turn, request: &LogFilter) -> Result<AccessFilter, ApiError> {
+    let reason = |text: &str| {
+        Reason::parse(text).ok_or_else(|| {
+            let all: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+            ApiError::invalid("reason", "there is no such reason")
+                .with_hint(format!("the reasons are {}", all.join(", ")))
+        })
+    };
+    Ok(AccessFilter {
+        token: request.token.as_deref().map(|text| parse::field("token", text)).transpose()?,
+        user: match own_name(turn).await? {
+            Some(own) => Some(own),
+            None => request.user.clone(),
+        },
+        server: request.server.clone(),
+        method: request.method.clone(),
+        target: request.target.clone(),
+        reason: request.reason.as_deref().map(reason).transpose()?,
+        allowed: request.allowed,
+        is_error: request.is_error,
+        since: moment("since", request.since.as_deref(), turn.now)?,
+        until: moment("until", request.until.as_deref(), turn.now)?,
+        oldest_first: false,
+    })
+}
+
+/// The name whose rows the caller is kept to, if it is. Names do not change, so it finds all.
+async fn own_name(turn: &Turn) -> Result<Option<String>, ApiError> {
+    let Reach::Own(id) = turn.caller.reach() else { return Ok(None) };
+    let user = turn.core.store.user_find(id).await.map_err(store_failed)?;
+    // A user that is gone since the authorization reaches nothing: no row has an empty name.
+    Ok(Some(user.map_or_else(String::new, |user| user.name.to_string())))
+}
+
+fn moment(field: &str, text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
+    text.map(|text| when::moment_before(field, text, now)).transpose()
+}
+
+impl Turn {
+    async fn flush_log(&self) -> Result<(), ApiError> {
+        let Some(log) = &self.core.options.log else { return Ok(()) };
+        log.flush().await.map_err(|reason| {
+            ApiError::new("log.unavailable", format!("the newest rows cannot be read: {reason}"))
+                .with_hint("run `mcpass doctor` to see what is wrong")
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! Rotating a token: the next secret of a family.
+
+use mcpass_domain::{Timestamp, Token, TokenState};
+
+use super::create::fresh;
+use crate::api::{ApiError, IssuedToken, Plaintext, TokenRotate};
+use crate::turn::{Plan, Turn};
+use crate::{parse, show, when};
+
+pub(super) async fn rotate(
+    turn: &mut Turn,
+    request: &TokenRotate,
+) -> Result<IssuedToken, ApiError> {
+    let overlap = match request.overlap.as_deref() {
+        Some(text) => when::duration("overlap", text)?,
+        None => std::time::Duration::ZERO,
+    };
+    let old = turn.token(&request.id).await?;
+    refuse_unfit(&old, turn.now)?;
+    refuse_second_rotation(turn, &old).await?;
+    turn.learn(std::slice::from_ref(&old)).await?;
+    // The plaintext goes to the caller, so it must not open more than the caller has.
+    let grants = turn.world.grants(&old.permissions, &old.groups);
+    turn.caller.guard_whole(&old, &grants)?;
+
+    let (secret, id) = fresh(turn)?;
+    let new = Token {
+        id,
+        digest: secret.digest(),
+        hint: secret.hint(),
+        created_at: turn.now,
+        created_by: turn.caller.actor.clone(),
+        expires_at: next_expiry(&old, turn.now, turn.caller.latest_expiry()),
+        last_used_at: None,
+        last_used_ip: None,
+        rotated_at: None,
+        version: 0,
+        ..old.clone()
+    };
+    let overlap_end = turn.now.saturating_add(overlap);
+    let ended = Token {
+        rotated_at: Some(turn.now),
+        expires_at: Some(old.expires_at.map_or(overlap_end, |end| end.min(overlap_end))),
+        ..old.clone()
+    };
+
+    let mut plan = Plan::default();
+    turn.update_token(&mut plan, "token.rotate", (&old, &ended), &format!("replaced by {id}"))?;
+    turn.insert_token(&mut plan, "token.create", &new)?;
+    turn.publish_tokens(&mut plan, [&ended, &new]);
+    turn.commit(plan).await?;
+    Ok(IssuedToken {
+        id: new.id,
+        token: Plaintext::new(secret.expose()),
+        facts: show::token_facts(&mut turn.world, &new, turn.now),
+        replaces: Some(old.id),
+        old_ends_at: ended.expires_at.filter(|end| *end > turn.now),
+    })
+}
+
+/// The same lifetime again: as long as the old token was to live from its creation on.
+fn next_expiry(old: &Token, now: Timestamp, latest: Option<Timestamp>) -> Option<Timestamp> {
+    let end = old.expires_at.map(|end| now.saturating_add(end.since(old.created_at)));
+    match (end, latest) {
+        (Some(end), Some(latest)) => Some(end.min(latest)),
+        (end, latest) => end.or(latest),
+    }
+}
+
+/// Only what works can be followed: a rotation must not bring back what has ended or was
+/// switched off.
+fn refuse_unfit(token: &Token, now: Timestamp) -> Result<(), ApiError> {
+    let (code, state, hint) = match token.state(now) {
+        TokenState::Active { .. } => return Ok(()),
+        TokenState::Disabled => ("token.disabled", "disabled", "enable it first"),
+        TokenState::Expired => ("token.expired", "expired", "create a new token"),
+        TokenState::Revoked => ("token.revoked", "revoked", "create a new token"),
+    };
+    Err(ApiError::new(code, format!("{} is {state} and cannot be rotated", token.id))
+        .with_hint(hint))
+}
+
+/// One rotation of a family at a time: at most the newest token and the one it replaces live.
+async fn refuse_second_rotation(turn: &Turn, token: &Token) -> Result<(), ApiError> {
+    let family = turn.live_family(token).await?;
+    let others = family.iter().filter(|member| member.id != token.id);
+    for other in others.filter(|member| parse::is_live(member, turn.now)) {
+        // Ids of one millisecond are in no order, so the mark of the rotation decides.
+        return Err(if token.rotated_at.is_some() {
+            ApiError::new("token.already_rotated", format!("{} took its place", other.id))
+                .with_hint(format!("rotate {} instead", other.id))
+        } else {
+            let end = other.expires_at.map_or_else(String::new, |end| format!(", until {end}"));
+            ApiError::new(
+                "token.rotation_in_progress",
+                format!("the secret before this one, {}, still works{end}", other.id),
+            )
+            .with_hint(format!("wait for its end, or end it now: mcpass token revoke {}", other.id))
+        });
+    }
+    Ok(())
+}

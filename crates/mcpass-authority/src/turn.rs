@@ -1,0 +1,239 @@
+//! One use case at work: its caller, its moment, and the way its changes take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use mcpass_domain::time::id_from;
+use mcpass_domain::{AuditEvent, Timestamp, Token, TokenId};
+use mcpass_store::{Change, Commit, StoreErrorKind};
+use serde::Serialize;
+
+use crate::api::ApiError;
+use crate::authority::{Authority, Core};
+use crate::authorize::{self, Action, Caller};
+use crate::context::Context;
+use crate::failure::{no_entropy, store_failed};
+use crate::hooks::{PublishedToken, Update};
+use crate::leak;
+use crate::world::World;
+
+/// How often a change is tried when others change the same thing.
+const ATTEMPTS: u32 = 4;
+/// How long to wait between tries to find out what a lost commit did.
+const DOUBT_PAUSE: Duration = Duration::from_secs(1);
+
+/// The body of a use case. A plain function, so that it can be tried again from the start.
+pub(crate) type Work<R, T> = for<'a> fn(&'a mut Turn, &'a R) -> BoxFuture<'a, Result<T, ApiError>>;
+
+/// A use case between its authorization and its answer.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) core: Arc<Core>,
+    pub(crate) caller: Caller,
+    pub(crate) world: World,
+    pub(crate) now: Timestamp,
+}
+
+/// What changes, in order, and what the audit log says of it.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    changes: Vec<Change>,
+    audit: Vec<AuditEvent>,
+    updates: Vec<Update>,
+}
+
+impl Plan {
+    /// Writes `change`, and says so in the audit log.
+    pub(crate) fn change(&mut self, change: Change, audit: AuditEvent) {
+        self.changes.push(change);
+        self.audit.push(audit);
+    }
+
+    /// Tells the gateway once the changes are written.
+    pub(crate) fn publish(&mut self, update: Update) {
+        self.updates.push(update);
+    }
+
+    /// Whether nothing changes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+}
+
+impl Authority {
+    /// Runs a use case that only reads.
+    pub(crate) async fn read<R: Serialize, T>(
+        &self,
+        ctx: &Context,
+        action: Action,
+        request: R,
+        work: Work<R, T>,
+    ) -> Result<T, ApiError> {
+        refuse_secrets(&request)?;
+        let mut turn = Turn::begin(self.core(), ctx, action).await?;
+        work(&mut turn, &request).await
+    }
+
+    /// Runs a use case that changes something.
+    ///
+    /// One at a time: what a use case publishes was read and written in its own turn, so no
+    /// older state is ever published over a newer one, and the gateway hears of changes in the
+    /// order in which they were committed.
+    ///
+    /// As a task of its own: a caller that goes away (a closed connection, a timeout) cannot stop
+    /// it between the commit and the publishing of a revocation.
+    pub(crate) async fn change<R, T>(
+        &self,
+        ctx: &Context,
+        action: Action,
+        request: R,
+        work: Work<R, T>,
+    ) -> Result<T, ApiError>
+    where
+        R: Serialize + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        refuse_secrets(&request)?;
+        let (core, ctx) = (Arc::clone(self.core()), ctx.clone());
+        let task = tokio::spawn(async move {
+            let _one_at_a_time = core.turn.lock().await;
+            let mut attempt = 1;
+            loop {
+                // Each try begins with a fresh authorization and fresh reads.
+                let mut turn = Turn::begin(&core, &ctx, action).await?;
+                match work(&mut turn, &request).await {
+                    Err(error) if error.code == ApiError::CONFLICT && attempt < ATTEMPTS => {
+                        attempt += 1;
+                    }
+                    done => return done,
+                }
+            }
+        });
+        task.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a change ended before it was done");
+            Err(ApiError::new(ApiError::INTERNAL, "mcpass failed while it was doing this"))
+        })
+    }
+}
+
+impl Turn {
+    async fn begin(core: &Arc<Core>, ctx: &Context, action: Action) -> Result<Self, ApiError> {
+        let mut world = World::new(core.options.cap_to_user);
+        let now = core.clock.now();
+        let caller =
+            authorize::authorize(core.store.as_ref(), &mut world, ctx, action, now).await?;
+        Ok(Self { core: Arc::clone(core), caller, world, now })
+    }
+
+    /// The token of this id, if the caller may know of it.
+    pub(crate) async fn token(&self, id: &str) -> Result<Token, ApiError> {
+        let id: TokenId = id.parse().map_err(|error| {
+            ApiError::invalid("id", error).with_hint("`mcpass token list` shows the ids")
+        })?;
+        let token = self.core.store.token_find(id).await.map_err(store_failed)?;
+        token.filter(|token| self.caller.reaches(token)).ok_or_else(|| {
+            ApiError::new("token.not_found", format!("there is no token {id}"))
+                .with_hint("`mcpass token list` shows the tokens there are")
+        })
+    }
+
+    /// An audit row by this turn's caller.
+    pub(crate) fn audit(
+        &self,
+        action: &str,
+        object: impl ToString,
+        before: Option<&serde_json::Value>,
+        after: Option<&serde_json::Value>,
+        note: &str,
+    ) -> Result<AuditEvent, ApiError> {
+        Ok(AuditEvent {
+            id: id_from(self.core.entropy.as_ref(), self.now).map_err(no_entropy)?,
+            at: self.now,
+            actor: self.caller.actor.clone(),
+            origin: self.caller.origin.clone(),
+            action: action.to_owned(),
+            object: object.to_string(),
+            before: before.map(ToString::to_string),
+            after: after.map(ToString::to_string),
+            note: note.to_owned(),
+        })
+    }
+
+    /// Tells the gateway of these tokens, as they are going to be.
+    pub(crate) fn publish_tokens<'a>(
+        &mut self,
+        plan: &mut Plan,
+        tokens: impl IntoIterator<Item = &'a Token>,
+    ) {
+        let tokens = tokens.into_iter().map(|token| PublishedToken {
+            digest: token.digest,
+            subject: self.world.subject(token),
+        });
+        plan.publish(Update::Tokens(tokens.collect()));
+    }
+
+    /// Writes the changes with their audit rows, then puts them in force.
+    ///
+    /// What is published was computed before, so nothing can fail between the two.
+    pub(crate) async fn commit(&self, plan: Plan) -> Result<(), ApiError> {
+        let Plan { changes, audit, updates } = plan;
+        match self.core.store.commit(Commit { changes, audit }).await {
+            Ok(()) => {
+                for update in updates {
+                    self.core.publisher.publish(update);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                if error.kind == StoreErrorKind::Unavailable {
+                    resolve_doubt(&self.core);
+                }
+                Err(store_failed(error))
+            }
+        }
+    }
+}
+
+/// A connection lost during a commit leaves open whether it was written. Finds out as soon as
+/// the store answers again, by publishing what it holds.
+fn resolve_doubt(core: &Arc<Core>) {
+    use std::sync::atomic::Ordering;
+
+    if core.in_doubt.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let core = Arc::downgrade(core);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(DOUBT_PAUSE).await;
+            let Some(core) = core.upgrade() else { return };
+            let _one_at_a_time = core.turn.lock().await;
+            // A commit that is lost from here on raises a doubt of its own.
+            core.in_doubt.store(false, Ordering::SeqCst);
+            if core.publish_everything().await.is_ok() {
+                return;
+            }
+            if core.in_doubt.swap(true, Ordering::SeqCst) {
+                return;
+            }
+        }
+    });
+}
+
+/// Refuses a request that holds a plaintext token, wherever it stands: as an id by mistake, or in
+/// a name or note that the store and the audit log would keep.
+fn refuse_secrets(request: &impl Serialize) -> Result<(), ApiError> {
+    let json = serde_json::to_string(request)
+        .map_err(|error| ApiError::new(ApiError::INVALID, error.to_string()))?;
+    if !leak::holds_token(&json) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        "request.holds_secret",
+        "this holds a token's plaintext, which has no place here",
+    )
+    .with_hint(
+        "name the token by its id (tok_…); `mcpass token list` finds it by its first 12 characters",
+    ))
+}
