@@ -53,11 +53,11 @@ fn any(path: &str, schema: &Value, value: &Value, faults: &mut Vec<String>) {
     match value {
         Value::String(text) => {
             let length = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
-            range(path, schema, ("minLength", "maxLength"), length, "characters", faults);
+            range(path, schema, ("minLength", "maxLength"), length, "character", faults);
         }
         Value::Array(items) => {
             let length = u64::try_from(items.len()).unwrap_or(u64::MAX);
-            range(path, schema, ("minItems", "maxItems"), length, "items", faults);
+            range(path, schema, ("minItems", "maxItems"), length, "item", faults);
             if let Some(schema) = schema.get("items") {
                 for (at, item) in items.iter().enumerate() {
                     any(&format!("{path}[{at}]"), schema, item, faults);
@@ -88,11 +88,12 @@ fn range(
     faults: &mut Vec<String>,
 ) {
     let bound = |key| schema.get(key).and_then(Value::as_u64);
+    let count = |n: u64| format!("{n} {unit}{}", if n == 1 { "" } else { "s" });
     if let Some(min) = bound(min).filter(|min| length < *min) {
-        faults.push(format!("`{path}` must have at least {min} {unit}; it has {length}."));
+        faults.push(format!("`{path}` must have at least {}; it has {length}.", count(min)));
     }
     if let Some(max) = bound(max).filter(|max| length > *max) {
-        faults.push(format!("`{path}` must have at most {max} {unit}; it has {length}."));
+        faults.push(format!("`{path}` must have at most {}; it has {length}.", count(max)));
     }
 }
 

@@ -36,7 +36,7 @@ fn each_fault_is_said_and_names_its_place() {
         check(&json!({"id": 1, "tags": ["", "abcd", 7]})),
         [
             "`tags` must have at most 2 items; it has 3.",
-            "`tags[0]` must have at least 1 characters; it has 0.",
+            "`tags[0]` must have at least 1 character; it has 0.",
             "`tags[1]` must have at most 3 characters; it has 4.",
             "`tags[2]` must be a string, not a number.",
         ]
