@@ -90,7 +90,7 @@ fn a_note_is_added_changed_and_deleted() {
     let added =
         call(&demo, "add_note", &json!({"title": "T", "body": "B", "tags": ["x"]})).unwrap();
     assert_eq!((&added["id"], &added["author"]), (&json!(4), &json!("ana")));
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     call(&demo, "update_note", &json!({"id": 4.0, "body": "C"})).unwrap();
     let note = call(&demo, "get_note", &json!({"id": 4})).unwrap();
     assert_eq!(
