@@ -1,0 +1,170 @@
+//! `mcpass user`
+
+use clap::Subcommand;
+use mcpass_authority::api::{UserCreate, UserEdit, UserRef, UserView};
+
+use super::{answer, joined, nothing_to_change, yes_no};
+use crate::cli::DatabaseOption;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Text, Tone};
+use crate::times;
+
+/// `mcpass user …`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) database: DatabaseOption,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Add a user, whom tokens are accountable to
+    #[command(after_help = "Example:\n  mcpass user create ana@example.com --group developers")]
+    Create {
+        /// 1 to 64 characters without spaces
+        name: String,
+        /// May do everything in management
+        #[arg(long)]
+        superuser: bool,
+        /// A permission of its own; may be repeated
+        #[arg(long = "permission", value_name = "PERMISSION")]
+        permissions: Vec<String>,
+        /// A group, by name or id; may be repeated
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<String>,
+    },
+    /// List all users
+    #[command(after_help = "Example:\n  mcpass user list --json", visible_alias = "ls")]
+    List,
+    /// Show a user
+    #[command(after_help = "Example:\n  mcpass user show ana")]
+    Show {
+        /// Name or id
+        user: String,
+    },
+    /// Change a user; its tokens follow at once
+    #[command(
+        after_help = "Example:\n  mcpass user edit ana --add-group readers --superuser false"
+    )]
+    Edit(Edit),
+    /// Switch a user off: all its tokens are refused from now on
+    #[command(after_help = "Example:\n  mcpass user disable ana")]
+    Disable {
+        /// Name or id
+        user: String,
+    },
+    /// Switch a user on again
+    #[command(after_help = "Example:\n  mcpass user enable ana")]
+    Enable {
+        /// Name or id
+        user: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Edit {
+    /// Name or id
+    user: String,
+    /// Whether its tokens work
+    #[arg(long, value_name = "true|false")]
+    active: Option<bool>,
+    /// Whether it may do everything in management
+    #[arg(long, value_name = "true|false")]
+    superuser: Option<bool>,
+    /// A permission it has as well; may be repeated
+    #[arg(long = "add-permission", value_name = "PERMISSION")]
+    add_permissions: Vec<String>,
+    /// A permission it has no more; may be repeated
+    #[arg(long = "remove-permission", value_name = "PERMISSION")]
+    remove_permissions: Vec<String>,
+    /// A group it is in as well; may be repeated
+    #[arg(long = "add-group", value_name = "GROUP")]
+    add_groups: Vec<String>,
+    /// A group it is in no more; may be repeated
+    #[arg(long = "remove-group", value_name = "GROUP")]
+    remove_groups: Vec<String>,
+}
+
+/// Does what was typed.
+///
+/// # Errors
+/// When the authority refuses it, or cannot be reached.
+pub(crate) async fn run(args: Args, context: &mut Context) -> Result<(), Failure> {
+    let user = match args.action {
+        Action::Create { name, superuser, permissions, groups } => {
+            let request = UserCreate { name, superuser, permissions, groups };
+            answer!(context, UserCreate(request) => User)
+        }
+        Action::List => return list(context).await,
+        Action::Show { user } => answer!(context, UserShow(UserRef { user }) => User),
+        Action::Edit(edit) => answer!(context, UserEdit(request(edit)?) => User),
+        Action::Disable { user } => {
+            let request = UserEdit { user, active: Some(false), ..UserEdit::default() };
+            answer!(context, UserEdit(request) => User)
+        }
+        Action::Enable { user } => {
+            let request = UserEdit { user, active: Some(true), ..UserEdit::default() };
+            answer!(context, UserEdit(request) => User)
+        }
+    };
+    show(context, &user)
+}
+
+fn request(edit: Edit) -> Result<UserEdit, Failure> {
+    let user = edit.user.clone();
+    let request = UserEdit {
+        user: edit.user,
+        active: edit.active,
+        superuser: edit.superuser,
+        add_permissions: edit.add_permissions,
+        remove_permissions: edit.remove_permissions,
+        add_groups: edit.add_groups,
+        remove_groups: edit.remove_groups,
+        ..UserEdit::default()
+    };
+    if request == (UserEdit { user, ..UserEdit::default() }) {
+        return Err(nothing_to_change("user edit"));
+    }
+    Ok(request)
+}
+
+async fn list(context: &mut Context) -> Result<(), Failure> {
+    let users = answer!(context, UserList => Users);
+    if context.output.is_json() {
+        return context.output.json(&users);
+    }
+    let rows = users.iter().map(|user| {
+        vec![
+            user.name.as_str().into(),
+            activity(user),
+            yes_no(user.is_superuser).into(),
+            joined(&user.groups).into(),
+            joined(&user.permissions).into(),
+        ]
+    });
+    let header = ["name", "active", "superuser", "groups", "permissions"];
+    let empty = "No users yet. Add one: mcpass user create NAME";
+    context.output.table(&header, rows.collect(), empty)
+}
+
+fn activity(user: &UserView) -> Text {
+    Text::toned(yes_no(user.is_active), if user.is_active { Tone::Good } else { Tone::Bad })
+}
+
+fn show(context: &Context, user: &UserView) -> Result<(), Failure> {
+    if context.output.is_json() {
+        return context.output.json(user);
+    }
+    context.output.fields(vec![
+        ("name", user.name.as_str().into()),
+        ("id", user.id.to_string().into()),
+        ("active", activity(user)),
+        ("superuser", yes_no(user.is_superuser).into()),
+        ("groups", joined(&user.groups).into()),
+        ("permissions", joined(&user.permissions).into()),
+        ("created", times::exact(user.created_at, context.now()).into()),
+    ])
+}

@@ -1,0 +1,163 @@
+//! `mcpass.toml` as it is written. Every error names the file, the line and the column.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::ConfigError;
+use super::database::DatabaseUrl;
+use super::value::{ByteSize, ListenAddress, LogFilter, LogFormat, Span, SyncMode};
+
+type Key<T> = Option<Spanned<T>>;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) listen: Key<ListenAddress>,
+    pub(super) data: Key<PathBuf>,
+    pub(super) database: Key<DatabaseUrl>,
+    pub(super) cap_to_user: Key<bool>,
+    #[serde(default)]
+    pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) record: Record,
+    #[serde(default)]
+    pub(super) network: Network,
+    #[serde(default)]
+    pub(super) log: Log,
+    #[serde(default)]
+    pub(super) server: BTreeMap<Spanned<String>, Server>,
+}
+
+/// `[limits]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) body: Key<ByteSize>,
+    pub(super) headers: Key<ByteSize>,
+    pub(super) connections: Key<u32>,
+    pub(super) read_timeout: Key<Span>,
+    pub(super) shutdown_grace: Key<Span>,
+}
+
+/// `[record]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Record {
+    pub(super) sync: Key<SyncMode>,
+    pub(super) retention_days: Key<u32>,
+    pub(super) segment: Key<ByteSize>,
+}
+
+/// `[network]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Network {
+    pub(super) allowed_hosts: Key<Vec<String>>,
+    pub(super) allowed_origins: Key<Vec<String>>,
+}
+
+/// `[log]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) level: Key<LogFilter>,
+    pub(super) format: Key<LogFormat>,
+}
+
+/// `[server.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) url: Spanned<String>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, Spanned<String>>,
+    pub(super) connect_timeout: Key<Span>,
+    pub(super) first_byte_timeout: Key<Span>,
+    pub(super) enabled: Option<bool>,
+}
+
+/// The file's text, for finding lines.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            ConfigError::new(format!(
+                "the configuration `{}` cannot be read: {error}",
+                path.display()
+            ))
+        })?;
+        Ok(Self { path: path.to_owned(), text })
+    }
+
+    /// What stands in it.
+    ///
+    /// # Errors
+    /// On the first thing that cannot be there.
+    pub(super) fn parse(&self) -> Result<File, ConfigError> {
+        toml::from_str(&self.text).map_err(|error| {
+            let (message, hint) = explain(error.message());
+            self.error(error.span(), &message, hint)
+        })
+    }
+
+    /// The folder that relative paths in the file are taken from.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// The line in which a span begins, counted from 1.
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+        self.place(span).0
+    }
+
+    /// An error at a place of the file.
+    pub(super) fn error(
+        &self,
+        span: Option<Range<usize>>,
+        message: &str,
+        hint: Option<String>,
+    ) -> ConfigError {
+        let place = span.map_or(String::new(), |span| {
+            let (line, column) = self.place(&span);
+            format!(", line {line}, column {column}")
+        });
+        ConfigError { message: format!("`{}`{place}: {message}", self.path.display()), hint }
+    }
+
+    fn place(&self, span: &Range<usize>) -> (usize, usize) {
+        let before = self.text.get(..span.start).unwrap_or(&self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |text| text.chars().count()) + 1;
+        (line, column)
+    }
+}
+
+/// Turns the parser's words into ours: what is wrong, and what is allowed instead.
+fn explain(message: &str) -> (String, Option<String>) {
+    let message = message.trim().replace('\n', "; ");
+    let message = message.replacen("unknown field", "unknown key", 1);
+    let message = message.replacen("missing field", "missing key", 1);
+    let rules = [(", expected one of ", "here can stand "), (", expected `", "here can stand `")];
+    for (cut, hint) in rules {
+        if let (true, Some((what, allowed))) =
+            (message.starts_with("unknown key"), message.split_once(cut))
+        {
+            return (what.to_owned(), Some(format!("{hint}{allowed}")));
+        }
+    }
+    (message, None)
+}

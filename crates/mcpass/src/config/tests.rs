@@ -1,0 +1,194 @@
+use std::path::Path;
+
+use insta::assert_snapshot;
+
+use super::*;
+
+/// A folder with a configuration file, and what it says.
+fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mcpass.toml");
+    std::fs::write(&path, text).unwrap();
+    let options = Options { config: Some(path), ..Options::default() };
+    let environment = environment.iter().copied().collect();
+    Config::load(&options, &environment).map_err(|error| {
+        let hint = error.hint.map_or(String::new(), |hint| format!("\nhint: {hint}"));
+        format!("{}{hint}", error.message).replace(&folder.path().display().to_string(), "")
+    })
+}
+
+fn error(text: &str) -> String {
+    load(text, &[]).unwrap_err()
+}
+
+#[test]
+fn an_empty_file_gives_the_documented_defaults() {
+    let config = load("", &[]).unwrap();
+    let lines: Vec<String> = config
+        .decisions()
+        .into_iter()
+        .map(|(setting, value, origin)| format!("{} = {value} ({origin})", setting.key))
+        .collect();
+    assert_snapshot!(lines.join("\n"), @r"
+    listen = 127.0.0.1:7788 (default)
+    data = mcpass-data (default)
+    database = sqlite:mcpass-data/mcpass.db (default)
+    cap_to_user = false (default)
+    limits.body = 4MiB (default)
+    limits.headers = 32KiB (default)
+    limits.connections = 10000 (default)
+    limits.read_timeout = 30s (default)
+    limits.shutdown_grace = 30s (default)
+    record.sync = process (default)
+    record.retention_days = 90 (default)
+    record.segment = 64MiB (default)
+    network.allowed_hosts =  (default)
+    network.allowed_origins =  (default)
+    log.level = info (default)
+    log.format = text (default)
+    ");
+}
+
+#[test]
+fn every_setting_is_shown_once_in_the_order_of_the_list() {
+    let shown: Vec<_> = load("", &[]).unwrap().decisions().into_iter().map(|row| row.0).collect();
+    assert_eq!(shown, setting::ALL);
+}
+
+#[test]
+fn option_before_environment_before_file_before_default() {
+    let file = "\nlisten = \"127.0.0.1:1\"\ncap_to_user = true\n[limits]\nbody = \"1MiB\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mcpass.toml");
+    std::fs::write(&path, file).unwrap();
+    let environment: Environment =
+        [("MCPASS_LISTEN", "127.0.0.1:2"), ("MCPASS_LIMITS_BODY", "2MiB")].into_iter().collect();
+    let mut options = Options { config: Some(path.clone()), ..Options::default() };
+
+    let config = Config::load(&options, &environment).unwrap();
+    assert_eq!(config.listen.value.0.port(), 2);
+    assert_eq!(config.listen.origin, Origin::Variable("MCPASS_LISTEN"));
+    assert_eq!(config.limits.body.value, ByteSize::mib(2));
+    assert_eq!(config.cap_to_user.origin, Origin::File(path.clone(), 3));
+
+    options.listen = Some("127.0.0.1:3".parse().unwrap());
+    let config = Config::load(&options, &environment).unwrap();
+    assert_eq!(config.listen.value.0.port(), 3);
+    assert_eq!(config.listen.origin, Origin::Option("--listen"));
+
+    let config = Config::load(&options, &Environment::default()).unwrap();
+    assert_eq!(config.limits.body.origin, Origin::File(path, 5));
+    assert_eq!(config.limits.body.value, ByteSize::mib(1));
+}
+
+#[test]
+fn an_empty_variable_decides_nothing() {
+    let config = load("", &[("MCPASS_LISTEN", "")]).unwrap();
+    assert_eq!(config.listen.origin, Origin::Default);
+}
+
+#[test]
+fn every_variable_of_the_list_decides_its_setting() {
+    for setting in setting::ALL {
+        let value = match setting.key {
+            "listen" => "127.0.0.1:9",
+            "data" => "elsewhere",
+            "database" => "sqlite:x.db",
+            "cap_to_user" => "true",
+            "record.sync" => "always",
+            "record.segment" => "2MiB",
+            "record.retention_days" | "limits.connections" => "7",
+            "limits.body" | "limits.headers" => "9KiB",
+            "limits.read_timeout" | "limits.shutdown_grace" => "7s",
+            "network.allowed_hosts" => "a.example, b.example:80",
+            "network.allowed_origins" => "https://a.example",
+            "log.level" => "debug",
+            "log.format" => "json",
+            other => panic!("no value for {other}"),
+        };
+        let config = load("", &[(setting.variable, value)]).unwrap();
+        let decided = config.decisions().into_iter().find(|row| row.0 == *setting).unwrap();
+        assert_eq!((decided.1.as_str(), decided.2), (value, Origin::Variable(setting.variable)));
+    }
+}
+
+#[test]
+fn paths_in_the_file_are_taken_from_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mcpass.toml");
+    std::fs::write(&path, "data = \"here\"\n").unwrap();
+    let options = Options { config: Some(path), ..Options::default() };
+    let config = Config::load(&options, &Environment::default()).unwrap();
+    assert_eq!(config.data.value, folder.path().join("here"));
+    let database = config.database.value.sqlite_path().map(Path::to_owned);
+    assert_eq!(database, Some(folder.path().join("here/mcpass.db")));
+}
+
+#[test]
+fn a_file_that_is_named_must_be_there() {
+    let options = Options { config: Some("/nowhere/mcpass.toml".into()), ..Options::default() };
+    let error = Config::load(&options, &Environment::default()).unwrap_err().to_string();
+    assert!(error.contains("`/nowhere/mcpass.toml` cannot be read"), "{error}");
+}
+
+#[test]
+fn errors_name_the_place_and_what_is_allowed() {
+    assert_snapshot!(error("lsiten = \"127.0.0.1:1\""), @r"
+    `/mcpass.toml`, line 1, column 1: unknown key `lsiten`
+    hint: here can stand `listen`, `data`, `database`, `cap_to_user`, `limits`, `record`, `network`, `log`, `server`
+    ");
+    assert_snapshot!(error("\n[limits]\n  bdoy = 1"), @r"
+    `/mcpass.toml`, line 3, column 3: unknown key `bdoy`
+    hint: here can stand `body`, `headers`, `connections`, `read_timeout`, `shutdown_grace`
+    ");
+    assert_snapshot!(error("[limits]\nbody = \"4 apples\""), @"`/mcpass.toml`, line 2, column 8: `4 apples` is not a size; write it as 4MiB, 512KiB or 65536");
+    assert_snapshot!(error("[record]\nsync = \"fsync\""), @"`/mcpass.toml`, line 2, column 8: `fsync` is not a way to keep the record; there are `process` and `always`");
+    assert_snapshot!(error("listen = 7788"), @"");
+    assert_snapshot!(error("listen = \"localhost\""), @"");
+    assert_snapshot!(error("listen = "), @"`/mcpass.toml`, line 1, column 10: string values must be quoted, expected literal string");
+    assert_snapshot!(error("[server.github]\nheaders = {}"), @"`/mcpass.toml`, line 1, column 1: missing key `url`");
+    assert_snapshot!(error("[log]\nlevel = \"inof\""), @"`/mcpass.toml`, line 2, column 9: `inof` is not a log level; there are `error`, `warn`, `info`, `debug`, `trace`, `off`, and filters such as `info,mcpass_gateway=debug`");
+}
+
+#[test]
+fn values_out_of_range_are_refused_wherever_they_come_from() {
+    assert_snapshot!(error("[limits]\nbody = \"1TiB\""), @"`/mcpass.toml`, line 2, column 8: `1TiB` is not a size; write it as 4MiB, 512KiB or 65536");
+    assert_snapshot!(error("[limits]\nconnections = 0"), @"`limits.connections` cannot be 0 (/mcpass.toml line 2): it goes from 1 to 1000000");
+    assert_snapshot!(load("", &[("MCPASS_LIMITS_BODY", "5GiB")]).unwrap_err(), @"`limits.body` cannot be 5GiB (environment MCPASS_LIMITS_BODY): it goes from 1KiB to 1GiB");
+    assert_snapshot!(load("", &[("MCPASS_LISTEN", "nonsense")]).unwrap_err(), @"");
+    assert_snapshot!(error("[network]\nallowed_origins = [\"app.example.com\"]"), @"`/mcpass.toml`, line 2, column 19: `app.example.com` is not an origin; write it as https://app.example.com");
+    assert_snapshot!(error("[network]\nallowed_hosts = [\"https://app.example.com/\"]"), @"`/mcpass.toml`, line 2, column 17: `https://app.example.com/` is not a host; write it as mcp.example.com or mcp.example.com:8443");
+}
+
+#[test]
+fn servers_are_declared_with_references_to_their_credentials() {
+    let config = load(
+        "[server.github]\nurl = \"https://mcp.example.com/mcp\"\nconnect_timeout = \"2s\"\n\
+         [server.github.headers]\nAuthorization = \"Bearer ${env:GITHUB_KEY}\"\nX-Tenant = \"acme\"\n\
+         [server.off]\nurl = \"http://127.0.0.1:3001/mcp\"\nenabled = false\n",
+        &[],
+    )
+    .unwrap();
+    let names: Vec<_> = config.servers.iter().map(|server| server.name.as_str()).collect();
+    assert_eq!(names, ["github", "off"]);
+    let mcpass_domain::ServerKind::Http(http) = &config.servers[0].kind else { panic!("not http") };
+    assert_eq!(http.headers["authorization"], "Bearer ${env:GITHUB_KEY}");
+    assert_eq!(http.headers["x-tenant"], "acme");
+    assert_eq!(http.connect_timeout, std::time::Duration::from_secs(2));
+    assert!(config.servers[0].is_enabled && !config.servers[1].is_enabled);
+    assert!(config.servers.iter().all(|server| server.is_declared));
+}
+
+#[test]
+fn servers_that_cannot_be_are_named_with_their_place() {
+    let server =
+        |rest: &str| error(&format!("[server.github]\nurl = \"https://a.example\"\n{rest}"));
+    assert_snapshot!(error("[server.GitHub]\nurl = \"https://a.example\""), @"");
+    assert_snapshot!(error("[server.mcpass]\nurl = \"https://a.example\""), @"");
+    assert_snapshot!(error("[server.github]\nurl = \"a.example\""), @"");
+    assert_snapshot!(server("headers.Authorization = \"Bearer s3cret\""), @"");
+    assert_snapshot!(server("headers.X-Api-Key = \"${GITHUB}\""), @"");
+    assert_snapshot!(server("headers.Host = \"a\""), @"");
+    assert_snapshot!(server("first_byte_timeout = \"2h\""), @"");
+    assert_snapshot!(server("ulr = \"x\""), @"");
+}

@@ -1,0 +1,67 @@
+//! What a command works with: the configuration, standard output, the time, and whoever does
+//! what it asks for.
+
+use mcpass_authority::api::{Reply, Request};
+use mcpass_domain::{Clock as _, SystemClock, Timestamp};
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::session::Session;
+use crate::snippets;
+
+/// What a command works with.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// The configuration.
+    pub(crate) config: Config,
+    /// Where answers go.
+    pub(crate) output: Output,
+    clock: SystemClock,
+    session: Option<Session>,
+}
+
+impl Context {
+    /// For one command.
+    pub(crate) fn new(config: Config, output: Output) -> Self {
+        Self { config, output, clock: SystemClock::new(), session: None }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Asks the authority, which is the running server's or, if none runs, our own.
+    ///
+    /// # Errors
+    /// When it refuses, or cannot be reached.
+    pub(crate) async fn call(&mut self, request: Request) -> Result<Reply, Failure> {
+        self.session().await?.call(request).await
+    }
+
+    /// Whether a server runs on the data folder.
+    ///
+    /// # Errors
+    /// When the data folder cannot be used.
+    pub(crate) async fn has_server(&mut self) -> Result<bool, Failure> {
+        Ok(self.session().await?.is_server())
+    }
+
+    /// The URL of the MCP endpoint: the running server's, else what is configured.
+    pub(crate) async fn endpoint(&mut self) -> String {
+        let listen = match self.call(Request::Status).await {
+            Ok(Reply::Status(status)) => status.listen.and_then(|listen| listen.parse().ok()),
+            _ => None,
+        };
+        snippets::endpoint(listen.unwrap_or(self.config.listen.value.0))
+    }
+
+    async fn session(&mut self) -> Result<&mut Session, Failure> {
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => Session::open(&self.config).await?,
+        };
+        Ok(self.session.insert(session))
+    }
+}

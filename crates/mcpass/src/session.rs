@@ -1,0 +1,129 @@
+//! Who does what a command asks for: the server that runs on the data folder, or, if none runs,
+//! an authority of our own on the database.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mcpass_authority::api::{Reply, Request};
+use mcpass_authority::control::{ControlClient, own_account};
+use mcpass_authority::{Authority, Context, LogFlush, NoGateway, Options, loader};
+use mcpass_domain::{Clock, OsEntropy, SystemClock};
+use mcpass_store::{Store, sql};
+
+use crate::config::Config;
+use crate::data::{DataFolder, Held, Locks};
+use crate::failure::Failure;
+
+/// How long a command waits for another one to finish, or for a server to come up.
+const PATIENCE: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Who does what a command asks for.
+#[derive(Debug)]
+pub(crate) enum Session {
+    /// The server that runs on the data folder.
+    Server(ControlClient),
+    /// Our own authority, while no server runs. The locks keep one from starting.
+    Own { authority: Authority, _locks: Locks },
+}
+
+impl Session {
+    /// Finds out who it is.
+    ///
+    /// # Errors
+    /// When the data folder is held by a process that does not answer, or the database cannot be
+    /// opened.
+    pub(crate) async fn open(config: &Config) -> Result<Self, Failure> {
+        let folder = DataFolder::create(&config.data.value)?;
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let held = match folder.lock(&config.database.value)? {
+                Ok(locks) => return own(config, &folder, locks).await,
+                Err(held) => held,
+            };
+            let why = match ControlClient::connect(&folder.socket()).await {
+                Ok(client) => return Ok(Self::Server(client)),
+                Err(error) => error.to_string(),
+            };
+            if tokio::time::Instant::now() >= end {
+                return Err(no_answer(&held, &folder.socket(), &why));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Whether it is a server.
+    pub(crate) const fn is_server(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+
+    /// Asks for something.
+    ///
+    /// # Errors
+    /// When it is refused, or whoever does it cannot be reached.
+    pub(crate) async fn call(&mut self, request: Request) -> Result<Reply, Failure> {
+        match self {
+            Self::Server(client) => Ok(client.call(&request).await?),
+            Self::Own { authority, .. } => {
+                let context = Context::operator(own_account(), "cli");
+                Ok(authority.handle(&context, request).await?)
+            }
+        }
+    }
+}
+
+async fn own(config: &Config, folder: &DataFolder, locks: Locks) -> Result<Session, Failure> {
+    let url = config.database.value.expose();
+    let store = sql::connect(&url).await.map_err(|error| {
+        Failure::unavailable(format!("the database cannot be opened: {error}"))
+            .with_hint("`mcpass doctor` says more")
+    })?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let log = Leftovers {
+        folder: folder.journal(),
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+    };
+    let options = Options {
+        cap_to_user: config.cap_to_user.value,
+        log: Some(Arc::new(log)),
+        ..Options::default()
+    };
+    let entropy = Arc::new(OsEntropy);
+    let authority = Authority::new(store, clock, entropy, Arc::new(NoGateway), options);
+    Ok(Session::Own { authority, _locks: locks })
+}
+
+/// Journals that a server left behind when it was killed. They belong into the log before it is
+/// read; the locks make sure that nobody writes to them.
+#[derive(Debug)]
+struct Leftovers {
+    folder: PathBuf,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl LogFlush for Leftovers {
+    async fn flush(&self) -> Result<(), String> {
+        if !self.folder.is_dir() {
+            return Ok(());
+        }
+        let drained = loader::drain(&self.folder, Arc::clone(&self.store), self.clock.as_ref());
+        drained.await.map_err(|error| error.to_string())
+    }
+}
+
+fn no_answer(held: &Held, socket: &Path, why: &str) -> Failure {
+    let message = format!(
+        "another process works on this data, and its control socket does not answer: {held} is \
+         held, and `{}` says: {why}",
+        socket.display()
+    );
+    Failure::unavailable(message).with_hint(
+        "if it is a server that hangs, end it; if it uses the same database from another data \
+         folder, name that folder with --data",
+    )
+}

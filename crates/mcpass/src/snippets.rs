@@ -1,0 +1,170 @@
+//! What to paste where, so that a client finds mcpass: curl and the clients that people use.
+//!
+//! Each client takes the token from the environment or asks for it, in its own way, so that no
+//! configuration file holds it. The forms are those of the clients' own references:
+//! Claude Code `claude mcp add` and `.mcp.json` (`${VAR}` in headers), Cursor `mcp.json`
+//! (`${env:VAR}`), VS Code `mcp.json` (`inputs` of type `promptString`), Codex `config.toml`
+//! (`bearer_token_env_var`).
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The environment variable that the snippets take the token from.
+pub(crate) const VARIABLE: &str = "MCPASS_TOKEN";
+
+/// One thing to paste.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Snippet {
+    /// Which client it is for.
+    pub(crate) client: &'static str,
+    /// Where it goes: `shell`, or a file's name.
+    pub(crate) place: &'static str,
+    /// The text.
+    pub(crate) text: String,
+}
+
+/// The URL of the MCP endpoint of a server that listens at `listen`, as a client on the same
+/// machine calls it.
+pub(crate) fn endpoint(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}/mcp", SocketAddr::new(ip, listen.port()))
+}
+
+/// Everything to paste for the endpoint `url`. The first one puts `token` into the environment;
+/// without a token it says where to put it. No other holds it.
+pub(crate) fn all(url: &str, token: Option<&str>) -> Vec<Snippet> {
+    let token = token.unwrap_or("PASTE-THE-TOKEN-HERE");
+    let snippet = |client, place, text: String| Snippet { client, place, text };
+    vec![
+        snippet("environment", "shell", format!("export {VARIABLE}={token}")),
+        snippet("curl", "shell", curl(url)),
+        snippet("Claude Code", "shell", claude_code(url)),
+        snippet("Cursor", ".cursor/mcp.json", cursor(url)),
+        snippet("VS Code", ".vscode/mcp.json", vs_code(url)),
+        snippet("Codex", "~/.codex/config.toml", codex(url)),
+    ]
+}
+
+/// All of them as one text for people.
+pub(crate) fn render(snippets: &[Snippet]) -> String {
+    let mut out = String::new();
+    for (at, snippet) in snippets.iter().enumerate() {
+        let gap = if at == 0 { "" } else { "\n" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{gap}# {} ({})\n{}", snippet.client, snippet.place, snippet.text);
+    }
+    out
+}
+
+fn curl(url: &str) -> String {
+    format!(
+        "curl -sS {url} \\\n  -H \"Authorization: Bearer ${VARIABLE}\" \\\n  \
+         -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\\n  \
+         -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}}'"
+    )
+}
+
+/// In single quotes, so that the shell leaves the variable alone and `.mcp.json` keeps its name.
+/// Options come before the name; `--header` takes several values, so it comes last.
+fn claude_code(url: &str) -> String {
+    format!(
+        "claude mcp add --transport http --scope project mcpass {url} \\\n  \
+         --header 'Authorization: Bearer ${{{VARIABLE}}}'"
+    )
+}
+
+fn cursor(url: &str) -> String {
+    format!(
+        r#"{{
+  "mcpServers": {{
+    "mcpass": {{
+      "url": "{url}",
+      "headers": {{ "Authorization": "Bearer ${{env:{VARIABLE}}}" }}
+    }}
+  }}
+}}"#
+    )
+}
+
+fn vs_code(url: &str) -> String {
+    format!(
+        r#"{{
+  "inputs": [
+    {{ "id": "mcpass-token", "type": "promptString", "description": "mcpass token", "password": true }}
+  ],
+  "servers": {{
+    "mcpass": {{
+      "type": "http",
+      "url": "{url}",
+      "headers": {{ "Authorization": "Bearer ${{input:mcpass-token}}" }}
+    }}
+  }}
+}}"#
+    )
+}
+
+fn codex(url: &str) -> String {
+    format!("[mcp_servers.mcpass]\nurl = \"{url}\"\nbearer_token_env_var = \"{VARIABLE}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    const URL: &str = "http://127.0.0.1:7788/mcp";
+
+    fn text(client: &str) -> String {
+        let found = all(URL, None).into_iter().find(|snippet| snippet.client == client);
+        found.unwrap().text
+    }
+
+    #[test]
+    fn the_token_stands_in_the_first_snippet_alone() {
+        let snippets = all(URL, Some("THE-SECRET"));
+        assert_eq!(snippets[0].text, "export MCPASS_TOKEN=THE-SECRET");
+        assert!(snippets[1..].iter().all(|snippet| !snippet.text.contains("THE-SECRET")));
+        assert!(snippets[1..].iter().all(|snippet| snippet.text.contains(URL)));
+    }
+
+    #[test]
+    fn files_are_valid_in_their_formats() {
+        for (client, pointer, expected) in [
+            ("Cursor", "/mcpServers/mcpass/headers/Authorization", "Bearer ${env:MCPASS_TOKEN}"),
+            ("VS Code", "/servers/mcpass/headers/Authorization", "Bearer ${input:mcpass-token}"),
+            ("VS Code", "/servers/mcpass/type", "http"),
+            ("VS Code", "/inputs/0/id", "mcpass-token"),
+        ] {
+            let value: serde_json::Value = serde_json::from_str(&text(client)).unwrap();
+            assert_eq!(value.pointer(pointer).unwrap(), expected);
+        }
+        let codex: toml::Table = text("Codex").parse().unwrap();
+        assert_eq!(
+            codex["mcp_servers"]["mcpass"]["bearer_token_env_var"].as_str(),
+            Some("MCPASS_TOKEN")
+        );
+    }
+
+    #[test]
+    fn shell_commands_read_as_they_should() {
+        assert_snapshot!(text("curl"), @"");
+        assert_snapshot!(text("Claude Code"), @"");
+    }
+
+    #[test]
+    fn an_address_that_means_any_becomes_one_that_can_be_called() {
+        for (listen, url) in [
+            ("127.0.0.1:7788", "http://127.0.0.1:7788/mcp"),
+            ("0.0.0.0:80", "http://127.0.0.1:80/mcp"),
+            ("[::]:80", "http://[::1]:80/mcp"),
+            ("10.1.2.3:80", "http://10.1.2.3:80/mcp"),
+        ] {
+            assert_eq!(endpoint(listen.parse().unwrap()), url);
+        }
+    }
+}
