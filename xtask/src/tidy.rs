@@ -42,7 +42,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         files::check(root, &files)?,
         manifests::check(root, &metadata)?,
         licences::check(&metadata, &policy),
-        files::check_documents(root, &metadata)?,
+        files::check_documents(root, &metadata),
     ]
     .into_iter()
     .flatten()

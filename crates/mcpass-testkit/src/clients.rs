@@ -53,6 +53,11 @@ impl Client {
         self.mode == "2026-07-28"
     }
 
+    /// Whether it ends up with 2026-07-28 where that is spoken.
+    pub fn is_modern(self) -> bool {
+        matches!(self.mode, "2026-07-28" | "auto")
+    }
+
     /// Connects to `url`, lists all tools and calls `tool`.
     ///
     /// # Errors
