@@ -53,7 +53,7 @@ pub struct LoaderConfig {
     pub store: Arc<dyn Store>,
     /// Closed while the store does not take the log.
     pub gate: Gate,
-    /// The time of day, for settling and retention.
+    /// The time of day, for retention.
     pub clock: Arc<dyn Clock>,
     /// How it works.
     pub options: LoaderOptions,
@@ -255,16 +255,12 @@ impl LogFlush for Loader {
 ///
 /// # Errors
 /// When the store does not take the rows, or a journal cannot be read. Nothing is lost then.
-pub async fn drain(
-    folder: &Path,
-    store: Arc<dyn Store>,
-    clock: &dyn Clock,
-) -> Result<(), LoaderError> {
+pub async fn drain(folder: &Path, store: Arc<dyn Store>) -> Result<(), LoaderError> {
     let options = LoaderOptions::default();
     let patience = Patience::new(Arc::clone(&store), Gate::default(), options.patience);
     let metrics = Arc::new(LoaderMetrics::default());
     let mut drain = Drain::new(folder.to_path_buf(), patience, options.batch_records, metrics);
-    drain.begin(None, clock.now()).await
+    drain.begin(None).await
 }
 
 /// Hands what limits still count to `count`, so that they survive a restart: family, time of

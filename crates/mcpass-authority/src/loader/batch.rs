@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use mcpass_domain::{
-    AccessRow, Admission, Outcome, Reason, RequestId, RowState, Timestamp, TokenId,
-};
+use mcpass_domain::{AccessRow, Admission, Outcome, Reason, RequestId, RowState, TokenId};
 use mcpass_record::Entry;
 use mcpass_store::{AccessBatch, LastUse, Position};
 
@@ -15,7 +13,6 @@ pub(super) struct Joiner {
     places: HashMap<RequestId, usize>,
     outcomes: Vec<Outcome>,
     last_uses: HashMap<TokenId, LastUse>,
-    latest: Timestamp,
 }
 
 impl Joiner {
@@ -27,7 +24,6 @@ impl Joiner {
     }
 
     fn admission(&mut self, admission: Admission<'static>) {
-        self.latest = self.latest.max(admission.at);
         if let Some(token) = admission.token.filter(|_| is_use(admission.reason)) {
             let use_ = LastUse { token, at: admission.at, ip: admission.remote_ip };
             let last = self.last_uses.entry(token).or_insert(use_);
@@ -48,11 +44,6 @@ impl Joiner {
                 row.state = RowState::Done;
             }
         }
-    }
-
-    /// The time of the latest admission.
-    pub(super) fn latest(&self) -> Timestamp {
-        self.latest
     }
 
     /// How many outcomes belong to rows of earlier batches.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use mcpass_domain::Timestamp;
 use mcpass_record::{
@@ -30,7 +29,6 @@ pub(super) struct Drain {
     /// Whether the store may hold rows that it never confirmed. So it may at the beginning: the
     /// last batch of the run before may still be on its way.
     is_doubtful: bool,
-    latest: Timestamp,
     turn: usize,
     entries: Vec<Entry>,
 }
@@ -81,7 +79,6 @@ impl Drain {
             tails: BTreeMap::new(),
             scope: Scope::Finished(None),
             is_doubtful: true,
-            latest: Timestamp::default(),
             turn: 0,
             entries: Vec::new(),
         }
@@ -89,20 +86,16 @@ impl Drain {
 
     /// Loads the journals of other runs than `run` and removes them. Rows that have no outcome
     /// by then will never have one. Can be repeated until it succeeds.
-    pub(super) async fn begin(
-        &mut self,
-        run: Option<RunId>,
-        now: Timestamp,
-    ) -> Result<(), LoaderError> {
+    pub(super) async fn begin(&mut self, run: Option<RunId>) -> Result<(), LoaderError> {
         self.scope = Scope::Finished(run);
         self.tails.clear();
         self.positions = self.wait(|store| async move { store.access_positions().await }).await?;
         self.pass().await?;
-        // Nothing of this run is in the store yet, so that every pending row is an earlier one,
-        // even if the clock was set back between the two.
-        let before = now.max(self.latest).saturating_add(Duration::from_micros(1));
+        // Nothing of this run is in the store yet, so every pending row is an earlier one. The
+        // time says less: the clock may have been set back between the two.
+        let always = Timestamp::from_micros(i64::MAX);
         let unknown =
-            self.wait(|store| async move { store.access_settle_pending(before).await }).await?;
+            self.wait(|store| async move { store.access_settle_pending(always).await }).await?;
         if unknown > 0 {
             tracing::warn!(unknown, "calls of an earlier run ended without an outcome on record");
         }
@@ -198,7 +191,7 @@ impl Drain {
         joiner: Joiner,
         positions: BTreeMap<String, Stored>,
     ) -> Result<(), LoaderError> {
-        let (latest, late) = (joiner.latest(), joiner.late());
+        let late = joiner.late();
         let batch = joiner.into_batch(positions, self.is_doubtful);
         let rows = batch.rows.len() as u64;
         let loaded = self.wait(|store| async move { store.access_load(batch).await }).await;
@@ -215,7 +208,6 @@ impl Drain {
         for tail in self.tails.values_mut() {
             tail.committed = tail.reader.position();
         }
-        self.latest = self.latest.max(latest);
         self.metrics.rows.fetch_add(rows, Ordering::Relaxed);
         self.metrics.late_outcomes.fetch_add(late, Ordering::Relaxed);
         self.metrics.batches.fetch_add(1, Ordering::Relaxed);

@@ -122,7 +122,7 @@ impl Task {
 
     async fn turn(&mut self, is_last: bool) -> Result<(), LoaderError> {
         if !*self.is_ready.borrow() {
-            self.drain.begin(Some(self.run), self.clock.now()).await?;
+            self.drain.begin(Some(self.run)).await?;
             self.answered();
             self.is_ready.send_replace(true);
         }

@@ -14,12 +14,12 @@ use super::LoaderError;
 pub(super) struct Patience {
     store: Arc<dyn Store>,
     gate: Gate,
-    patience: Duration,
+    limit: Duration,
 }
 
 impl Patience {
-    pub(super) fn new(store: Arc<dyn Store>, gate: Gate, patience: Duration) -> Self {
-        Self { store, gate, patience }
+    pub(super) fn new(store: Arc<dyn Store>, gate: Gate, limit: Duration) -> Self {
+        Self { store, gate, limit }
     }
 
     pub(super) fn store(&self) -> &Arc<dyn Store> {
@@ -28,9 +28,9 @@ impl Patience {
 
     /// Asks the store for a sign of life.
     pub(super) async fn ping(&self) -> Result<(), LoaderError> {
-        match tokio::time::timeout(self.patience, self.store.ping()).await {
+        match tokio::time::timeout(self.limit, self.store.ping()).await {
             Ok(answer) => Ok(answer?),
-            Err(_) => Err(LoaderError::Silent(self.patience)),
+            Err(_) => Err(LoaderError::Silent(self.limit)),
         }
     }
 
@@ -45,7 +45,7 @@ impl Patience {
                 tracing::error!(%error, "requests are refused until the database answers");
             }
         };
-        wait(call, || self.ping(), silence, self.patience).await
+        wait(call, || self.ping(), silence, self.limit).await
     }
 }
 
