@@ -132,9 +132,15 @@ async fn lists(
     upstreams: &[Arc<Upstream>],
     kind: ListKind,
 ) -> Vec<(Arc<Upstream>, Vec<String>)> {
+    let may = |ask: &Ask<'_>| subject.allows(ask);
     let speaker = Speaker {
         family: Some(subject.family),
-        caller: LocalCaller { token: &subject.name, user: &subject.user, max_context: 0 },
+        caller: LocalCaller {
+            may: &may,
+            token: &subject.name,
+            user: &subject.user,
+            max_context: 0,
+        },
     };
     let reads = upstreams.iter().map(|upstream| async move {
         let read = link::pages(worker, upstream, speaker, kind);

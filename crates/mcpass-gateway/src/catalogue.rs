@@ -68,6 +68,11 @@ impl Catalogue {
         Ok(class)
     }
 
+    /// What was last known of a tool, however long ago. For explanations, not for decisions.
+    pub fn last_known(&self, tool: &str) -> Option<ToolClass> {
+        self.known.lock().as_ref()?.classes.get(tool).copied()
+    }
+
     /// What is known and still believed.
     fn lookup(&self, tool: &str, now: Monotonic) -> Option<Option<ToolClass>> {
         let known = self.known.lock();

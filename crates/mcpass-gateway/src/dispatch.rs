@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Response, header};
-use mcpass_domain::{Permit, Reason, Target, TokenDigest};
+use mcpass_domain::{Ask, Permit, Reason, Target, TokenDigest};
 use mcpass_protocol::{Era, Fault, Kind, ListKind, Message, Method, splice};
 use serde_json::value::RawValue;
 
@@ -209,9 +209,11 @@ async fn converse(
             .map_err(|error| LinkError::Garbage(error.to_string()))?;
         name = name.map(|_| &*renamed.inner);
     }
+    let may = |ask: &Ask<'_>| subject.allows(ask);
     let speaker = Speaker {
         family: Some(subject.family),
         caller: LocalCaller {
+            may: &may,
             token: &subject.name,
             user: &subject.user,
             max_context: subject.limits.max_context,

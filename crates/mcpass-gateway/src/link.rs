@@ -88,8 +88,10 @@ pub struct Speaker<'a> {
 
 impl Speaker<'_> {
     /// mcpass itself.
-    pub const SELF: Self =
-        Self { family: None, caller: LocalCaller { token: "", user: "", max_context: 0 } };
+    pub const SELF: Self = Self {
+        family: None,
+        caller: LocalCaller { token: "", user: "", max_context: 0, may: &|_| true },
+    };
 }
 
 /// A message of mcpass's own making, or one that it passes on in its own conversation.

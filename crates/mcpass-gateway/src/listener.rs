@@ -86,9 +86,17 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// What all threads share; changes to tokens and servers go there.
-    pub fn prepare(parts: Parts, registry: &mut Registry) -> Prepared {
+    /// Takes the address, so that a fault shows before anything else is done, but answers nobody
+    /// yet. What all threads share can be filled then.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub fn prepare(parts: Parts, registry: &mut Registry) -> Result<Prepared, StartError> {
         let Parts { config, clock, entropy, gate, run, secrets, locals, elsewhere } = parts;
+        let fail = |source| StartError::Listen { address: config.listen, source };
+        let listener = std::net::TcpListener::bind(config.listen).map_err(fail)?;
+        listener.set_nonblocking(true).map_err(fail)?;
+        let address = listener.local_addr().map_err(fail)?;
         let names = OurNames::new(config.listen, &config.allowed_hosts, &config.allowed_origins);
         let shared = Arc::new(Shared {
             servers: Servers::new(config.workers, secrets, locals),
@@ -105,7 +113,7 @@ impl Gateway {
             replies: Replies::default(),
             elsewhere,
         });
-        Prepared { shared, run }
+        Ok(Prepared { shared, run, listener, address })
     }
 
     /// Where it listens, the port filled in.
@@ -145,31 +153,32 @@ impl Gateway {
     }
 }
 
-/// A gateway that does not listen yet, so that tokens, servers and limits can be put in first.
+/// A gateway that does not answer yet, so that tokens, servers and limits can be put in first.
 #[derive(Debug)]
 pub struct Prepared {
     shared: Arc<Shared>,
     run: RunId,
+    listener: std::net::TcpListener,
+    address: SocketAddr,
 }
 
 impl Prepared {
+    /// Where it will listen, the port filled in.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// What all threads will share.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
-    /// Listens and serves.
+    /// Serves.
     ///
     /// # Errors
-    /// When the address is taken, a journal cannot be opened or a thread not started.
+    /// When a journal cannot be opened or a thread not started.
     pub fn start(self) -> Result<Gateway, StartError> {
-        let Self { shared, run } = self;
-        let listen = shared.config.listen;
-        let fail = |source| StartError::Listen { address: listen, source };
-        let listener = std::net::TcpListener::bind(listen).map_err(fail)?;
-        listener.set_nonblocking(true).map_err(fail)?;
-        let address = listener.local_addr().map_err(fail)?;
-
+        let Self { shared, run, listener, address } = self;
         let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
         let mut threads = Vec::new();
         let mut workers = Vec::new();

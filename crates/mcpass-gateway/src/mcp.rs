@@ -267,7 +267,8 @@ async fn permit<'m>(
         }
         None => admitted.open(),
     };
-    let permit = if message.kind == Kind::Request && message.known.is_counted() {
+    // Without an id it is a notification by its form, but an upstream may do it all the same.
+    let permit = if message.kind != Kind::Response && message.known.is_counted() {
         permitted.consume(&mut meter.lock(), now, 1)?
     } else {
         protect(shared, &subject)?;

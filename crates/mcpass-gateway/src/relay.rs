@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use mcpass_domain::{Ask, Reason, Subject, Target, ToolClass};
-use mcpass_protocol::list::{Adapt, Rewrite};
+use mcpass_protocol::list::{Adapt, ListError, Rewrite};
 use mcpass_protocol::{
     Aim, Answer as Message, Era, Item, Kind, List, ListKind, Method, headers, sse,
 };
@@ -154,6 +154,8 @@ async fn from_http(
     if status.is_server_error() {
         return failed(relay, &LinkError::Status(status)).await;
     }
+    // What was no request has no answer; a body that came all the same has not been looked at.
+    let text = if status.is_success() { Bytes::new() } else { text };
     let ending = Ending {
         status: status.as_u16(),
         is_error: !status.is_success(),
@@ -276,6 +278,38 @@ fn shape(relay: &Relay, text: &Bytes) -> Result<Shaped, LinkError> {
     Ok(bare(asking, shaped))
 }
 
+/// A message that a stream carries besides the answer that was asked for. Notifications and the
+/// server's own requests pass. A result does too, because a resumed stream repeats earlier answers
+/// (2025-11-25, transports, "Resumability"), but as it would have then: lists filtered, size
+/// bounded. Which list it is can only be told by its members. `None` is unchanged.
+fn unasked(relay: &Relay, data: &Bytes) -> Result<Option<Bytes>, LinkError> {
+    let garbage = |why: &dyn std::fmt::Display| LinkError::Garbage(why.to_string());
+    let message = Message::parse(data).map_err(|why| garbage(&why))?;
+    if message.result.is_none() {
+        return Ok(None);
+    }
+    let limit = relay.subject.limits.max_context;
+    let mut text = message.text().to_owned();
+    let mut is_list = false;
+    for kind in
+        [ListKind::Tools, ListKind::Resources, ListKind::ResourceTemplates, ListKind::Prompts]
+    {
+        match filter(relay, &text, kind) {
+            Ok(filtered) => {
+                text = String::from_utf8(filtered).map_err(|why| garbage(&why))?;
+                is_list = true;
+            }
+            Err(ListError::NotAList(_)) => {}
+            Err(why) => return Err(garbage(&why)),
+        }
+    }
+    if !is_list && message.is_larger_than(limit) {
+        let asker = answer::Asker { id: message.id, ..relay.asking.asker() };
+        return Ok(Some(answer::too_large(message.result_chars(), limit, &asker).body));
+    }
+    Ok((text.as_bytes() != data).then(|| text.into()))
+}
+
 /// A bare request gets the result alone.
 fn bare(asking: &Asking, mut shaped: Shaped) -> Shaped {
     if !asking.is_bare {
@@ -293,11 +327,7 @@ fn bare(asking: &Asking, mut shaped: Shaped) -> Shaped {
     shaped
 }
 
-fn filter(
-    relay: &Relay,
-    text: &str,
-    kind: ListKind,
-) -> Result<Vec<u8>, mcpass_protocol::list::ListError> {
+fn filter(relay: &Relay, text: &str, kind: ListKind) -> Result<Vec<u8>, ListError> {
     let rewrite = Rewrite { prefix: None, client: relay.asking.era, max_ttl_ms: MAX_TTL_MS };
     let server = relay.upstream.name();
     List::read(text, kind)?.rewrite(&rewrite, |item| shows(&relay.subject, server, item))
@@ -503,9 +533,8 @@ impl Pump {
                 }
             }
         }
-        if let Some(rest) = reader.finish() {
-            self.send(rest.raw).await;
-        }
+        // A last block without its empty line is not dispatched by clients (WHATWG HTML, server-
+        // sent events, section 9.2.6) and has not been looked at, so it is not passed on.
         lease.finished();
         End::Finished
     }
@@ -524,7 +553,12 @@ impl Pump {
                     })
             });
         if !is_answer {
-            return self.pass_on(event.raw.clone()).await;
+            return match self.relay.as_ref().map(|relay| unasked(relay, data)) {
+                None => self.pass_on(event.raw.clone()).await,
+                Some(Ok(None)) => self.pass_on(event.raw.clone()).await,
+                Some(Ok(Some(changed))) => self.pass_on(event.with_data(&changed)).await,
+                Some(Err(error)) => Some(End::Failed(error)),
+            };
         }
         let relay = self.relay.take()?;
         let shaped = match shape(&relay, data) {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::HeaderMap;
-use mcpass_domain::{Server, ServerKind};
+use mcpass_domain::{Ask, Server, ServerKind};
 
 use self::credentials::Secrets;
 use self::pool::Pool;
@@ -31,7 +31,7 @@ pub trait Local: Send + Sync + std::fmt::Debug {
 }
 
 /// Who calls a server inside this process.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct LocalCaller<'a> {
     /// The token's name.
     pub token: &'a str,
@@ -39,6 +39,14 @@ pub struct LocalCaller<'a> {
     pub user: &'a str,
     /// The token's `max_context`; 0 means no limit.
     pub max_context: u64,
+    /// Whether the token may do something else too, such as see a related model.
+    pub may: &'a (dyn Fn(&Ask<'_>) -> bool + Send + Sync),
+}
+
+impl std::fmt::Debug for LocalCaller<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalCaller").field("token", &self.token).finish_non_exhaustive()
+    }
 }
 
 /// What a server inside this process answers.

@@ -1,1 +1,117 @@
-//! Pages and JSON for people and operations.
+//! Everything that is not the data path: operations, and what clients look for by themselves.
+//!
+//! The management API and the console will stand here too. This crate knows neither the gateway
+//! nor the loader: what it shows of them comes through [`Operations`].
+
+mod discovery;
+mod operations;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use http::StatusCode;
+use serde_json::json;
+
+pub use operations::Operations;
+
+/// All routes outside the data path.
+pub fn router(operations: Arc<dyn Operations>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/healthz", get(operations::health))
+        .route("/readyz", get(operations::ready))
+        .route("/metrics", get(operations::metrics))
+        .route("/.well-known/{*rest}", any(discovery::not_found))
+        .route("/mcp/.well-known/{*rest}", any(discovery::not_found))
+        .route("/register", post(discovery::register))
+        .fallback(not_found)
+        .with_state(operations)
+}
+
+/// What somebody reads who opens the address in a browser.
+async fn index() -> &'static str {
+    concat!(
+        "mcpass ",
+        env!("CARGO_PKG_VERSION"),
+        "\n\nMCP endpoint: /mcp (all servers) and /mcp/{server}\n\
+         Health: /healthz, /readyz; metrics: /metrics\n\
+         Tokens: `mcpass token create --help`\n"
+    )
+}
+
+async fn not_found() -> Response {
+    problem(StatusCode::NOT_FOUND, "there is nothing here; the MCP endpoint is /mcp")
+}
+
+/// An error for programs that read JSON.
+fn problem(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({"error": message}))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http::Request;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Fixed(Option<&'static str>);
+
+    impl Operations for Fixed {
+        fn not_ready(&self) -> Option<String> {
+            self.0.map(str::to_owned)
+        }
+
+        fn metrics(&self) -> String {
+            "mcpass_up 1\n# EOF\n".to_owned()
+        }
+    }
+
+    async fn ask(state: Option<&'static str>, method: &str, path: &str) -> (StatusCode, String) {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let response = router(Arc::new(Fixed(state))).oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn health_is_about_the_process_and_readiness_about_its_work() {
+        assert_eq!(ask(Some("x"), "GET", "/healthz").await.0, StatusCode::OK);
+        assert_eq!(ask(None, "GET", "/readyz").await.0, StatusCode::OK);
+        let (status, body) = ask(Some("the database is gone"), "GET", "/readyz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(body.contains("the database is gone"));
+    }
+
+    #[tokio::test]
+    async fn clients_that_look_for_oauth_are_told_what_is_wrong() {
+        for path in [
+            "/.well-known/oauth-protected-resource",
+            "/.well-known/oauth-protected-resource/mcp",
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/openid-configuration",
+            "/mcp/.well-known/openid-configuration",
+        ] {
+            let (status, body) = ask(None, "GET", path).await;
+            assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+            assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok(), "{path}: {body}");
+        }
+        let (status, body) = ask(None, "POST", "/register").await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        assert!(body.contains("access_denied") && body.contains("Bearer"));
+    }
+
+    #[tokio::test]
+    async fn metrics_and_unknown_paths() {
+        assert!(ask(None, "GET", "/metrics").await.1.contains("mcpass_up 1"));
+        assert_eq!(ask(None, "GET", "/nothing").await.0, StatusCode::NOT_FOUND);
+        assert_eq!(ask(None, "POST", "/healthz").await.0, StatusCode::METHOD_NOT_ALLOWED);
+    }
+}

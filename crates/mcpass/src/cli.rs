@@ -146,7 +146,7 @@ pub(crate) fn run(cli: Cli, environment: Environment) -> Result<(), Failure> {
     }
     let config = Config::load(&options, &environment)?;
     if let Command::Serve(args) = command {
-        return serve::run(config, environment, &args);
+        return serve::run(config, &args);
     }
     let mut context = Context::new(config, output);
     in_runtime(async {

@@ -42,7 +42,7 @@ const DEFAULT_DATA: &str = "mcpass-data";
 /// The port of a server that is told nothing else.
 const DEFAULT_PORT: u16 = 7788;
 /// The database inside the data folder.
-const DATABASE_FILE: &str = "mcpass.db";
+pub(crate) const DATABASE_FILE: &str = "mcpass.db";
 
 /// A configuration that cannot be used: what is wrong and what to do.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

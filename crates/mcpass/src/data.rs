@@ -60,6 +60,11 @@ impl DataFolder {
         path.is_dir().then(|| Self { path: path.to_owned() })
     }
 
+    /// The folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where the journals are.
     pub(crate) fn journal(&self) -> PathBuf {
         self.path.join("journal")

@@ -1,0 +1,84 @@
+//! `mcpass serve`: the server's life, from the first lock to the last record.
+
+mod demo;
+mod life;
+mod observe;
+mod pages;
+mod wiring;
+
+use std::io::Write as _;
+
+use crate::cli::DatabaseOption;
+use crate::config::{Config, DATABASE_FILE, DatabaseUrl, ListenAddress, Origin};
+use crate::data::DataFolder;
+use crate::failure::Failure;
+use crate::logging;
+
+/// `mcpass serve …`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mcpass serve --demo
+  mcpass serve --listen 127.0.0.1:7788 --data /var/lib/mcpass
+  MCPASS_DATABASE_URL=postgres://mcpass:…@db/mcpass mcpass serve --config /etc/mcpass.toml
+
+Ends with Ctrl-C or SIGTERM, after running calls have finished; a second one ends it at once.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) database: DatabaseOption,
+    /// Address and port to listen on [default: 127.0.0.1:7788] [env: MCPASS_LISTEN]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<ListenAddress>,
+    /// Put a small built-in MCP server behind mcpass, with fresh tokens to try it
+    #[arg(long)]
+    pub(crate) demo: bool,
+}
+
+/// Runs the server until it is told to end.
+///
+/// # Errors
+/// When it cannot start, or does not end as it should.
+pub(crate) fn run(mut config: Config, args: &Args) -> Result<(), Failure> {
+    logging::start(&config.log).map_err(|error| Failure::new(format!("no log: {error}")))?;
+    let temporary = match args.demo && config.data.origin == Origin::Default {
+        true => Some(use_temporary_folder(&mut config)?),
+        false => None,
+    };
+    let folder = DataFolder::create(&config.data.value)?;
+    let _locks = folder.lock(&config.database.value)?.map_err(|held| {
+        Failure::unavailable(format!("another mcpass works on this data already: {held} is held"))
+            .with_hint("end it first, or choose another folder with --data DIR")
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("mcpass-background")
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("no threads: {error}")))?;
+    let ended = runtime.block_on(life::run(&config, &folder, args.demo));
+    // Nothing that still runs there has anything left to do that matters.
+    runtime.shutdown_background();
+    drop(temporary);
+    ended
+}
+
+/// A demo without `--data` leaves nothing behind.
+fn use_temporary_folder(config: &mut Config) -> Result<tempfile::TempDir, Failure> {
+    let made = tempfile::Builder::new().prefix("mcpass-demo-").tempdir();
+    let folder = made.map_err(|error| {
+        Failure::unavailable(format!("no temporary folder for the demo: {error}"))
+            .with_hint("name a folder with --data DIR")
+    })?;
+    config.data.value = folder.path().to_owned();
+    if config.database.origin == Origin::Default {
+        config.database.value = DatabaseUrl::Sqlite(folder.path().join(DATABASE_FILE));
+    }
+    Ok(folder)
+}
+
+/// Prints to standard output, line by line, also into a pipe.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // Whoever closed standard output does not want to read it; the server goes on.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

@@ -1,0 +1,110 @@
+//! `serve --demo`: a built-in server and two tokens that show what a token is for.
+
+use std::fmt::Write as _;
+
+use mcpass_authority::api::{TokenCreate, TokenList, TokenRevoke, UserCreate};
+use mcpass_authority::{Authority, Context};
+use mcpass_domain::{Server, ServerKind, Timestamp};
+
+use crate::config::{Config, Origin};
+use crate::data::DataFolder;
+use crate::failure::Failure;
+use crate::snippets;
+
+/// The server's name, and the user's.
+const NAME: &str = "demo";
+const READER: &str = "demo reader";
+const WRITER: &str = "demo writer";
+
+/// The built-in server, as the configuration would declare it.
+pub(super) fn server() -> Result<Server, Failure> {
+    let name = NAME.parse().map_err(|error| Failure::new(format!("{error}")))?;
+    Ok(Server {
+        name,
+        kind: ServerKind::Demo,
+        is_enabled: true,
+        is_declared: true,
+        created_at: Timestamp::default(),
+        version: 0,
+    })
+}
+
+/// Issues fresh tokens and says how to use them. Those of an earlier start end: nobody can read
+/// them any more.
+pub(super) async fn greeting(
+    authority: &Authority,
+    url: &str,
+    config: &Config,
+    folder: &DataFolder,
+) -> Result<String, Failure> {
+    let ctx = Context::system(NAME);
+    prepare(authority, &ctx).await?;
+    let reader =
+        issue(authority, &ctx, READER, &["demo.@read", "demo.resource:*", "demo.prompt:*"]);
+    let reader = reader.await?;
+    let writer = issue(authority, &ctx, WRITER, &["demo.*"]).await?;
+
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        "\nTwo tokens, shown only now:\n  reader  {}  sees the reading tools\n  writer  {}  sees \
+         all tools\n\nPaste the first line into a shell, then whatever fits your client.\n\n",
+        reader.token.expose(),
+        writer.token.expose(),
+    );
+    text.push_str(&snippets::render(&snippets::all(url, Some(writer.token.expose()))));
+    let _ = write!(
+        text,
+        "\nIn another terminal\n  export MCPASS_DATA={}\n  mcpass log --follow\n  mcpass token \
+         list\n  mcpass token revoke {} --reason 'just looking'\n\nEnd with Ctrl-C.",
+        folder.path().display(),
+        writer.id,
+    );
+    if config.data.origin == Origin::Default {
+        text.push_str(" The demo keeps nothing: its data goes with it.");
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+async fn prepare(authority: &Authority, ctx: &Context) -> Result<(), Failure> {
+    let users = authority.user_list(ctx).await?;
+    if !users.iter().any(|user| user.name == NAME) {
+        let request = UserCreate { name: NAME.to_owned(), ..UserCreate::default() };
+        authority.user_create(ctx, request).await?;
+    }
+    let request = TokenList {
+        user: Some(NAME.to_owned()),
+        state: Some("active".to_owned()),
+        limit: Some(1_000),
+        ..TokenList::default()
+    };
+    for token in authority.token_list(ctx, request).await?.items {
+        if [READER, WRITER].contains(&token.facts.name.as_str()) {
+            let request = TokenRevoke {
+                id: token.id.to_string(),
+                reason: "the demo was started again".to_owned(),
+                ..TokenRevoke::default()
+            };
+            authority.token_revoke(ctx, request).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn issue(
+    authority: &Authority,
+    ctx: &Context,
+    name: &str,
+    permissions: &[&str],
+) -> Result<mcpass_authority::api::IssuedToken, Failure> {
+    let request = TokenCreate {
+        name: name.to_owned(),
+        user: NAME.to_owned(),
+        permissions: permissions.iter().map(|&permission| permission.to_owned()).collect(),
+        note: "issued by serve --demo".to_owned(),
+        ..TokenCreate::default()
+    };
+    Ok(authority.token_create(ctx, request).await?)
+}

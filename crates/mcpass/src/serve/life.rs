@@ -1,0 +1,232 @@
+//! Start, run, end.
+
+use std::sync::Arc;
+
+use mcpass_authority::control::ControlSocket;
+use mcpass_authority::loader::{Loader, LoaderConfig, LoaderOptions};
+use mcpass_authority::{Authority, Options};
+use mcpass_domain::{Clock, Entropy, Monotonic, OsEntropy, SystemClock, Timestamp};
+use mcpass_gateway::listener::Prepared;
+use mcpass_gateway::upstream::credentials::SystemSecrets;
+use mcpass_gateway::{Gateway, Parts};
+use mcpass_record::{Gate, RunId, Sync};
+use mcpass_store::{Store, sql};
+use prometheus_client::registry::Registry;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::observe::Observed;
+use super::pages::Pages;
+use super::wiring::{Locals, ToGateway, Tools, gateway_config};
+use super::{demo, say};
+use crate::config::{Config, SyncMode};
+use crate::data::DataFolder;
+use crate::failure::Failure;
+use crate::snippets;
+
+/// What a start has made, to be ended in its order.
+struct Running {
+    gateway: Gateway,
+    loader: Arc<Loader>,
+    control: tokio::task::JoinHandle<()>,
+    shutdown: CancellationToken,
+}
+
+pub(super) async fn run(
+    config: &Config,
+    folder: &DataFolder,
+    is_demo: bool,
+) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let starting = start(config, folder, is_demo);
+    let running = tokio::select! {
+        running = starting => running?,
+        () = signals.next() => return Ok(()),
+    };
+    signals.next().await;
+    tracing::info!("told to end; running calls finish first");
+    tokio::select! {
+        ended = end(config, running) => ended,
+        () = signals.next() => Err(Failure::new("ended at once, as a second signal asked")),
+    }
+}
+
+async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Running, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let entropy = OsEntropy;
+    let run: RunId = entropy.id(clock.now()).map_err(|error| Failure::new(error.to_string()))?;
+    let store = sql::connect(&config.database.value.expose()).await.map_err(|error| {
+        Failure::unavailable(format!("the database cannot be opened: {error}"))
+            .with_hint("`mcpass doctor` says more")
+    })?;
+    let gate = Gate::default();
+    let mut registry = Registry::default();
+    let observed = Arc::new(Observed::default());
+    let prepared = Gateway::prepare(
+        Parts {
+            config: gateway_config(config, folder),
+            clock: Arc::clone(&clock),
+            entropy: Arc::new(entropy),
+            gate: gate.clone(),
+            run,
+            secrets: Arc::new(SystemSecrets),
+            locals: Locals::all(&clock),
+            elsewhere: Arc::new(Pages::new(mcpass_web::router(observed.clone()))),
+        },
+        &mut registry,
+    )
+    .map_err(|error| {
+        Failure::unavailable(error.to_string()).with_hint("choose another address with --listen")
+    })?;
+
+    let loader = start_loader(config, folder, run, &store, &gate, &clock)?;
+    let address = prepared.address();
+    let authority = Authority::new(
+        Arc::clone(&store),
+        Arc::clone(&clock),
+        Arc::new(entropy),
+        Arc::new(ToGateway(Arc::clone(prepared.shared()))),
+        Options {
+            cap_to_user: config.cap_to_user.value,
+            listen: Some(address.to_string()),
+            log: Some(Arc::clone(&loader) as _),
+            tools: Some(Arc::new(Tools(Arc::clone(prepared.shared())))),
+        },
+    );
+    observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader), gate);
+    fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
+
+    let shutdown = CancellationToken::new();
+    let socket = ControlSocket::bind(&folder.socket())
+        .map_err(|error| Failure::unavailable(error.to_string()))?;
+    let control = tokio::spawn(socket.serve(authority.clone(), shutdown.clone()));
+    let gateway = prepared.start().map_err(|error| Failure::unavailable(error.to_string()))?;
+    tracing::info!(%address, database = %config.database.value, "listening");
+    greet(config, folder, &authority, address, is_demo).await?;
+    Ok(Running { gateway, loader, control, shutdown })
+}
+
+fn start_loader(
+    config: &Config,
+    folder: &DataFolder,
+    run: RunId,
+    store: &Arc<dyn Store>,
+    gate: &Gate,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Loader>, Failure> {
+    let days = config.record.retention_days.value;
+    let loader = Loader::start(LoaderConfig {
+        folder: folder.journal(),
+        run,
+        store: Arc::clone(store),
+        gate: gate.clone(),
+        clock: Arc::clone(clock),
+        options: LoaderOptions {
+            retention_days: (days > 0).then_some(days),
+            ..LoaderOptions::default()
+        },
+    });
+    loader.map(Arc::new).map_err(|error| Failure::new(format!("no loader: {error}")))
+}
+
+/// Everything that decisions need, before the first request.
+async fn fill(
+    config: &Config,
+    prepared: &Prepared,
+    authority: &Authority,
+    loader: &Loader,
+    store: &dyn Store,
+    clock: &dyn Clock,
+    is_demo: bool,
+) -> Result<(), Failure> {
+    loader.ready().await.map_err(|error| Failure::unavailable(error.to_string()))?;
+    let mut declared = config.servers.clone();
+    if is_demo {
+        declared.push(demo::server()?);
+    }
+    authority.sync_declared(declared).await?;
+    let tokens = authority.publish_all().await?;
+    let (now, today) = (clock.monotonic(), clock.now());
+    let meters = &prepared.shared().meters;
+    let restored = mcpass_authority::loader::spent(store, today, |family, at, cost| {
+        meters.family(family).lock().restore(monotonic_of(at, today, now), now, cost);
+    });
+    restored.await.map_err(|error| {
+        Failure::unavailable(format!("limits cannot be rebuilt from the access log: {error}"))
+    })?;
+    tracing::info!(tokens, "ready to decide");
+    Ok(())
+}
+
+/// A moment of the past on the clock that limits go by.
+fn monotonic_of(at: Timestamp, today: Timestamp, now: Monotonic) -> Monotonic {
+    let ago = today.as_micros().saturating_sub(at.as_micros()).max(0);
+    Monotonic::from_micros(now.as_micros().saturating_sub(ago))
+}
+
+async fn greet(
+    config: &Config,
+    folder: &DataFolder,
+    authority: &Authority,
+    address: std::net::SocketAddr,
+    is_demo: bool,
+) -> Result<(), Failure> {
+    let url = snippets::endpoint(address);
+    say(&format!("listening on http://{address}\n"));
+    if is_demo {
+        let text = demo::greeting(authority, &url, config, folder).await?;
+        say(&text);
+    } else {
+        say(&format!(
+            "MCP endpoint  {url}\nAdd a server  mcpass server add NAME --url URL\nIssue a token mcpass token create --name NAME --user USER --permission 'SERVER.*'\n"
+        ));
+    }
+    Ok(())
+}
+
+/// Calls finish, streams end, records are written and loaded, and only then the locks go.
+async fn end(config: &Config, running: Running) -> Result<(), Failure> {
+    let Running { gateway, loader, control, shutdown } = running;
+    gateway.shutdown(config.limits.shutdown_grace.value.0).await;
+    shutdown.cancel();
+    if control.await.is_err() {
+        tracing::error!("the control socket's task panicked");
+    }
+    loader.stop().await.map_err(|error| {
+        Failure::unavailable(format!("the last records are not in the database yet: {error}"))
+            .with_hint("they are safe in the journal; the next start loads them")
+    })?;
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// What a journal's record survives.
+pub(super) const fn sync_of(mode: SyncMode) -> Sync {
+    match mode {
+        SyncMode::Always => Sync::Always,
+        SyncMode::Process => Sync::Process,
+    }
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let fail = |error| Failure::new(format!("signals cannot be listened to: {error}"));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(fail)?,
+            terminate: signal(SignalKind::terminate()).map_err(fail)?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Everything outside the data path, on the background runtime.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use axum::Router;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use mcpass_gateway::Elsewhere;
+use mcpass_gateway::body::{Body, BodyError};
+use tokio::runtime::Handle;
+use tower::ServiceExt as _;
+
+/// The pages, and where they run: never on the threads that carry calls.
+#[derive(Debug)]
+pub(super) struct Pages {
+    router: Router,
+    background: Handle,
+}
+
+impl Pages {
+    /// These pages, on the runtime that this is called on.
+    pub(super) fn new(router: Router) -> Self {
+        Self { router, background: Handle::current() }
+    }
+}
+
+impl Elsewhere for Pages {
+    fn call(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        let mut request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+        let answer = self.background.spawn(self.router.clone().oneshot(request));
+        Box::pin(async move {
+            match answer.await {
+                Ok(Ok(response)) => response.map(|body| {
+                    let body = body.map_err(|error| Box::new(error) as BodyError);
+                    Body::Other(UnsyncBoxBody::new(body))
+                }),
+                Ok(Err(never)) => match never {},
+                Err(error) => {
+                    tracing::error!(%error, "a page failed");
+                    let mut response = Response::new(Body::empty());
+                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                    response
+                }
+            }
+        })
+    }
+}

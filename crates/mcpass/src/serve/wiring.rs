@@ -1,0 +1,113 @@
+//! What one crate needs of another, where the two do not know each other.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use mcpass_authority::{Publisher, ToolClasses, Update};
+use mcpass_domain::{Clock, ToolClass};
+use mcpass_gateway::Shared;
+use mcpass_gateway::upstream::{Local, LocalAnswer, LocalCaller};
+use mcpass_models::local::{Body, Call, Caller, LocalServer};
+use mcpass_protocol::{Era, Message};
+use mcpass_record::Options as JournalOptions;
+
+use super::life::sync_of;
+use crate::config::Config;
+use crate::data::DataFolder;
+
+/// The configuration as the gateway takes it.
+pub(super) fn gateway_config(config: &Config, folder: &DataFolder) -> mcpass_gateway::Config {
+    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    let mut gateway = mcpass_gateway::Config::new(config.listen.value.0, folder.journal());
+    gateway.journal_options = JournalOptions {
+        segment_bytes: config.record.segment.value.0,
+        sync: sync_of(config.record.sync.value),
+    };
+    gateway.max_body = bytes(config.limits.body.value.0);
+    gateway.max_header = bytes(config.limits.headers.value.0);
+    gateway.max_connections =
+        usize::try_from(config.limits.connections.value).unwrap_or(usize::MAX);
+    gateway.body_timeout = config.limits.read_timeout.value.0;
+    gateway.allowed_hosts.clone_from(&config.network.allowed_hosts.value);
+    gateway.allowed_origins.clone_from(&config.network.allowed_origins.value);
+    gateway
+}
+
+/// Changes of the authority, put in force in the gateway.
+#[derive(Debug)]
+pub(super) struct ToGateway(pub(super) Arc<Shared>);
+
+impl Publisher for ToGateway {
+    fn publish(&self, update: Update) {
+        match update {
+            Update::Servers(servers) => self.0.servers.replace(servers),
+            Update::Tokens(tokens) => {
+                for token in tokens {
+                    self.0.put(token.digest, token.subject);
+                }
+            }
+        }
+    }
+}
+
+/// What the gateway has seen of tools, for explanations.
+#[derive(Debug)]
+pub(super) struct Tools(pub(super) Arc<Shared>);
+
+impl ToolClasses for Tools {
+    fn class(&self, server: &str, tool: &str) -> Option<ToolClass> {
+        self.0.servers.find(server)?.catalogue.last_known(tool)
+    }
+}
+
+/// Servers inside this process.
+pub(super) struct Locals;
+
+impl Locals {
+    /// All there are, by their kind.
+    pub(super) fn all(clock: &Arc<dyn Clock>) -> BTreeMap<&'static str, Arc<dyn Local>> {
+        let demo = mcpass_models::demo::Demo::service(Arc::clone(clock));
+        BTreeMap::from([("demo", Arc::new(BuiltIn(demo)) as Arc<dyn Local>)])
+    }
+}
+
+/// A built-in server as the gateway calls it.
+#[derive(Debug)]
+struct BuiltIn<S>(S);
+
+impl<S: LocalServer> Local for BuiltIn<S> {
+    fn call<'a>(
+        &'a self,
+        message: &'a [u8],
+        caller: &'a LocalCaller<'a>,
+    ) -> Pin<Box<dyn Future<Output = LocalAnswer> + Send + 'a>> {
+        Box::pin(async move {
+            let message = match Message::parse(message) {
+                Ok(message) => message,
+                Err(error) => {
+                    let fault = error.fault();
+                    let body = fault.to_body(None).into();
+                    return LocalAnswer { status: fault.status.as_u16(), body };
+                }
+            };
+            let era = Era::detect(&http::HeaderMap::new(), &message);
+            let call = Call {
+                message: &message,
+                era,
+                caller: Caller {
+                    token: caller.token,
+                    user: caller.user,
+                    max_context: caller.max_context,
+                    may: caller.may,
+                },
+            };
+            let answer = self.0.handle(call).await;
+            let body = match answer.body {
+                Body::Empty => bytes::Bytes::new(),
+                Body::Json(body) => body,
+            };
+            LocalAnswer { status: answer.status.as_u16(), body }
+        })
+    }
+}
