@@ -145,10 +145,12 @@ CREATE TABLE mcp_journal_positions (
     read_offset INTEGER NOT NULL
 ) STRICT;
 
--- access_done: the last done_seq that was given out. ping: how often somebody asked whether
--- this database can be written.
+-- access_done: the last done_seq that was given out. ledger: how often tokens, accounts or servers
+-- were written; who writes them changes this row first, so that writers stand in one line and
+-- never wait for each other in a circle. ping: how often somebody asked whether this database can
+-- be written.
 CREATE TABLE mcp_counters (
     name TEXT NOT NULL PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT;
-INSERT INTO mcp_counters (name, value) VALUES ('access_done', 0), ('ping', 0);
+INSERT INTO mcp_counters (name, value) VALUES ('access_done', 0), ('ledger', 0), ('ping', 0);

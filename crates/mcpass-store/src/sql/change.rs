@@ -13,6 +13,7 @@ pub(super) type Connection = <Db as Database>::Connection;
 pub(super) type Query<'q> = sqlx::query::Query<'q, Db, <Db as Database>::Arguments>;
 
 pub(super) async fn apply(db: &mut Connection, commit: &Commit) -> Result<(), StoreError> {
+    lock_ledger(db).await?;
     for change in &commit.changes {
         match change {
             Change::GroupDelete(id, version) => accounts::group_delete(db, *id, *version).await,
@@ -31,6 +32,26 @@ pub(super) async fn apply(db: &mut Connection, commit: &Commit) -> Result<(), St
         audit::insert(db, event).await?;
     }
     Ok(())
+}
+
+/// Puts this transaction in line with all others that write tokens, accounts or servers. Without
+/// it, two that touch the same rows in different orders could wait for each other.
+pub(super) async fn lock_ledger(db: &mut Connection) -> Result<(), StoreError> {
+    count(db, "ledger", 1).await.map(drop)
+}
+
+/// Adds to a counter, whose row stays locked until the transaction ends; answers its new value.
+pub(super) async fn count(
+    db: &mut Connection,
+    counter: &'static str,
+    by: i64,
+) -> Result<i64, StoreError> {
+    sqlx::query_scalar("UPDATE mcp_counters SET value = value + $2 WHERE name = $1 RETURNING value")
+        .bind(counter)
+        .bind(by)
+        .fetch_one(db)
+        .await
+        .map_err(|error| failure::of(error, "write"))
 }
 
 /// Runs an update or deletion that names the version it was made from. If it touches nothing,

@@ -61,14 +61,6 @@ pub(super) fn timed_out(limit: Duration) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, message)
 }
 
-/// Whether the transaction met another one and can simply be done again: serialization failure
-/// and deadlock (PostgreSQL, appendix A of its manual).
-pub(super) fn is_collision(error: &StoreError) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-    let code = source.and_then(sqlx::Error::as_database_error).and_then(DatabaseError::code);
-    code.is_some_and(|code| matches!(&*code, "40001" | "40P01"))
-}
-
 fn kind(error: &sqlx::Error) -> StoreErrorKind {
     match error {
         sqlx::Error::Database(error) => match error.try_downcast_ref::<SqliteError>() {

@@ -9,7 +9,7 @@ use mcpass_domain::{AccessRow, Admission, Hint, Outcome, Reason, RowState, Times
 use super::super::{codec, failure};
 use super::access::{COLUMNS, decision};
 use super::cells::Cells;
-use super::change::{Connection, Query};
+use super::change::{self, Connection, Query};
 use super::dialect::{BULK_ROWS, marker};
 use crate::{AccessBatch, LastUse, Position, StoreError};
 
@@ -109,22 +109,18 @@ pub(super) async fn load(db: &mut Connection, batch: &AccessBatch) -> Result<(),
         })
         .await
         .map_err(failed)?;
-    use_tokens(db, &batch.last_uses).await.map_err(failed)?;
+    if !batch.last_uses.is_empty() {
+        change::lock_ledger(db).await?;
+        use_tokens(db, &batch.last_uses).await.map_err(failed)?;
+    }
     put_positions(db, &batch.positions).await.map_err(failed)
 }
 
 /// Takes `count` numbers for rows whose outcome is known, and answers the one before the first.
-/// The counter's row stays locked until the transaction ends, so numbers are seen in their order.
+/// The counter stays locked until the transaction ends, so numbers are seen in their order.
 async fn reserve(db: &mut Connection, count: usize) -> Result<i64, StoreError> {
-    let count = codec::to_column(count as u64);
-    let last: i64 = sqlx::query_scalar(
-        "UPDATE mcp_counters SET value = value + $1 WHERE name = 'access_done' RETURNING value",
-    )
-    .bind(count)
-    .fetch_one(db)
-    .await
-    .map_err(|error| failure::of(error, "write the access log"))?;
-    Ok(last - count)
+    let by = codec::to_column(count as u64);
+    change::count(db, "access_done", by).await.map(|last| last - by)
 }
 
 async fn insert(
@@ -181,7 +177,7 @@ fn bind_outcome<'q>(query: Query<'q>, outcome: Option<&Outcome>) -> Query<'q> {
         .bind(outcome.and_then(|outcome| outcome.upstream_us).map(codec::to_column))
 }
 
-/// In the order of ids, so that two writers lock tokens in the same order.
+/// The latest use of each token, as an update must not meet a row twice.
 async fn use_tokens(db: &mut Connection, uses: &[LastUse]) -> Result<(), sqlx::Error> {
     let mut latest: BTreeMap<TokenId, LastUse> = BTreeMap::new();
     for one in uses {

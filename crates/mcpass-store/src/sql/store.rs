@@ -22,8 +22,6 @@ use crate::{
 const SHORT: Duration = Duration::from_secs(15);
 /// A list, whose filters may leave little of a large table; a large batch.
 const LONG: Duration = Duration::from_secs(120);
-/// Times that a transaction is done which meets others.
-const ATTEMPTS: u32 = 4;
 /// Rows that are deleted in one transaction.
 const DELETED_AT_ONCE: u32 = 5_000;
 
@@ -45,25 +43,16 @@ macro_rules! reading {
     };
 }
 
-/// Runs a write in one transaction, again if it meets another one.
+/// Runs a write in one transaction.
 macro_rules! writing {
     ($store:expr, $limit:expr, |$db:ident| $write:expr) => {
         within($limit, async {
-            let mut attempt = 1;
-            loop {
-                let mut transaction = $store.begin_write().await?;
-                let $db = &mut *transaction;
-                let answer = match $write.await {
-                    Ok(answer) => commit(transaction).await.map(|()| answer),
-                    Err(error) => Err(error),
-                };
-                match answer {
-                    Err(error) if failure::is_collision(&error) && attempt < ATTEMPTS => {
-                        attempt += 1;
-                    }
-                    answer => return answer,
-                }
-            }
+            let mut transaction = $store.begin_write().await?;
+            let $db = &mut *transaction;
+            let answer = $write.await?;
+            let committed = transaction.commit().await;
+            committed.map_err(|error| failure::of(error, "finish a transaction"))?;
+            Ok(answer)
         })
         .await
     };
@@ -85,10 +74,6 @@ impl SqlStore {
     }
 }
 
-async fn commit(transaction: Transaction<'static, Db>) -> Result<(), StoreError> {
-    transaction.commit().await.map_err(|error| failure::of(error, "finish a transaction"))
-}
-
 /// A database that stopped answering must not stop its callers.
 async fn within<T>(
     limit: Duration,
@@ -106,11 +91,7 @@ impl Store for SqlStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        writing!(self, SHORT, |db| async {
-            let ping = "UPDATE mcp_counters SET value = value + 1 WHERE name = 'ping'";
-            let done = sqlx::query(ping).execute(db).await;
-            done.map(drop).map_err(|error| failure::of(error, "write"))
-        })
+        writing!(self, SHORT, |db| change::count(db, "ping", 1)).map(drop)
     }
 
     async fn token_find(&self, id: TokenId) -> Result<Option<Token>, StoreError> {

@@ -1,0 +1,92 @@
+//! What every store does, whatever is behind it: one suite, run on all of them.
+//!
+//! The tests take any [`Store`] and are compiled once. Each runs on a store of its own: a fresh
+//! memory, a fresh file, a fresh database on a private PostgreSQL of this process.
+
+mod access;
+mod access_filters;
+mod audit;
+mod changes;
+mod concurrency;
+mod fixtures;
+mod tokens;
+
+use std::sync::Arc;
+
+use mcpass_store::memory::MemoryStore;
+use mcpass_store::{Store, sql};
+use mcpass_testkit::PrivatePostgres;
+
+enum Backend {
+    Memory,
+    Postgres,
+    Sqlite,
+}
+
+fn run<F: Future<Output = ()>>(backend: Backend, test: fn(Arc<dyn Store>) -> F) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    runtime.block_on(async {
+        let store: Arc<dyn Store> = match backend {
+            Backend::Memory => Arc::new(MemoryStore::new()),
+            Backend::Postgres => {
+                let url = PrivatePostgres::shared().unwrap().create_database().unwrap();
+                sql::connect(&url).await.unwrap()
+            }
+            Backend::Sqlite => {
+                let url = format!("sqlite:{}", folder.path().join("test.db").display());
+                sql::connect(&url).await.unwrap()
+            }
+        };
+        test(store).await;
+    });
+}
+
+macro_rules! on_every_store {
+    ($($module:ident::$test:ident;)*) => {
+        mod memory {
+            $(#[test] fn $test() { super::run(super::Backend::Memory, super::$module::$test) })*
+        }
+        mod postgres {
+            $(#[test] fn $test() { super::run(super::Backend::Postgres, super::$module::$test) })*
+        }
+        mod sqlite {
+            $(#[test] fn $test() { super::run(super::Backend::Sqlite, super::$module::$test) })*
+        }
+    };
+}
+
+on_every_store! {
+    access::a_batch_read_twice_changes_nothing;
+    access::a_follower_sees_every_row_once_in_the_order_of_outcomes;
+    access::an_outcome_completes_a_pending_row_once;
+    access::calls_are_summed_up_by_family_and_second;
+    access::journal_positions_are_kept_and_forgotten;
+    access::last_uses_only_move_forward;
+    access::old_rows_are_deleted;
+    access::pending_rows_of_an_earlier_run_are_settled;
+    access::rows_are_kept_whole;
+    access::what_clients_send_cannot_stop_the_loader;
+    access_filters::every_log_filter_finds_what_it_says;
+    access_filters::pages_hold_every_fitting_row_once;
+    audit::events_are_kept_whole_and_found_by_each_filter;
+    audit::pages_hold_every_event_once;
+    changes::a_commit_is_kept_whole;
+    changes::a_deleted_group_leaves_tokens_and_users;
+    changes::a_failure_in_the_last_change_leaves_nothing_of_the_first;
+    changes::a_taken_name_id_or_digest_is_refused;
+    changes::a_token_update_leaves_what_is_fixed;
+    changes::later_changes_of_a_commit_see_earlier_ones;
+    changes::names_and_digests_are_exact;
+    changes::references_must_exist;
+    changes::stale_versions_conflict_and_unknown_things_are_missing;
+    changes::strange_texts_survive;
+    concurrency::of_many_writers_of_one_version_one_wins;
+    concurrency::writers_readers_and_the_loader_do_not_disturb_each_other;
+    tokens::a_family_is_listed_oldest_first;
+    tokens::a_scan_gives_every_token_once_with_its_groups;
+    tokens::every_token_filter_finds_what_it_says;
+    tokens::pages_hold_every_fitting_token_once;
+    tokens::the_store_answers_a_ping;
+}

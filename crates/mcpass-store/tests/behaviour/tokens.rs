@@ -1,0 +1,205 @@
+//! Reading tokens: filters, pages, scans.
+
+use std::sync::Arc;
+
+use mcpass_domain::{Revocation, Token, TokenState};
+use mcpass_store::{Change, PageRequest, StateFilter, Store, TokenFilter};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::fixtures::{at, commit, full_token, group, id, token, user};
+
+const NOW: i64 = 1_000;
+
+/// Tokens of two users, in two groups, in all states; numbers decide, so that all combinations
+/// of attributes come up.
+fn population() -> Vec<Token> {
+    let tokens = (10..110).map(|n| {
+        let mut token = token(n);
+        token.user = id(1 + n % 2);
+        token.groups = [id(3), id(4)].into_iter().take((n / 2 % 3) as usize).collect();
+        token.is_active = n % 5 != 0;
+        token.expires_at = match n % 4 {
+            0 => None,
+            1 => Some(at(NOW)),
+            2 => Some(at(NOW + 1)),
+            _ => Some(at(NOW * i64::from(n))),
+        };
+        token.revocation = (n % 7 == 0).then(|| Revocation { at: at(50), reason: String::new() });
+        token.last_used_at = (n % 3 == 0).then(|| at(i64::from(n) * 10));
+        token.note = ["Nightly", "\u{dc}ber Ana", "100%_done"][(n % 3) as usize].to_owned();
+        token
+    });
+    tokens.collect()
+}
+
+async fn filled(store: &dyn Store) -> Vec<Token> {
+    let tokens = population();
+    let accounts = [
+        Change::UserInsert(user(1, "ana")),
+        Change::UserInsert(user(2, "eva")),
+        Change::GroupInsert(group(3, "readers")),
+        Change::GroupInsert(group(4, "writers")),
+    ];
+    let inserts = tokens.iter().cloned().map(Change::TokenInsert);
+    commit(store, accounts.into_iter().chain(inserts)).await.unwrap();
+    tokens
+}
+
+/// What the filter's documentation says, word by word.
+fn fits(token: &Token, filter: &TokenFilter) -> bool {
+    let state = |(wanted, now)| {
+        matches!(
+            (token.state(now), wanted),
+            (TokenState::Active { .. }, StateFilter::Active)
+                | (TokenState::Disabled, StateFilter::Disabled)
+                | (TokenState::Expired, StateFilter::Expired)
+                | (TokenState::Revoked, StateFilter::Revoked)
+        )
+    };
+    let holds = |text: &String| {
+        let text = text.to_lowercase();
+        [token.name.as_str(), &token.note, token.hint.as_str()]
+            .iter()
+            .any(|field| field.to_lowercase().contains(&text))
+    };
+    filter.user.is_none_or(|user| token.user == user)
+        && filter.group.is_none_or(|group| token.groups.contains(&group))
+        && filter.state.is_none_or(state)
+        && filter
+            .unused_since
+            .is_none_or(|before| token.last_used_at.unwrap_or(token.created_at) < before)
+        && filter.expires.is_none_or(|(after, until)| {
+            token.expires_at.is_some_and(|end| end > after && end <= until)
+        })
+        && filter.text.as_ref().is_none_or(holds)
+}
+
+async fn all_pages(store: &dyn Store, filter: &TokenFilter, limit: u32) -> Vec<Token> {
+    let mut page = PageRequest { after: None, limit };
+    let mut tokens = Vec::new();
+    loop {
+        let part = store.token_list(filter, &page).await.unwrap();
+        assert!(part.items.len() <= limit as usize);
+        tokens.extend(part.items);
+        match part.next {
+            Some(next) => page.after = Some(next),
+            None => return tokens,
+        }
+    }
+}
+
+pub(crate) async fn every_token_filter_finds_what_it_says(store: Arc<dyn Store>) {
+    let tokens = filled(&*store).await;
+    let now = at(NOW);
+    let text = |text: &str| TokenFilter { text: Some(text.to_owned()), ..Default::default() };
+    let state = |state| TokenFilter { state: Some((state, now)), ..Default::default() };
+    let filters = [
+        TokenFilter { user: Some(id(2)), ..Default::default() },
+        TokenFilter { group: Some(id(4)), ..Default::default() },
+        TokenFilter { unused_since: Some(at(500)), ..Default::default() },
+        TokenFilter { expires: Some((at(NOW), at(NOW + 1))), ..Default::default() },
+        state(StateFilter::Active),
+        state(StateFilter::Disabled),
+        state(StateFilter::Expired),
+        state(StateFilter::Revoked),
+        text("nIGHTLY"),
+        text("\u{fc}BER"),
+        text("100%_DONE"),
+        text("MCP_aB"),
+        text("agent 1"),
+    ];
+    for filter in filters {
+        let expected: Vec<Token> =
+            tokens.iter().rev().filter(|token| fits(token, &filter)).cloned().collect();
+        assert!(!expected.is_empty() && expected.len() < tokens.len() || filter == text("MCP_aB"));
+        assert_eq!(all_pages(&*store, &filter, 10_000).await, expected, "{filter:?}");
+    }
+    for nothing in ["100_", "%", "nightly\u{1f}", "' OR 1=1"] {
+        let expected = tokens.iter().filter(|token| fits(token, &text(nothing))).count();
+        assert_eq!(all_pages(&*store, &text(nothing), 9).await.len(), expected, "{nothing}");
+    }
+    assert!(all_pages(&*store, &text("no such text"), 9).await.is_empty());
+    let nobody = TokenFilter { user: Some(id(99)), ..Default::default() };
+    assert!(all_pages(&*store, &nobody, 9).await.is_empty());
+}
+
+pub(crate) async fn pages_hold_every_fitting_token_once(store: Arc<dyn Store>) {
+    let tokens = filled(&*store).await;
+    let moment = || (0..1_200_i64).prop_map(at);
+    let state = prop::sample::select(vec![
+        StateFilter::Active,
+        StateFilter::Disabled,
+        StateFilter::Expired,
+        StateFilter::Revoked,
+    ]);
+    let texts = prop::sample::select(vec!["agent", "1", "ANA", "%", "_", "x"]);
+    let filter = (
+        prop::option::of((1..4_u32).prop_map(id)),
+        prop::option::of((3..6_u32).prop_map(id)),
+        prop::option::of((state, moment())),
+        prop::option::of(moment()),
+        prop::option::of((moment(), moment())),
+        prop::option::of(texts.prop_map(str::to_owned)),
+    )
+        .prop_map(|(user, group, state, unused_since, expires, text)| TokenFilter {
+            user,
+            group,
+            state,
+            unused_since,
+            expires,
+            text,
+        });
+    let handle = tokio::runtime::Handle::current();
+    let mut runner =
+        TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(100) });
+    tokio::task::block_in_place(|| {
+        runner.run(&(filter, 1..30_u32), |(filter, limit)| {
+            let expected: Vec<Token> =
+                tokens.iter().rev().filter(|token| fits(token, &filter)).cloned().collect();
+            prop_assert_eq!(handle.block_on(all_pages(&*store, &filter, limit)), expected);
+            Ok(())
+        })
+    })
+    .unwrap();
+}
+
+pub(crate) async fn a_scan_gives_every_token_once_with_its_groups(store: Arc<dyn Store>) {
+    let tokens = filled(&*store).await;
+    for limit in [1, 7, 100, 101] {
+        let mut scanned: Vec<Token> = Vec::new();
+        loop {
+            let after = scanned.last().map(|token| token.id);
+            let part = store.token_scan(after, limit).await.unwrap();
+            if part.is_empty() {
+                break;
+            }
+            assert!(part.len() <= limit as usize);
+            scanned.extend(part);
+        }
+        assert_eq!(scanned, tokens, "by {limit}");
+    }
+}
+
+pub(crate) async fn a_family_is_listed_oldest_first(store: Arc<dyn Store>) {
+    let mut accounts = vec![Change::UserInsert(user(1, "ana"))];
+    accounts.push(Change::GroupInsert(group(2, "readers")));
+    let mut members = [full_token(9, vec![id(2)]), token(7), token(8)];
+    for member in &mut members {
+        member.family = id(7);
+    }
+    let [newest, oldest, middle] = members;
+    accounts.extend([&newest, &oldest, &middle, &token(6)].map(|t| Change::TokenInsert(t.clone())));
+    commit(&*store, accounts).await.unwrap();
+    assert_eq!(store.token_family(id(7)).await.unwrap(), [oldest, middle, newest]);
+    assert_eq!(store.token_family(id(99)).await.unwrap(), []);
+}
+
+pub(crate) async fn the_store_answers_a_ping(store: Arc<dyn Store>) {
+    store.ping().await.unwrap();
+    store.ping().await.unwrap();
+    assert_eq!(store.token_find(id(1)).await.unwrap(), None);
+    assert_eq!(store.user_find(id(1)).await.unwrap(), None);
+    assert_eq!(store.group_find(id(1)).await.unwrap(), None);
+    assert_eq!(store.access_find(id(1)).await.unwrap(), None);
+}
