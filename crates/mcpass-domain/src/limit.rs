@@ -90,8 +90,8 @@ impl Window {
     /// How long it is.
     pub const fn length(self) -> Duration {
         match self {
-            Self::Hour => Duration::from_secs(3_600),
-            Self::Minute => Duration::from_secs(60),
+            Self::Hour => Duration::from_hours(1),
+            Self::Minute => Duration::from_mins(1),
         }
     }
 
@@ -205,6 +205,8 @@ impl Limiter {
 
 /// Slices of a window: the window's sixty and the one that is only partly within it.
 const SLICES: usize = 61;
+/// The same, as slices are numbered.
+const SLICE_COUNT: i64 = 61;
 
 #[derive(Clone, Debug)]
 struct Ring {
@@ -234,7 +236,7 @@ impl Ring {
 
     #[expect(clippy::indexing_slicing, reason = "a remainder by the array's length is within it")]
     fn count(&mut self, number: i64) -> &mut u32 {
-        let at = usize::try_from(number.rem_euclid(SLICES as i64)).unwrap_or(0);
+        let at = usize::try_from(number.rem_euclid(SLICE_COUNT)).unwrap_or(0);
         &mut self.counts[at]
     }
 
@@ -245,7 +247,7 @@ impl Ring {
             return;
         }
         let gone = newest.saturating_sub(self.newest);
-        if self.newest == i64::MIN || gone >= SLICES as i64 {
+        if self.newest == i64::MIN || gone >= SLICE_COUNT {
             self.counts = [0; SLICES];
             self.total = 0;
         } else {
@@ -258,7 +260,7 @@ impl Ring {
     }
 
     fn oldest(&self) -> i64 {
-        self.newest.saturating_sub(SLICES as i64 - 1)
+        self.newest.saturating_sub(SLICE_COUNT - 1)
     }
 
     fn add(&mut self, number: i64, cost: u32) {
@@ -320,7 +322,7 @@ impl Ring {
 
     /// When the calls of this slice are no longer counted.
     fn leaves_after(&self, number: i64, now: Monotonic) -> Duration {
-        Monotonic::from_micros((number + SLICES as i64) * self.slice()).since(now)
+        Monotonic::from_micros((number + SLICE_COUNT) * self.slice()).since(now)
     }
 }
 

@@ -6,6 +6,7 @@
 //! enough for a slow hash to matter, and a slow hash would hand out CPU time before any limit.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -22,6 +23,11 @@ const HINT: usize = 12;
 
 pub(crate) const BASE62: &[u8; 62] =
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+#[expect(clippy::indexing_slicing, reason = "a remainder by the alphabet's length")]
+const fn base62_digit(value: u32) -> u8 {
+    BASE62[(value % 62) as usize]
+}
 
 pub(crate) const fn base62_value(byte: u8) -> Option<u8> {
     match byte {
@@ -51,7 +57,7 @@ impl TokenSecret {
             for byte in bytes.iter() {
                 // Bytes of 248 and above would make the first characters likelier than the rest.
                 if *byte < 248 && text.len() < LENGTH - CHECKSUM {
-                    text.push(char::from(BASE62[usize::from(byte % 62)]));
+                    text.push(char::from(base62_digit(u32::from(*byte))));
                 }
             }
         }
@@ -131,14 +137,14 @@ fn checksum(body: &[u8]) -> [u8; CHECKSUM] {
     let mut rest = crc32fast::hash(body);
     let mut text = [b'0'; CHECKSUM];
     for character in text.iter_mut().rev() {
-        *character = BASE62[(rest % 62) as usize];
+        *character = base62_digit(rest);
         rest /= 62;
     }
     text
 }
 
 /// SHA-256 of a token: what is stored and looked up.
-#[derive(Clone, Copy, Hash, Ord, PartialOrd)]
+#[derive(Clone, Copy)]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
@@ -166,6 +172,12 @@ impl PartialEq for TokenDigest {
 }
 
 impl Eq for TokenDigest {}
+
+impl Hash for TokenDigest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl fmt::Debug for TokenDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

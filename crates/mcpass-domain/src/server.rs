@@ -117,7 +117,7 @@ impl HttpUpstream {
             url: url.into(),
             headers: BTreeMap::new(),
             connect_timeout: Duration::from_secs(5),
-            first_byte_timeout: Duration::from_secs(120),
+            first_byte_timeout: Duration::from_mins(2),
         }
     }
 }

@@ -15,9 +15,9 @@ use crate::secret::{Hint, TokenDigest};
 use crate::time::Timestamp;
 
 /// How long a token lives unless somebody says otherwise: 90 days.
-pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3_600);
+pub const DEFAULT_LIFETIME: Duration = Duration::from_hours(90 * 24);
 /// From how many days before its end a token shows that it expires.
-pub const EXPIRES_SOON: Duration = Duration::from_secs(7 * 24 * 3_600);
+pub const EXPIRES_SOON: Duration = Duration::from_hours(7 * 24);
 
 names! {
     /// A token's name: 1 to 100 characters, spaces allowed.
