@@ -60,7 +60,11 @@ impl Context {
     async fn session(&mut self) -> Result<&mut Session, Failure> {
         let session = match self.session.take() {
             Some(session) => session,
-            None => Session::open(&self.config).await?,
+            None => {
+                let session = Session::open(&self.config).await?;
+                session.declare(&self.config).await?;
+                session
+            }
         };
         Ok(self.session.insert(session))
     }

@@ -217,7 +217,11 @@ mod tests {
 
     #[test]
     fn tables_are_plain_text_without_a_terminal() {
-        assert_snapshot!(PLAIN.render_table(&["name", "state", "permissions"], rows()), @"");
+        assert_snapshot!(PLAIN.render_table(&["name", "state", "permissions"], rows()), @r"
+        NAME       STATE    PERMISSIONS
+        ci         active   github.*, demo.@read
+        evil�[31m  revoked  -
+        ");
     }
 
     #[test]
@@ -237,6 +241,9 @@ mod tests {
     #[test]
     fn fields_leave_out_what_is_empty() {
         let fields = vec![("id", "tok_1".into()), ("note", "".into()), ("state", "active".into())];
-        assert_snapshot!(PLAIN.render_fields(fields), @"");
+        assert_snapshot!(PLAIN.render_fields(fields), @r"
+        id     tok_1
+        state  active
+        ");
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use mcpass_authority::api::{Reply, Request};
 use mcpass_authority::control::{ControlClient, own_account};
 use mcpass_authority::{Authority, Context, LogFlush, NoGateway, Options, loader};
-use mcpass_domain::{Clock, OsEntropy, SystemClock};
+use mcpass_domain::{OsEntropy, SystemClock};
 use mcpass_store::{Store, sql};
 
 use crate::config::Config;
@@ -59,6 +59,18 @@ impl Session {
         matches!(self, Self::Server(_))
     }
 
+    /// Makes the database agree with the servers that the configuration file declares, as a
+    /// server does when it starts. A server that runs has done so with its own file.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub(crate) async fn declare(&self, config: &Config) -> Result<(), Failure> {
+        if let (Self::Own { authority, .. }, Some(_)) = (self, &config.file) {
+            authority.sync_declared(config.servers.clone()).await?;
+        }
+        Ok(())
+    }
+
     /// Asks for something.
     ///
     /// # Errors
@@ -80,12 +92,8 @@ async fn own(config: &Config, folder: &DataFolder, locks: Locks) -> Result<Sessi
         Failure::unavailable(format!("the database cannot be opened: {error}"))
             .with_hint("`mcpass doctor` says more")
     })?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let log = Leftovers {
-        folder: folder.journal(),
-        store: Arc::clone(&store),
-        clock: Arc::clone(&clock),
-    };
+    let clock = Arc::new(SystemClock::new());
+    let log = Leftovers { folder: folder.journal(), store: Arc::clone(&store) };
     let options = Options {
         cap_to_user: config.cap_to_user.value,
         log: Some(Arc::new(log)),
@@ -102,7 +110,6 @@ async fn own(config: &Config, folder: &DataFolder, locks: Locks) -> Result<Sessi
 struct Leftovers {
     folder: PathBuf,
     store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
@@ -111,7 +118,7 @@ impl LogFlush for Leftovers {
         if !self.folder.is_dir() {
             return Ok(());
         }
-        let drained = loader::drain(&self.folder, Arc::clone(&self.store), self.clock.as_ref());
+        let drained = loader::drain(&self.folder, Arc::clone(&self.store));
         drained.await.map_err(|error| error.to_string())
     }
 }

@@ -152,8 +152,16 @@ mod tests {
 
     #[test]
     fn shell_commands_read_as_they_should() {
-        assert_snapshot!(text("curl"), @"");
-        assert_snapshot!(text("Claude Code"), @"");
+        assert_snapshot!(text("curl"), @r#"
+        curl -sS http://127.0.0.1:7788/mcp \
+          -H "Authorization: Bearer $MCPASS_TOKEN" \
+          -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
+          -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
+        "#);
+        assert_snapshot!(text("Claude Code"), @r"
+        claude mcp add --transport http --scope project mcpass http://127.0.0.1:7788/mcp \
+          --header 'Authorization: Bearer ${MCPASS_TOKEN}'
+        ");
     }
 
     #[test]

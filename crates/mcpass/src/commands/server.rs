@@ -116,10 +116,7 @@ struct Edit {
 /// When the authority refuses it, or cannot be reached.
 pub(crate) async fn run(args: Args, context: &mut Context) -> Result<(), Failure> {
     let server = match args.action {
-        Action::Add(add) => {
-            refuse_declared(context, &add.name)?;
-            answer!(context, ServerAdd(add.request()?) => Server)
-        }
+        Action::Add(add) => answer!(context, ServerAdd(add.request()?) => Server),
         Action::List => return list(context).await,
         Action::Show(Name { name }) => answer!(context, ServerShow(ServerRef { name }) => Server),
         Action::Edit(edit) => answer!(context, ServerEdit(edit.request()?) => Server),
@@ -175,18 +172,6 @@ impl Edit {
             return Err(nothing_to_change("server edit"));
         }
         Ok(request)
-    }
-}
-
-/// The server itself refuses such a name too; while none runs, only the file knows it.
-fn refuse_declared(context: &Context, name: &str) -> Result<(), Failure> {
-    let config = &context.config;
-    match &config.file {
-        Some(file) if config.servers.iter().any(|server| server.name.as_str() == name) => Err(
-            Failure::new(format!("`{}` declares a server `{name}` already", file.value.display()))
-                .with_hint("change it there, or choose another name"),
-        ),
-        _ => Ok(()),
     }
 }
 

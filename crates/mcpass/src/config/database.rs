@@ -17,6 +17,11 @@ pub(crate) enum DatabaseUrl {
 }
 
 impl DatabaseUrl {
+    /// The usual database of a data folder.
+    pub(crate) fn within(folder: &Path) -> Self {
+        Self::Sqlite(folder.join("mcpass.db"))
+    }
+
     /// The SQLite file, if it is one.
     pub(crate) fn sqlite_path(&self) -> Option<&Path> {
         match self {

@@ -8,8 +8,8 @@ use toml::Spanned;
 
 use super::file::{self, Source};
 use super::{
-    ByteSize, ConfigError, DATABASE_FILE, DEFAULT_DATA, DatabaseUrl, Decided, Environment,
-    LimitsConfig, NetworkConfig, Options, Origin, RecordConfig, Setting, Span, SyncMode, setting,
+    ByteSize, ConfigError, DEFAULT_DATA, DatabaseUrl, Decided, Environment, LimitsConfig,
+    NetworkConfig, Options, Origin, RecordConfig, Setting, Span, SyncMode, setting,
 };
 
 /// Decides one value after the other.
@@ -92,7 +92,7 @@ impl Decide<'_> {
         file: Option<Spanned<DatabaseUrl>>,
         data: &Path,
     ) -> Result<Decided<DatabaseUrl>, ConfigError> {
-        let default = DatabaseUrl::Sqlite(data.join(DATABASE_FILE));
+        let default = DatabaseUrl::within(data);
         let mut database =
             self.value(setting::DATABASE, options.database.clone(), file, default)?;
         if let (Origin::File(..), Some(source)) = (&database.origin, self.source) {

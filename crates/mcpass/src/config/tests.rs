@@ -143,8 +143,8 @@ fn errors_name_the_place_and_what_is_allowed() {
     ");
     assert_snapshot!(error("[limits]\nbody = \"4 apples\""), @"`/mcpass.toml`, line 2, column 8: `4 apples` is not a size; write it as 4MiB, 512KiB or 65536");
     assert_snapshot!(error("[record]\nsync = \"fsync\""), @"`/mcpass.toml`, line 2, column 8: `fsync` is not a way to keep the record; there are `process` and `always`");
-    assert_snapshot!(error("listen = 7788"), @"");
-    assert_snapshot!(error("listen = \"localhost\""), @"");
+    assert_snapshot!(error("listen = 7788"), @r#"`/mcpass.toml`, line 1, column 10: invalid type: integer `7788`, expected an address and port such as "127.0.0.1:7788""#);
+    assert_snapshot!(error("listen = \"localhost\""), @"`/mcpass.toml`, line 1, column 10: `localhost` is not an address and port; write it as 127.0.0.1:7788 or [::1]:7788");
     assert_snapshot!(error("listen = "), @"`/mcpass.toml`, line 1, column 10: string values must be quoted, expected literal string");
     assert_snapshot!(error("[server.github]\nheaders = {}"), @"`/mcpass.toml`, line 1, column 1: missing key `url`");
     assert_snapshot!(error("[log]\nlevel = \"inof\""), @"`/mcpass.toml`, line 2, column 9: `inof` is not a log level; there are `error`, `warn`, `info`, `debug`, `trace`, `off`, and filters such as `info,mcpass_gateway=debug`");
@@ -155,7 +155,7 @@ fn values_out_of_range_are_refused_wherever_they_come_from() {
     assert_snapshot!(error("[limits]\nbody = \"1TiB\""), @"`/mcpass.toml`, line 2, column 8: `1TiB` is not a size; write it as 4MiB, 512KiB or 65536");
     assert_snapshot!(error("[limits]\nconnections = 0"), @"`limits.connections` cannot be 0 (/mcpass.toml line 2): it goes from 1 to 1000000");
     assert_snapshot!(load("", &[("MCPASS_LIMITS_BODY", "5GiB")]).unwrap_err(), @"`limits.body` cannot be 5GiB (environment MCPASS_LIMITS_BODY): it goes from 1KiB to 1GiB");
-    assert_snapshot!(load("", &[("MCPASS_LISTEN", "nonsense")]).unwrap_err(), @"");
+    assert_snapshot!(load("", &[("MCPASS_LISTEN", "nonsense")]).unwrap_err(), @"`MCPASS_LISTEN` cannot be used: `nonsense` is not an address and port; write it as 127.0.0.1:7788 or [::1]:7788");
     assert_snapshot!(error("[network]\nallowed_origins = [\"app.example.com\"]"), @"`/mcpass.toml`, line 2, column 19: `app.example.com` is not an origin; write it as https://app.example.com");
     assert_snapshot!(error("[network]\nallowed_hosts = [\"https://app.example.com/\"]"), @"`/mcpass.toml`, line 2, column 17: `https://app.example.com/` is not a host; write it as mcp.example.com or mcp.example.com:8443");
 }
@@ -183,12 +183,27 @@ fn servers_are_declared_with_references_to_their_credentials() {
 fn servers_that_cannot_be_are_named_with_their_place() {
     let server =
         |rest: &str| error(&format!("[server.github]\nurl = \"https://a.example\"\n{rest}"));
-    assert_snapshot!(error("[server.GitHub]\nurl = \"https://a.example\""), @"");
-    assert_snapshot!(error("[server.mcpass]\nurl = \"https://a.example\""), @"");
-    assert_snapshot!(error("[server.github]\nurl = \"a.example\""), @"");
-    assert_snapshot!(server("headers.Authorization = \"Bearer s3cret\""), @"");
-    assert_snapshot!(server("headers.X-Api-Key = \"${GITHUB}\""), @"");
-    assert_snapshot!(server("headers.Host = \"a\""), @"");
-    assert_snapshot!(server("first_byte_timeout = \"2h\""), @"");
-    assert_snapshot!(server("ulr = \"x\""), @"");
+    assert_snapshot!(error("[server.GitHub]\nurl = \"https://a.example\""), @"`/mcpass.toml`, line 1, column 9: `GitHub` cannot be a server's name: it begins with a letter a-z");
+    assert_snapshot!(error("[server.mcpass]\nurl = \"https://a.example\""), @"`/mcpass.toml`, line 1, column 9: `mcpass` cannot be a server's name: `mcpass` is the namespace of management");
+    assert_snapshot!(error("[server.github]\nurl = \"a.example\""), @r"
+    `/mcpass.toml`, line 2, column 7: this URL cannot be used: it does not begin with http:// or https://
+    hint: write the MCP endpoint in full, such as http://127.0.0.1:3000/mcp
+    ");
+    assert_snapshot!(server("headers.Authorization = \"Bearer s3cret\""), @r"
+    `/mcpass.toml`, line 3, column 25: the header `Authorization` cannot be used: it holds a credential, which mcpass does not keep
+    hint: name where it is instead: ${env:NAME} or ${file:PATH}
+    ");
+    assert_snapshot!(server("headers.X-Api-Key = \"${GITHUB}\""), @r"
+    `/mcpass.toml`, line 3, column 21: the header `X-Api-Key` cannot be used: it holds a credential, which mcpass does not keep
+    hint: name where it is instead: ${env:NAME} or ${file:PATH}
+    ");
+    assert_snapshot!(server("headers.Host = \"a\""), @r"
+    `/mcpass.toml`, line 3, column 16: the header `Host` cannot be used: mcpass sets it itself
+    hint: leave it out
+    ");
+    assert_snapshot!(server("first_byte_timeout = \"2d\""), @"`/mcpass.toml`, line 3, column 22: first_byte_timeout goes from 1ms to 24h");
+    assert_snapshot!(server("ulr = \"x\""), @r"
+    `/mcpass.toml`, line 3, column 1: unknown key `ulr`
+    hint: here can stand `url`, `headers`, `connect_timeout`, `first_byte_timeout`, `enabled`
+    ");
 }
