@@ -73,6 +73,3 @@ pub enum ControlError {
         source: std::io::Error,
     },
 }
-
-#[cfg(test)]
-mod tests;

@@ -99,7 +99,7 @@ async fn create(turn: &mut Turn, request: &GroupCreate) -> Result<GroupView, Api
 
     let view = show::group(&group);
     let after = show::record(&view);
-    let audit = turn.audit("group.create", group.id, None, Some(&after), "")?;
+    let audit = turn.audit("group.create", &group.id, None, Some(&after), "")?;
     let mut plan = Plan::default();
     plan.change(Change::GroupInsert(group), audit);
     turn.commit(plan).await.map_err(|error| taken(error, &view.name))?;
@@ -127,7 +127,7 @@ async fn edit(turn: &mut Turn, request: &GroupEdit) -> Result<GroupView, ApiErro
     if before != after {
         let old = show::record(&show::group(&before));
         let new = show::record(&view);
-        let audit = turn.audit("group.edit", after.id, Some(&old), Some(&new), "")?;
+        let audit = turn.audit("group.edit", &after.id, Some(&old), Some(&new), "")?;
         let mut plan = Plan::default();
         turn.publish_group(&mut plan, after.id, Some(after.clone())).await?;
         plan.change(Change::GroupUpdate(after), audit);
@@ -142,7 +142,7 @@ async fn delete(turn: &mut Turn, request: &GroupRef) -> Result<GroupView, ApiErr
 
     let view = show::group(&group);
     let before = show::record(&view);
-    let audit = turn.audit("group.delete", group.id, Some(&before), None, "")?;
+    let audit = turn.audit("group.delete", &group.id, Some(&before), None, "")?;
     let mut plan = Plan::default();
     turn.publish_group(&mut plan, group.id, None).await?;
     plan.change(Change::GroupDelete(group.id, group.version), audit);

@@ -5,6 +5,8 @@ use mcpass_domain::secret::{self, LENGTH, PREFIX};
 /// Letters and digits after `mcp_` from which on a text is more likely a cut-off token than a
 /// hint (8) or a name.
 const SUSPICIOUS: usize = 24;
+/// Letters and digits after `mcp_` that a hint shows.
+const HINT: usize = 8;
 
 /// Whether a valid token stands anywhere in `text`. The checksum makes a false alarm as good as
 /// impossible.
@@ -22,14 +24,14 @@ pub(crate) fn mask(text: &str) -> String {
         let (before, token) = rest.split_at(at);
         masked.push_str(before);
         let body = token.bytes().skip(PREFIX.len()).take_while(u8::is_ascii_alphanumeric).count();
-        let (token, after) = token.split_at(PREFIX.len() + body);
-        if body >= SUSPICIOUS {
-            masked.push_str(token.get(..PREFIX.len() + 8).unwrap_or(PREFIX));
+        // What is no token may still hold the beginning of one, so only its prefix is done with.
+        let shown = if body >= SUSPICIOUS { PREFIX.len() + HINT } else { PREFIX.len() };
+        let done = if body >= SUSPICIOUS { PREFIX.len() + body } else { PREFIX.len() };
+        masked.push_str(token.get(..shown).unwrap_or(PREFIX));
+        if done > shown {
             masked.push('…');
-        } else {
-            masked.push_str(token);
         }
-        rest = after;
+        rest = token.get(done..).unwrap_or("");
     }
     masked.push_str(rest);
     masked

@@ -18,6 +18,8 @@ use crate::hooks::Update;
 use crate::turn::{Plan, Turn};
 use crate::{parse, show, when};
 
+pub use declared::DeclaredChanges;
+
 impl Authority {
     /// Adds a Streamable HTTP server. It is reachable when this returns.
     ///

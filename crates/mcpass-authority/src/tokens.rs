@@ -7,6 +7,8 @@ mod list;
 mod rotate;
 mod standing;
 
+use std::sync::Arc;
+
 use mcpass_domain::Token;
 
 use crate::api::{
@@ -175,7 +177,7 @@ impl Authority {
 impl Turn {
     /// A token and its family as they are shown.
     async fn token_details(&mut self, token: &Token) -> Result<TokenDetails, ApiError> {
-        let store = std::sync::Arc::clone(&self.core.store);
+        let store = Arc::clone(&self.core.store);
         let family = store.token_family(token.family).await.map_err(store_failed)?;
         self.world.learn_tokens(store.as_ref(), &family).await.map_err(store_failed)?;
         Ok(TokenDetails {
@@ -190,7 +192,7 @@ impl Turn {
 
     /// Fetches what is needed to resolve and show these tokens.
     async fn learn(&mut self, tokens: &[Token]) -> Result<(), ApiError> {
-        let store = std::sync::Arc::clone(&self.core.store);
+        let store = Arc::clone(&self.core.store);
         self.world.learn_tokens(store.as_ref(), tokens).await.map_err(store_failed)
     }
 }

@@ -1,6 +1,8 @@
 //! One use case at work: its caller, its moment, and the way its changes take.
 
+use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -142,7 +144,7 @@ impl Turn {
     pub(crate) fn audit(
         &self,
         action: &str,
-        object: impl ToString,
+        object: &dyn Display,
         before: Option<&serde_json::Value>,
         after: Option<&serde_json::Value>,
         note: &str,
@@ -198,8 +200,6 @@ impl Turn {
 /// A connection lost during a commit leaves open whether it was written. Finds out as soon as
 /// the store answers again, by publishing what it holds.
 fn resolve_doubt(core: &Arc<Core>) {
-    use std::sync::atomic::Ordering;
-
     if core.in_doubt.swap(true, Ordering::SeqCst) {
         return;
     }
@@ -209,12 +209,9 @@ fn resolve_doubt(core: &Arc<Core>) {
             tokio::time::sleep(DOUBT_PAUSE).await;
             let Some(core) = core.upgrade() else { return };
             let _one_at_a_time = core.turn.lock().await;
-            // A commit that is lost from here on raises a doubt of its own.
-            core.in_doubt.store(false, Ordering::SeqCst);
+            // Commits need the turn as well, so none can be lost between these two.
             if core.publish_everything().await.is_ok() {
-                return;
-            }
-            if core.in_doubt.swap(true, Ordering::SeqCst) {
+                core.in_doubt.store(false, Ordering::SeqCst);
                 return;
             }
         }

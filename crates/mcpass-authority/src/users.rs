@@ -82,7 +82,7 @@ async fn create(turn: &mut Turn, request: &UserCreate) -> Result<UserView, ApiEr
 
     let view = show::user(&turn.world, &user);
     let after = show::record(&view);
-    let audit = turn.audit("user.create", user.id, None, Some(&after), "")?;
+    let audit = turn.audit("user.create", &user.id, None, Some(&after), "")?;
     let mut plan = Plan::default();
     plan.change(Change::UserInsert(user), audit);
     turn.commit(plan).await.map_err(|error| taken(error, &view.name))?;
@@ -136,7 +136,7 @@ async fn edit(turn: &mut Turn, request: &UserEdit) -> Result<UserView, ApiError>
     if before != after {
         let old = show::record(&show::user(&turn.world, &before));
         let new = show::record(&view);
-        let audit = turn.audit("user.edit", after.id, Some(&old), Some(&new), "")?;
+        let audit = turn.audit("user.edit", &after.id, Some(&old), Some(&new), "")?;
         let mut plan = Plan::default();
         turn.publish_user(&mut plan, &after).await?;
         plan.change(Change::UserUpdate(after), audit);

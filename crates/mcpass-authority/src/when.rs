@@ -10,7 +10,7 @@ use mcpass_domain::Timestamp;
 use crate::api::ApiError;
 
 /// The longest duration that makes sense anywhere: 100 years of 365 days.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
 
 const EXPIRY_HINT: &str = "write a time from now (90d, 12h), a date (2026-12-31), a moment (2026-12-31T12:00:00Z) or never";
 const MOMENT_HINT: &str =
@@ -76,6 +76,7 @@ pub fn duration(field: &str, text: &str) -> Result<Duration, ApiError> {
     within(field, text, span)
 }
 
+#[derive(Clone, Copy)]
 enum DayEdge {
     Beginning,
     End,
@@ -191,8 +192,8 @@ mod tests {
 
     #[test]
     fn durations() {
-        assert_eq!(duration("overlap", "24h").unwrap(), Duration::from_secs(86_400));
-        assert_eq!(duration("overlap", "1h30m").unwrap(), Duration::from_secs(5_400));
+        assert_eq!(duration("overlap", "24h").unwrap(), Duration::from_hours(24));
+        assert_eq!(duration("overlap", "1h30m").unwrap(), Duration::from_mins(90));
         assert_eq!(duration("overlap", "250ms").unwrap(), Duration::from_millis(250));
         for text in ["", "24", "-1h", "1y", "later", "9999999999999999999d"] {
             assert!(duration("overlap", text).is_err(), "{text}");

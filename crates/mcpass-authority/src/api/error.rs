@@ -41,6 +41,7 @@ impl ApiError {
     }
 
     /// A field of the request cannot be used.
+    #[expect(clippy::needless_pass_by_value, reason = "errors and texts alike end here")]
     pub fn invalid(field: impl Into<String>, message: impl ToString) -> Self {
         Self { field: Some(field.into()), ..Self::new(Self::INVALID, message.to_string()) }
     }

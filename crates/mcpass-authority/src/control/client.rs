@@ -1,5 +1,6 @@
 //! The command's end of the control socket.
 
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::api::{ApiError, Reply, Request};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A change of a group with a million tokens takes seconds; a server that says nothing for this
 /// long is stuck.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A connection to the server that runs on a data folder.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl ControlClient {
     /// What the server answers, or `control.lost` when it does not. A change may have been made
     /// then.
     pub async fn call(&mut self, request: &Request) -> Result<Reply, ApiError> {
-        let mut line = Zeroizing::new(serde_json::to_vec(request).map_err(lost)?);
+        let mut line = Zeroizing::new(serde_json::to_vec(request).map_err(|error| lost(&error))?);
         line.push(b'\n');
         let exchange = async {
             self.stream.get_mut().write_all(&line).await?;
@@ -62,23 +63,23 @@ impl ControlClient {
         };
         let answer = timeout(ANSWER_TIMEOUT, exchange)
             .await
-            .map_err(|_| lost("it took longer than two minutes"))?
-            .map_err(lost)?;
+            .map_err(|_| lost(&"it took longer than two minutes"))?
+            .map_err(|error| lost(&error))?;
         match answer {
             Line::Whole(json) => match serde_json::from_slice(&json) {
                 Ok(Answer::Ok(reply)) => Ok(reply),
                 Ok(Answer::Error(error)) => Err(error),
-                Err(_) => Err(lost("its answer cannot be read")
+                Err(_) => Err(lost(&"its answer cannot be read")
                     .with_hint("the server may be of another version; restart it")),
             },
-            Line::TooLong => Err(lost("its answer is too long").with_hint("ask for less")),
-            Line::Closed => Err(lost("it closed the connection")),
+            Line::TooLong => Err(lost(&"its answer is too long").with_hint("ask for less")),
+            Line::Closed => Err(lost(&"it closed the connection")),
         }
     }
 }
 
-fn lost(why: impl ToString) -> ApiError {
-    let message = format!("the server that runs here did not answer: {}", why.to_string());
+fn lost(why: &dyn Display) -> ApiError {
+    let message = format!("the server that runs here did not answer: {why}");
     ApiError::new("control.lost", message)
         .with_hint("look at its log; a change may have been made, so look before you repeat it")
 }

@@ -24,9 +24,9 @@ use crate::context::Context;
 
 const MAX_CONNECTIONS: usize = 64;
 /// How long a connection may say nothing, or take over one line.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the other side may take to read an answer.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Before the next try when no connection can be accepted: too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

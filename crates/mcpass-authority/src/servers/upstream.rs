@@ -37,10 +37,11 @@ const RESERVED: &[&str] = &[
 const SENSITIVE: &[&str] =
     &["authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "credential"];
 
+const URL_HINT: &str = "write the MCP endpoint in full, such as http://127.0.0.1:3000/mcp";
 const MAX_HEADERS: usize = 50;
 const MAX_URL: usize = 2_000;
 const MAX_VALUE: usize = 8_000;
-const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
+const MAX_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// Checks an upstream: its address, its headers, its timeouts.
 ///
@@ -84,21 +85,20 @@ fn check_url(url: &str) -> Result<(), ApiError> {
         // A URL may hold credentials: what is wrong with it is said, it is not repeated.
         Err(ApiError::invalid("url", format!("this URL cannot be used: {why}")).with_hint(hint))
     };
-    const HINT: &str = "write the MCP endpoint in full, such as http://127.0.0.1:3000/mcp";
     if url.len() > MAX_URL {
-        return fail("it is longer than 2,000 bytes", HINT);
+        return fail("it is longer than 2,000 bytes", URL_HINT);
     }
     if url.contains('#') {
-        return fail("it has a fragment (#…), which is never sent", HINT);
+        return fail("it has a fragment (#…), which is never sent", URL_HINT);
     }
     let Ok(parsed) = url.parse::<Uri>() else {
-        return fail("it is not one", HINT);
+        return fail("it is not one", URL_HINT);
     };
     let Some(authority) = parsed.authority() else {
-        return fail("it has no host", HINT);
+        return fail("it has no host", URL_HINT);
     };
     if !matches!(parsed.scheme_str(), Some("http" | "https")) {
-        return fail("it does not begin with http:// or https://", HINT);
+        return fail("it does not begin with http:// or https://", URL_HINT);
     }
     if authority.as_str().contains('@') {
         return fail(
@@ -109,7 +109,7 @@ fn check_url(url: &str) -> Result<(), ApiError> {
     if authority.host().is_empty()
         || (authority.port().is_none() && authority.as_str().ends_with(':'))
     {
-        return fail("it has no host or port", HINT);
+        return fail("it has no host or port", URL_HINT);
     }
     Ok(())
 }

@@ -106,7 +106,7 @@ impl Turn {
         token: &Token,
     ) -> Result<(), ApiError> {
         let after = show::token_record(&mut self.world, token);
-        let audit = self.audit(action, token.id, None, Some(&after), "")?;
+        let audit = self.audit(action, &token.id, None, Some(&after), "")?;
         plan.change(Change::TokenInsert(token.clone()), audit);
         Ok(())
     }
@@ -124,7 +124,7 @@ impl Turn {
         }
         let old = show::token_record(&mut self.world, before);
         let new = show::token_record(&mut self.world, after);
-        let audit = self.audit(action, after.id, Some(&old), Some(&new), note)?;
+        let audit = self.audit(action, &after.id, Some(&old), Some(&new), note)?;
         plan.change(Change::TokenUpdate(after.clone()), audit);
         Ok(())
     }

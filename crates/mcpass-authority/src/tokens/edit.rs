@@ -1,9 +1,12 @@
 //! Changing a token.
 
+use std::sync::Arc;
+
 use mcpass_domain::{CidrList, GroupId, Limits, Permission, RateLimitStyle, Timestamp, Token};
 
 use super::create::{MAX_NOTE, style};
 use crate::api::{ApiError, TokenDetails, TokenEdit};
+use crate::failure::store_failed;
 use crate::parse;
 use crate::turn::{Plan, Turn};
 use crate::when;
@@ -19,15 +22,15 @@ struct Shared {
 
 pub(super) async fn edit(turn: &mut Turn, request: &TokenEdit) -> Result<TokenDetails, ApiError> {
     let token = turn.token(&request.id).await?;
-    super::standing::refuse_revoked(&token)?;
     let family = turn.live_family(&token).await?;
+    // What is written rests on one read: the one whose version the store will check.
+    let token = family.iter().find(|member| member.id == token.id).cloned().unwrap_or(token);
+    super::standing::refuse_revoked(&token)?;
     turn.learn(&family).await?;
 
     let shared = shared(turn, &token, request).await?;
-    turn.world
-        .learn_groups(std::sync::Arc::clone(&turn.core.store).as_ref(), &shared.groups)
-        .await
-        .map_err(crate::failure::store_failed)?;
+    let store = Arc::clone(&turn.core.store);
+    turn.world.learn_groups(store.as_ref(), &shared.groups).await.map_err(store_failed)?;
     guard(turn, &token, &shared)?;
 
     let mut plan = Plan::default();

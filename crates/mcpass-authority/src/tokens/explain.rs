@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use mcpass_domain::permission::{MANAGEMENT, MAX_LENGTH, Verdict};
-use mcpass_domain::{Ask, CidrList, Denial, Reason, Subject, Target, Timestamp, ToolClass};
+use mcpass_domain::{Ask, CidrList, Denial, Reason, Server, Subject, Target, Timestamp, ToolClass};
 
 use crate::api::{ApiError, CheckPermissions, Explain, Explanation, PermissionCheck};
 use crate::failure::store_failed;
@@ -37,7 +37,10 @@ impl Question {
         if server.is_empty() || name.is_empty() {
             return fail("something is missing before or after the dot");
         }
-        if server.contains(['*', '!']) || name.starts_with('@') {
+        // A URI may hold a star; a tool's name does not, so there it means a pattern.
+        let is_pattern =
+            matches!(Target::from_name(name), Target::Tool(tool) if tool.contains('*'));
+        if is_pattern || server.contains(['*', '!']) || name.starts_with('@') {
             return fail("it is a pattern; ask for one thing");
         }
         Ok(Self { server: server.to_owned(), name: name.to_owned() })
@@ -71,7 +74,8 @@ pub(super) async fn explain(turn: &mut Turn, request: &Explain) -> Result<Explan
     let class = request.class.as_deref().map(parse::tool_class).transpose()?;
     let address = request.ip.as_deref().map(address).transpose()?;
     let subject = subject(turn, &request.id).await?;
-    answer(turn, &subject, &question, class, address).await
+    let servers = turn.core.store.server_list().await.map_err(store_failed)?;
+    Ok(answer(turn, &subject, &servers, &question, (class, address)))
 }
 
 pub(super) async fn check(
@@ -82,10 +86,9 @@ pub(super) async fn check(
         request.permissions.iter().map(|text| Question::read("permissions", text)).collect();
     let questions = questions?;
     let subject = subject(turn, &request.id).await?;
-    let mut checks = Vec::with_capacity(questions.len());
-    for question in &questions {
-        checks.push(answer(turn, &subject, question, None, None).await?);
-    }
+    let servers = turn.core.store.server_list().await.map_err(store_failed)?;
+    let check = |question| answer(turn, &subject, &servers, question, (None, None));
+    let checks = questions.iter().map(check).collect();
     Ok(PermissionCheck {
         token: subject.token,
         state: subject.state(turn.now).as_str().to_owned(),
@@ -109,23 +112,23 @@ fn address(text: &str) -> Result<IpAddr, ApiError> {
 }
 
 /// The phases of a decision, by the same types that decide requests.
-async fn answer(
+fn answer(
     turn: &Turn,
     subject: &Arc<Subject>,
+    servers: &[Server],
     question: &Question,
-    class: Option<ToolClass>,
-    address: Option<IpAddr>,
-) -> Result<Explanation, ApiError> {
+    (class, address): (Option<ToolClass>, Option<IpAddr>),
+) -> Explanation {
     let known = class.or_else(|| question.known_class(turn));
     let by_class = by_class(subject, question, known);
     let assumed = known.or(Some(ToolClass::Destructive));
     let ask = question.ask(assumed);
     let decided = match decide(subject, &ask, address, turn.now) {
         // A server that is not there is not there for anybody, whatever is granted.
-        decided if is_standing(&decided) || serves(turn, &question.server).await? => decided,
+        decided if is_standing(&decided) || serves(servers, &question.server) => decided,
         _ => Err(Reason::UnknownServer.into()),
     };
-    Ok(Explanation {
+    Explanation {
         allowed: decided.is_ok(),
         reason: decided.as_ref().err().map_or(Reason::Allowed, |denial| denial.reason).to_string(),
         grant: match &decided {
@@ -137,7 +140,7 @@ async fn answer(
         text: sentence(&ask, &decided, !by_class.is_empty(), turn.now, subject),
         class: known.map(|class| class.as_str().to_owned()),
         by_class,
-    })
+    }
 }
 
 /// The grant that gives what is asked, or the refusal.
@@ -163,12 +166,10 @@ fn is_standing(decided: &Result<String, Denial>) -> bool {
     decided.as_ref().is_err_and(|denial| denial.reason != Reason::InsufficientPermissions)
 }
 
-async fn serves(turn: &Turn, name: &str) -> Result<bool, ApiError> {
-    if name == MANAGEMENT {
-        return Ok(true);
-    }
-    let servers = turn.core.store.server_list().await.map_err(store_failed)?;
-    Ok(servers.iter().any(|server| server.name.as_str() == name && server.is_enabled))
+/// Whether there is such a server. Management is there always.
+fn serves(servers: &[Server], name: &str) -> bool {
+    name == MANAGEMENT
+        || servers.iter().any(|server| server.name.as_str() == name && server.is_enabled)
 }
 
 /// The answer for each class, where they differ and the class is not known.

@@ -83,20 +83,16 @@ fn refuse_unfit(token: &Token, now: Timestamp) -> Result<(), ApiError> {
 /// One rotation of a family at a time: at most the newest token and the one it replaces live.
 async fn refuse_second_rotation(turn: &Turn, token: &Token) -> Result<(), ApiError> {
     let family = turn.live_family(token).await?;
-    let others = family.iter().filter(|member| member.id != token.id);
-    for other in others.filter(|member| parse::is_live(member, turn.now)) {
-        // Ids of one millisecond are in no order, so the mark of the rotation decides.
-        return Err(if token.rotated_at.is_some() {
-            ApiError::new("token.already_rotated", format!("{} took its place", other.id))
-                .with_hint(format!("rotate {} instead", other.id))
-        } else {
-            let end = other.expires_at.map_or_else(String::new, |end| format!(", until {end}"));
-            ApiError::new(
-                "token.rotation_in_progress",
-                format!("the secret before this one, {}, still works{end}", other.id),
-            )
-            .with_hint(format!("wait for its end, or end it now: mcpass token revoke {}", other.id))
-        });
+    let mut others = family.iter().filter(|member| member.id != token.id);
+    let Some(other) = others.find(|member| parse::is_live(member, turn.now)) else { return Ok(()) };
+    // Ids of one millisecond are in no order, so the mark of the rotation tells which is newer.
+    if token.rotated_at.is_some() {
+        let message = format!("{} took the place of {}", other.id, token.id);
+        return Err(ApiError::new("token.already_rotated", message)
+            .with_hint(format!("rotate {} instead", other.id)));
     }
-    Ok(())
+    let end = other.expires_at.map_or_else(String::new, |end| format!(", until {end}"));
+    let message = format!("the secret before this one, {}, still works{end}", other.id);
+    Err(ApiError::new("token.rotation_in_progress", message)
+        .with_hint(format!("wait for its end, or end it now: mcpass token revoke {}", other.id)))
 }

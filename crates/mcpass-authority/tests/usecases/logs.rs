@@ -1,0 +1,231 @@
+//! Reading the access log and the audit log.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use mcpass_authority::api::{AuditList, LogFilter, LogList, LogShow, LogTail};
+use mcpass_authority::{LogFlush, Options};
+use mcpass_domain::time::id_from;
+use mcpass_domain::{
+    AccessRow, Admission, Clock, Outcome, Reason, RequestId, RowState, SeededEntropy, Surface,
+    Timestamp,
+};
+use mcpass_store::faulty::Fault;
+use mcpass_store::{AccessBatch, Store};
+
+use crate::harness::{HOUR, Harness, code, on_each_store, operator};
+
+on_each_store! {
+    rows_are_listed_filtered_and_shown
+    the_log_can_be_followed
+    the_audit_log_can_be_filtered_and_paged
+    users_see_their_own_rows
+    status_tells_of_the_store
+}
+
+fn row(at: Timestamp, seed: u64, user: &'static str, reason: Reason) -> AccessRow {
+    let id: RequestId = id_from(&SeededEntropy::new(seed), at).unwrap();
+    let admission = Admission {
+        id,
+        at,
+        surface: Surface::Mcp,
+        token: None,
+        family: None,
+        token_name: Cow::Borrowed("agent"),
+        hint: None,
+        user: Cow::Borrowed(user),
+        remote_ip: "10.0.0.1".parse().unwrap(),
+        user_agent: Cow::Borrowed("test"),
+        client_name: Cow::Borrowed(""),
+        client_version: Cow::Borrowed(""),
+        server: Cow::Borrowed("demo"),
+        method: Cow::Borrowed("tools/call"),
+        target_kind: Cow::Borrowed("tool"),
+        target: Cow::Borrowed("read"),
+        reason,
+        detail: Cow::Borrowed(""),
+        cost: 1,
+        request_bytes: 10,
+        session: Cow::Borrowed(""),
+        rpc_id: Cow::Borrowed("1"),
+        trace_id: Cow::Borrowed(""),
+        arguments: Cow::Borrowed(""),
+    };
+    let outcome = Outcome {
+        id,
+        http_status: 200,
+        rpc_code: None,
+        is_error: reason != Reason::Allowed,
+        failure: None,
+        response_bytes: 20,
+        response_chars: Some(20),
+        duration_us: 1_000,
+        upstream_us: Some(900),
+    };
+    AccessRow { admission, outcome: Some(outcome), state: RowState::Done }
+}
+
+/// Puts rows into the store as the loader does: one an hour, allowed and refused by turns.
+async fn load(harness: &Harness, users: &[&'static str]) -> Vec<RequestId> {
+    let mut ids = Vec::new();
+    for (at, user) in users.iter().enumerate() {
+        let reason = if at % 2 == 0 { Reason::Allowed } else { Reason::RateLimited };
+        let row = row(harness.clock.now(), at as u64, user, reason);
+        ids.push(row.admission.id);
+        let batch = AccessBatch { rows: vec![row], ..AccessBatch::default() };
+        harness.store.access_load(batch).await.unwrap();
+        harness.clock.advance(HOUR);
+    }
+    ids
+}
+
+async fn rows_are_listed_filtered_and_shown(harness: &Harness) {
+    let ids = load(harness, &["ana", "ana", "ben"]).await;
+    let ctx = operator();
+    let list = |filter: LogFilter| LogList { filter, ..LogList::default() };
+    let base = LogFilter::default;
+    let some = |text: &str| Some(text.to_owned());
+    for (filter, expected) in [
+        (base(), vec![2, 1, 0]),
+        (LogFilter { user: some("ben"), ..base() }, vec![2]),
+        (LogFilter { allowed: Some(false), ..base() }, vec![1]),
+        (LogFilter { is_error: Some(false), ..base() }, vec![2, 0]),
+        (LogFilter { reason: some("rate_limited"), ..base() }, vec![1]),
+        (LogFilter { since: some("2h"), ..base() }, vec![2, 1]),
+        (LogFilter { until: some("2h"), ..base() }, vec![0]),
+        (LogFilter { target: some("nothing"), ..base() }, vec![]),
+    ] {
+        let shown = format!("{filter:?}");
+        let page = harness.authority.log_list(&ctx, list(filter)).await.unwrap();
+        let found: Vec<_> = page.items.iter().map(|row| row.id).collect();
+        let expected: Vec<_> = expected.iter().map(|at| ids[*at]).collect();
+        assert_eq!(found, expected, "{shown}");
+    }
+    let oldest = LogList { oldest_first: true, limit: Some(2), ..LogList::default() };
+    let page = harness.authority.log_list(&ctx, oldest.clone()).await.unwrap();
+    assert_eq!(page.items.iter().map(|row| row.id).collect::<Vec<_>>(), ids[..2]);
+    let rest = LogList { cursor: page.next, ..oldest };
+    let page = harness.authority.log_list(&ctx, rest).await.unwrap();
+    assert_eq!(page.items.iter().map(|row| row.id).collect::<Vec<_>>(), ids[2..]);
+
+    let one = LogShow { id: ids[1].to_string() };
+    let one = harness.authority.log_show(&ctx, one).await.unwrap();
+    assert_eq!(
+        (one.allowed, one.reason.as_str(), one.http_status),
+        (false, "rate_limited", Some(200))
+    );
+    assert_eq!(
+        (one.state.as_str(), one.duration_us, one.upstream_us),
+        ("done", Some(1_000), Some(900))
+    );
+    let missing = LogShow { id: "req_0000000000000000000001".to_owned() };
+    assert_eq!(code(harness.authority.log_show(&ctx, missing).await), "log.not_found");
+    let bad = list(LogFilter { reason: some("because"), ..base() });
+    assert_eq!(
+        harness.authority.log_list(&ctx, bad).await.unwrap_err().field.as_deref(),
+        Some("reason")
+    );
+}
+
+async fn the_log_can_be_followed(harness: &Harness) {
+    load(harness, &["ana"]).await;
+    let ctx = operator();
+    let start = harness.authority.log_tail(&ctx, LogTail::default()).await.unwrap();
+    assert!(start.rows.is_empty());
+    let row = row(harness.clock.now(), 99, "ana", Reason::Allowed);
+    let id = row.admission.id;
+    let batch = AccessBatch { rows: vec![row], ..AccessBatch::default() };
+    harness.store.access_load(batch).await.unwrap();
+    let next = LogTail { after: Some(start.after), ..LogTail::default() };
+    let next = harness.authority.log_tail(&ctx, next).await.unwrap();
+    assert_eq!(next.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id]);
+    let end = LogTail { after: Some(next.after), ..LogTail::default() };
+    assert!(harness.authority.log_tail(&ctx, end).await.unwrap().rows.is_empty());
+}
+
+async fn the_audit_log_can_be_filtered_and_paged(harness: &Harness) {
+    harness.user("ana").await;
+    harness.clock.advance(HOUR);
+    let token = harness.token("ana", &[]).await;
+    harness.clock.advance(HOUR);
+    let some = |text: &str| Some(text.to_owned());
+    let base = AuditList::default;
+    for (request, expected) in [
+        (base(), vec!["token.create", "user.create"]),
+        (AuditList { action: some("token."), ..base() }, vec!["token.create"]),
+        (AuditList { action: some("user.create"), ..base() }, vec!["user.create"]),
+        (AuditList { object: Some(token.id.to_string()), ..base() }, vec!["token.create"]),
+        (AuditList { object: some("ana"), ..base() }, vec!["user.create"]),
+        (AuditList { actor: some("operator:root"), ..base() }, vec!["token.create", "user.create"]),
+        (AuditList { actor: some("system:config"), ..base() }, vec![]),
+        (AuditList { since: some("90m"), ..base() }, vec!["token.create"]),
+        (AuditList { until: some("90m"), ..base() }, vec!["user.create"]),
+    ] {
+        let shown = format!("{request:?}");
+        let page = harness.authority.audit_list(&operator(), request).await.unwrap();
+        let found: Vec<_> = page.items.iter().map(|row| row.action.as_str()).collect();
+        assert_eq!(found, expected, "{shown}");
+    }
+    let first = AuditList { limit: Some(1), ..base() };
+    let first = harness.authority.audit_list(&operator(), first).await.unwrap();
+    let second = AuditList { limit: Some(1), cursor: first.next, ..base() };
+    let second = harness.authority.audit_list(&operator(), second).await.unwrap();
+    assert_eq!(second.items[0].action, "user.create");
+}
+
+async fn users_see_their_own_rows(harness: &Harness) {
+    let ana = harness.user_with("ana", &[]).await;
+    let ids = load(harness, &["ana", "ben"]).await;
+    for user in [None, Some("ben".to_owned())] {
+        let filter = LogFilter { user, ..LogFilter::default() };
+        let request = LogList { filter, ..LogList::default() };
+        let page = harness.authority.log_list(&ana, request).await.unwrap();
+        assert_eq!(page.items.iter().map(|row| row.id).collect::<Vec<_>>(), ids[..1]);
+    }
+    let show = |id: RequestId| LogShow { id: id.to_string() };
+    harness.authority.log_show(&ana, show(ids[0])).await.unwrap();
+    assert_eq!(code(harness.authority.log_show(&ana, show(ids[1])).await), "log.not_found");
+}
+
+async fn status_tells_of_the_store(harness: &Harness) {
+    let status = harness.authority.status(&operator()).await.unwrap();
+    assert!(status.store_ok && status.store_error.is_none());
+    assert_eq!(status.pid, std::process::id());
+    harness.store.set(Fault::Everything);
+    let status = harness.authority.status(&operator()).await.unwrap();
+    assert!(!status.store_ok && status.store_error.is_some());
+    harness.store.set(Fault::None);
+}
+
+#[derive(Debug, Default)]
+struct Flush {
+    calls: AtomicU32,
+    fails: AtomicBool,
+}
+
+#[async_trait]
+impl LogFlush for Flush {
+    async fn flush(&self) -> Result<(), String> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.fails.load(Ordering::SeqCst) { Err("disk full".to_owned()) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn the_journal_is_flushed_before_the_log_is_read() {
+    let flush = Arc::new(Flush::default());
+    let log = Some(Arc::clone(&flush) as Arc<dyn LogFlush>);
+    let harness = Harness::with(Options { log, ..Options::default() });
+    let ctx = operator();
+    harness.authority.log_list(&ctx, LogList::default()).await.unwrap();
+    harness.authority.log_tail(&ctx, LogTail::default()).await.unwrap();
+    let missing = LogShow { id: "req_0000000000000000000001".to_owned() };
+    assert_eq!(code(harness.authority.log_show(&ctx, missing).await), "log.not_found");
+    assert_eq!(flush.calls.load(Ordering::SeqCst), 3);
+    flush.fails.store(true, Ordering::SeqCst);
+    let error = harness.authority.log_list(&ctx, LogList::default()).await.unwrap_err();
+    assert_eq!(error.code, "log.unavailable");
+    assert!(error.message.contains("disk full"));
+}

@@ -1,0 +1,171 @@
+//! Looking for tokens, and asking what they may do.
+
+use mcpass_authority::api::{CheckPermissions, Explain, TokenCreate, TokenList, TokenRevoke};
+use mcpass_domain::{Reason, TokenId};
+
+use crate::harness::{DAY, HOUR, Harness, by_id, named, on_each_store, operator, texts};
+
+on_each_store! {
+    lists_find_what_they_are_asked_for
+    pages_are_complete
+    explanations_name_what_decided
+    a_tool_of_unknown_class_counts_as_destructive
+}
+
+async fn lists_find_what_they_are_asked_for(harness: &Harness) {
+    harness.user("ana").await;
+    harness.user("ben").await;
+    harness.group("readers", &["blog.view_*"]).await;
+    let ctx = operator();
+    let old = harness.token("ben", &["demo.*"]).await;
+    harness.clock.advance(40 * DAY);
+    let grouped =
+        TokenCreate { groups: texts(&["readers"]), name: "Grouped".to_owned(), ..named("ana") };
+    let grouped = harness.issue(grouped).await;
+    let soon = TokenCreate { expires: Some("3d".to_owned()), ..named("ana") };
+    let soon = harness.issue(soon).await;
+    let off = harness.token("ana", &["demo.read", "!demo.write"]).await;
+    harness.authority.token_disable(&ctx, by_id(off.id)).await.unwrap();
+
+    let base = TokenList::default;
+    let some = |text: &str| Some(text.to_owned());
+    for (request, expected) in [
+        (base(), vec![off.id, soon.id, grouped.id, old.id]),
+        (TokenList { user: some("ben"), ..base() }, vec![old.id]),
+        (TokenList { group: some("readers"), ..base() }, vec![grouped.id]),
+        (TokenList { state: some("disabled"), ..base() }, vec![off.id]),
+        (TokenList { state: some("all"), user: some("ben"), ..base() }, vec![old.id]),
+        (TokenList { unused: some("30d"), ..base() }, vec![old.id]),
+        (TokenList { expiring: some("7d"), ..base() }, vec![soon.id]),
+        (TokenList { permission: some("demo.write"), ..base() }, vec![old.id]),
+        (TokenList { permission: some("demo.read"), ..base() }, vec![off.id, old.id]),
+        (TokenList { permission: some("blog.view_article"), ..base() }, vec![grouped.id]),
+        (TokenList { text: some("grouP"), ..base() }, vec![grouped.id]),
+        (TokenList { text: some(&old.facts.hint), ..base() }, vec![old.id]),
+    ] {
+        let shown = format!("{request:?}");
+        let page = harness.authority.token_list(&ctx, request).await.unwrap();
+        let mut found: Vec<_> = page.items.iter().map(|item| item.id).collect();
+        let mut expected = expected;
+        // Tokens of one millisecond are in no order among themselves.
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{shown}");
+    }
+    for request in [
+        TokenList { state: some("sleeping"), ..base() },
+        TokenList { unused: some("long"), ..base() },
+        TokenList { permission: some("demo.*"), ..base() },
+        TokenList { permission: some("nodot"), ..base() },
+        TokenList { cursor: some("x"), ..base() },
+    ] {
+        let shown = format!("{request:?}");
+        let error = harness.authority.token_list(&ctx, request).await.unwrap_err();
+        assert_eq!(error.code, "request.invalid", "{shown}");
+    }
+}
+
+async fn pages_are_complete(harness: &Harness) {
+    harness.user("ana").await;
+    let mut expected = Vec::new();
+    for at in 0..25 {
+        let grants: &[&str] = if at % 3 == 0 { &["demo.read"] } else { &["demo.other"] };
+        let token = harness.token("ana", grants).await;
+        if at % 3 == 0 {
+            expected.push(token.id);
+        }
+        harness.clock.advance(HOUR);
+    }
+    expected.reverse();
+    for limit in [1, 2, 4, 9, 100] {
+        let mut found = Vec::new();
+        let mut cursor = None;
+        loop {
+            let request = TokenList {
+                permission: Some("demo.read".to_owned()),
+                limit: Some(limit),
+                cursor,
+                ..TokenList::default()
+            };
+            let page = harness.authority.token_list(&operator(), request).await.unwrap();
+            assert!(page.items.len() <= usize::try_from(limit).unwrap());
+            found.extend(page.items.iter().map(|item| item.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "by {limit}");
+    }
+}
+
+fn question(id: TokenId, permission: &str) -> Explain {
+    Explain { id: id.to_string(), permission: permission.to_owned(), ..Explain::default() }
+}
+
+async fn explanations_name_what_decided(harness: &Harness) {
+    harness.user("ana").await;
+    harness.group("readers", &["demo.list_*", "!demo.list_secret"]).await;
+    crate::servers::add(harness, "demo").await;
+    let ctx = operator();
+    let request = TokenCreate {
+        permissions: texts(&["demo.read", "gone.*", "mcpass.validate_token"]),
+        groups: texts(&["readers"]),
+        cidrs: texts(&["10.0.0.0/8"]),
+        ..named("ana")
+    };
+    let token = harness.issue(request).await;
+    for (permission, ip, reason, grant) in [
+        ("demo.read", None, Reason::Allowed, Some("demo.read (own)")),
+        ("demo.list_all", None, Reason::Allowed, Some("demo.list_* (group readers)")),
+        (
+            "demo.list_secret",
+            None,
+            Reason::InsufficientPermissions,
+            Some("!demo.list_secret (group readers)"),
+        ),
+        ("demo.write", None, Reason::InsufficientPermissions, None),
+        ("mcpass.validate_token", None, Reason::Allowed, Some("mcpass.validate_token (own)")),
+        ("gone.read", None, Reason::UnknownServer, None),
+        ("demo.read", Some("10.1.1.1"), Reason::Allowed, Some("demo.read (own)")),
+        ("demo.read", Some("8.8.8.8"), Reason::ForbiddenNetwork, None),
+    ] {
+        let request = Explain { ip: ip.map(str::to_owned), ..question(token.id, permission) };
+        let answer = harness.authority.explain(&ctx, request).await.unwrap();
+        assert_eq!(answer.reason, reason.as_str(), "{permission}: {answer:?}");
+        assert_eq!(answer.allowed, reason == Reason::Allowed);
+        assert_eq!(answer.grant.as_deref(), grant, "{permission}");
+    }
+    let checks = CheckPermissions {
+        id: token.id.to_string(),
+        permissions: texts(&["demo.read", "demo.write"]),
+    };
+    let checked = harness.authority.check_permissions(&ctx, checks).await.unwrap();
+    assert_eq!(checked.checks.iter().map(|check| check.allowed).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(checked.effective_permissions.len(), 5);
+
+    let revoke = TokenRevoke { id: token.id.to_string(), ..TokenRevoke::default() };
+    harness.authority.token_revoke(&ctx, revoke).await.unwrap();
+    let answer = harness.authority.explain(&ctx, question(token.id, "demo.read")).await.unwrap();
+    assert_eq!((answer.allowed, answer.reason.as_str()), (false, "revoked"));
+    assert!(answer.text.contains("revoked"), "{}", answer.text);
+    for bad in ["demo", "demo.", ".x", "demo.@read", "*.x", "!demo.x"] {
+        let error = harness.authority.explain(&ctx, question(token.id, bad)).await.unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("permission"), "{bad}");
+    }
+}
+
+async fn a_tool_of_unknown_class_counts_as_destructive(harness: &Harness) {
+    harness.user("ana").await;
+    crate::servers::add(harness, "demo").await;
+    let token = harness.token("ana", &["demo.@read"]).await;
+    let unknown = harness.authority.explain(&operator(), question(token.id, "demo.x")).await;
+    let unknown = unknown.unwrap();
+    assert!(!unknown.allowed);
+    assert!(unknown.by_class["read"]);
+    assert!(!unknown.by_class["destructive"]);
+    assert!(unknown.text.contains("annotations"), "{}", unknown.text);
+    let known = Explain { class: Some("read".to_owned()), ..question(token.id, "demo.x") };
+    let known = harness.authority.explain(&operator(), known).await.unwrap();
+    assert!(known.allowed && known.by_class.is_empty());
+}

@@ -1,0 +1,19 @@
+//! The authority's use cases through its public face, each on the in-memory store and on SQLite.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy's exception for tests does not reach their helpers"
+)]
+
+mod control;
+mod guards;
+mod harness;
+mod logs;
+mod looking;
+mod model;
+mod people;
+mod publishing;
+mod secrets;
+mod servers;
+mod tokens;
