@@ -128,7 +128,7 @@ pub(crate) fn refuse_tokens(arguments: &[OsString]) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When it cannot be done.
-pub(crate) fn run(cli: Cli, environment: Environment) -> Result<(), Failure> {
+pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<(), Failure> {
     let Cli { global, command } = cli;
     let database = command.database().cloned();
     if database.as_ref().is_some_and(DatabaseUrl::has_password) {
@@ -139,12 +139,12 @@ pub(crate) fn run(cli: Cli, environment: Environment) -> Result<(), Failure> {
     }
     let options =
         Options { config: global.config, data: global.data, database, listen: command.listen() };
-    let output = Output::new(global.json, &environment);
+    let output = Output::new(global.json, environment);
     if let Command::Doctor(_) = command {
         // It has to run with a broken configuration too.
-        return in_runtime(doctor::run(&options, &environment, output));
+        return in_runtime(doctor::run(&options, environment, output));
     }
-    let config = Config::load(&options, &environment)?;
+    let config = Config::load(&options, environment)?;
     if let Command::Serve(args) = command {
         return serve::run(config, &args);
     }

@@ -41,8 +41,6 @@ const DEFAULT_FILE: &str = "mcpass.toml";
 const DEFAULT_DATA: &str = "mcpass-data";
 /// The port of a server that is told nothing else.
 const DEFAULT_PORT: u16 = 7788;
-/// The database inside the data folder.
-pub(crate) const DATABASE_FILE: &str = "mcpass.db";
 
 /// A configuration that cannot be used: what is wrong and what to do.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

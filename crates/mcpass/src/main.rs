@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 fn run(arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
     cli::refuse_tokens(&arguments)?;
     match cli::Cli::try_parse_from(arguments) {
-        Ok(cli) => cli::run(cli, Environment::of_process()).map(|()| ExitCode::SUCCESS),
+        Ok(cli) => cli::run(cli, &Environment::of_process()).map(|()| ExitCode::SUCCESS),
         Err(error) => {
             // Help and the version come this way too, for standard output.
             let is_usage = error.use_stderr();

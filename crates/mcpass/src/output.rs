@@ -64,7 +64,7 @@ impl Output {
     }
 
     /// Whether JSON was asked for.
-    pub(crate) fn is_json(&self) -> bool {
+    pub(crate) fn is_json(self) -> bool {
         self.is_json
     }
 
@@ -72,7 +72,8 @@ impl Output {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+    #[expect(clippy::unused_self, reason = "whoever may write has an output to write to")]
+    pub(crate) fn text(self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         let written = out
             .write_all(text.as_bytes())
@@ -84,7 +85,7 @@ impl Output {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub(crate) fn line(&self, text: impl AsRef<str>) -> Result<(), Failure> {
+    pub(crate) fn line(self, text: impl AsRef<str>) -> Result<(), Failure> {
         self.text(&terminal::clean(text.as_ref()))
     }
 
@@ -92,7 +93,7 @@ impl Output {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub(crate) fn json<T: Serialize>(&self, value: &T) -> Result<(), Failure> {
+    pub(crate) fn json<T: Serialize>(self, value: &T) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| Failure::new(format!("this cannot be written as JSON: {error}")))?;
         self.text(&text)
@@ -102,7 +103,7 @@ impl Output {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub(crate) fn json_line<T: Serialize>(&self, value: &T) -> Result<(), Failure> {
+    pub(crate) fn json_line<T: Serialize>(self, value: &T) -> Result<(), Failure> {
         let text = serde_json::to_string(value)
             .map_err(|error| Failure::new(format!("this cannot be written as JSON: {error}")))?;
         self.text(&text)
@@ -113,7 +114,7 @@ impl Output {
     /// # Errors
     /// When standard output cannot be written.
     pub(crate) fn table(
-        &self,
+        self,
         header: &[&str],
         rows: Vec<Vec<Text>>,
         empty: &str,
@@ -128,11 +129,11 @@ impl Output {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub(crate) fn fields(&self, fields: Vec<(&str, Text)>) -> Result<(), Failure> {
+    pub(crate) fn fields(self, fields: Vec<(&str, Text)>) -> Result<(), Failure> {
         self.text(&self.render_fields(fields))
     }
 
-    fn render_table(&self, header: &[&str], rows: Vec<Vec<Text>>) -> String {
+    fn render_table(self, header: &[&str], rows: Vec<Vec<Text>>) -> String {
         let mut table = self.bare_table();
         table.set_header(header.iter().map(|name| {
             let cell = Cell::new(name.to_uppercase());
@@ -141,18 +142,18 @@ impl Output {
         for row in rows {
             table.add_row(row.into_iter().map(|text| self.cell(text)));
         }
-        table.trim_fmt()
+        flush_left(table)
     }
 
-    fn render_fields(&self, fields: Vec<(&str, Text)>) -> String {
+    fn render_fields(self, fields: Vec<(&str, Text)>) -> String {
         let mut table = self.bare_table();
         for (name, text) in fields.into_iter().filter(|(_, text)| !text.text.is_empty()) {
             table.add_row([self.cell(Text::toned(name, Tone::Dim)), self.cell(text)]);
         }
-        table.trim_fmt()
+        flush_left(table)
     }
 
-    fn bare_table(&self) -> Table {
+    fn bare_table(self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         match self.width {
@@ -171,7 +172,7 @@ impl Output {
         table
     }
 
-    fn cell(&self, text: Text) -> Cell {
+    fn cell(self, text: Text) -> Cell {
         let cell = Cell::new(if text.text.is_empty() { "-".to_owned() } else { text.text });
         if !self.has_colour {
             return cell;
@@ -184,6 +185,14 @@ impl Output {
             Tone::Dim => cell.add_attribute(Attribute::Dim),
         }
     }
+}
+
+/// The table as text, without the space that would stand before its first column.
+fn flush_left(mut table: Table) -> String {
+    if let Some(first) = table.column_mut(0) {
+        first.set_padding((0, 1));
+    }
+    table.trim_fmt()
 }
 
 /// Writes a line to standard error, for what is not the answer itself.

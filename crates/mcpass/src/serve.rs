@@ -9,7 +9,7 @@ mod wiring;
 use std::io::Write as _;
 
 use crate::cli::DatabaseOption;
-use crate::config::{Config, DATABASE_FILE, DatabaseUrl, ListenAddress, Origin};
+use crate::config::{Config, DatabaseUrl, ListenAddress, Origin};
 use crate::data::DataFolder;
 use crate::failure::Failure;
 use crate::logging;
@@ -40,9 +40,10 @@ pub(crate) struct Args {
 /// When it cannot start, or does not end as it should.
 pub(crate) fn run(mut config: Config, args: &Args) -> Result<(), Failure> {
     logging::start(&config.log).map_err(|error| Failure::new(format!("no log: {error}")))?;
-    let temporary = match args.demo && config.data.origin == Origin::Default {
-        true => Some(use_temporary_folder(&mut config)?),
-        false => None,
+    let temporary = if args.demo && config.data.origin == Origin::Default {
+        Some(use_temporary_folder(&mut config)?)
+    } else {
+        None
     };
     let folder = DataFolder::create(&config.data.value)?;
     let _locks = folder.lock(&config.database.value)?.map_err(|held| {
@@ -69,9 +70,9 @@ fn use_temporary_folder(config: &mut Config) -> Result<tempfile::TempDir, Failur
         Failure::unavailable(format!("no temporary folder for the demo: {error}"))
             .with_hint("name a folder with --data DIR")
     })?;
-    config.data.value = folder.path().to_owned();
+    folder.path().clone_into(&mut config.data.value);
     if config.database.origin == Origin::Default {
-        config.database.value = DatabaseUrl::Sqlite(folder.path().join(DATABASE_FILE));
+        config.database.value = DatabaseUrl::within(folder.path());
     }
     Ok(folder)
 }

@@ -7,13 +7,13 @@ use mcpass_domain::Timestamp;
 /// How long before or after `now` a moment is, in the largest unit that says enough.
 pub(crate) fn relative(moment: Timestamp, now: Timestamp) -> String {
     if moment > now {
-        return format!("in {}", length(moment.since(now)));
+        return format!("in {}", length(moment.since(now), u64::div_ceil));
     }
     let ago = now.since(moment);
     if ago < Duration::from_secs(1) {
         return "just now".to_owned();
     }
-    format!("{} ago", length(ago))
+    format!("{} ago", length(ago, |seconds, unit| seconds / unit))
 }
 
 /// The same for a moment that may not have been: `never`.
@@ -41,14 +41,17 @@ pub(crate) fn latency(micros: u64) -> String {
     }
 }
 
-fn length(duration: Duration) -> String {
-    let seconds = duration.as_secs();
+/// What is to come is rounded up and what has been is rounded down: a token that was just issued
+/// for 90 days ends in 90 days.
+fn length(duration: Duration, round: fn(u64, u64) -> u64) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let seconds = round(millis, 1_000);
     let (count, unit) = match seconds {
         0..60 => (seconds.max(1), "s"),
-        60..3_600 => (seconds / 60, "min"),
-        3_600..172_800 => (seconds / 3_600, "h"),
-        172_800..63_072_000 => (seconds / 86_400, "days"),
-        _ => (seconds / 31_536_000, "years"),
+        60..3_600 => (round(seconds, 60), "min"),
+        3_600..172_800 => (round(seconds, 3_600), "h"),
+        172_800..63_072_000 => (round(seconds, 86_400), "days"),
+        _ => (round(seconds, 31_536_000), "years"),
     };
     format!("{count} {unit}")
 }
@@ -72,6 +75,8 @@ mod tests {
         assert_eq!(ago(48 * 3_600), "2 days ago");
         assert_eq!(ago(3 * 31_536_000), "3 years ago");
         assert_eq!(relative(NOW.saturating_add(Duration::from_secs(7_200)), NOW), "in 2 h");
+        let almost = Duration::from_millis(90 * 86_400_000 - 5);
+        assert_eq!(relative(NOW.saturating_add(almost), NOW), "in 90 days");
         assert_eq!(relative_or(None, NOW, "never"), "never");
     }
 

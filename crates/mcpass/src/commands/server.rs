@@ -205,9 +205,10 @@ async fn list(context: &mut Context) -> Result<(), Failure> {
 }
 
 fn state(server: &ServerView) -> Text {
-    match server.is_enabled {
-        true => Text::toned("enabled", Tone::Good),
-        false => Text::toned("disabled", Tone::Dim),
+    if server.is_enabled {
+        Text::toned("enabled", Tone::Good)
+    } else {
+        Text::toned("disabled", Tone::Dim)
     }
 }
 

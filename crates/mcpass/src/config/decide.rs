@@ -50,7 +50,7 @@ impl Decide<'_> {
         if let Some(value) = self.variable(setting)?.map(parse).transpose()? {
             return Ok(Some(Decided { value, origin: Origin::Variable(setting.variable) }));
         }
-        Ok(file.map(|value| self.from_file(value)))
+        Ok(file.map(|value| self.decided_by_file(value)))
     }
 
     fn variable(&self, setting: Setting) -> Result<Option<&str>, ConfigError> {
@@ -59,7 +59,7 @@ impl Decide<'_> {
         })
     }
 
-    fn from_file<T>(&self, value: Spanned<T>) -> Decided<T> {
+    fn decided_by_file<T>(&self, value: Spanned<T>) -> Decided<T> {
         let origin = self.source.map_or(Origin::Default, |source| {
             Origin::File(source.path.clone(), source.line(&value.span()))
         });
@@ -187,11 +187,11 @@ impl Decide<'_> {
                 return Err(source.error(Some(value.span()), &why, None));
             }
         }
-        Ok(self.from_file(value))
+        Ok(self.decided_by_file(value))
     }
 }
 
-fn within<T: PartialOrd + fmt::Display>(
+fn within<T: PartialOrd + Copy + fmt::Display>(
     setting: Setting,
     decided: &Decided<T>,
     least: T,

@@ -99,8 +99,10 @@ impl FromStr for ByteSize {
 /// In the largest binary unit that shows it exactly.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit =
-            SIZES.iter().take(3).find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0);
+        let unit = SIZES
+            .iter()
+            .take(3)
+            .find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
         match unit {
             Some((name, factor)) => write!(f, "{}{name}", self.0 / factor),
             None => write!(f, "{}B", self.0),
@@ -167,7 +169,7 @@ impl fmt::Display for Span {
         let unit = SPANS
             .iter()
             .filter(|(name, _)| !matches!(*name, "w" | "min"))
-            .find(|(_, factor)| millis >= *factor && millis % factor == 0);
+            .find(|(_, factor)| millis >= *factor && millis.is_multiple_of(*factor));
         match unit {
             Some((name, factor)) => write!(f, "{}{name}", millis / factor),
             None => f.write_str("0s"),

@@ -65,15 +65,16 @@ fn lists_filter_by_user_group_state_permission_and_use() {
         these.sort();
         these.into_iter().cloned().collect::<Vec<_>>()
     };
+    let one = |id: &String| vec![id.clone()];
     assert_eq!(list(&[]), sorted(vec![&all, &grouped, &bobs]));
     assert_eq!(list(&["--user", "ana"]), sorted(vec![&all, &grouped]));
-    assert_eq!(list(&["--group", "readers"]), [grouped.clone()]);
-    assert_eq!(list(&["--state", "disabled"]), [bobs.clone()]);
+    assert_eq!(list(&["--group", "readers"]), one(&grouped));
+    assert_eq!(list(&["--state", "disabled"]), one(&bobs));
     assert_eq!(list(&["--permission", "demo.get_note"]), sorted(vec![&all, &grouped]));
-    assert_eq!(list(&["--permission", "demo.add_note"]), [all.clone()]);
-    assert_eq!(list(&["--expiring", "7d"]), [grouped.clone()]);
+    assert_eq!(list(&["--permission", "demo.add_note"]), one(&all));
+    assert_eq!(list(&["--expiring", "7d"]), one(&grouped));
     assert_eq!(list(&["--unused", "30d"]), Vec::<String>::new());
-    assert_eq!(list(&["--text", "BOBS"]), [bobs]);
+    assert_eq!(list(&["--text", "BOBS"]), one(&bobs));
     let table = place.ok(&["token", "list", "--user", "ana"]);
     assert!(table.contains(&all) && table.contains("active, never expires"), "{table}");
     assert_eq!(place.ok(&["token", "list", "--state", "revoked"]), "No tokens that fit.\n");

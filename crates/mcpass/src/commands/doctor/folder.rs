@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::Finding;
-use crate::config::{ByteSize, Config, DatabaseUrl};
+use crate::config::{Config, DatabaseUrl};
 use crate::data::DataFolder;
 
 const AREA: &str = "data folder";
@@ -77,7 +77,10 @@ fn room(path: &Path) -> Option<Finding> {
 }
 
 fn judge_room(free: u64) -> Finding {
-    let text = format!("{} free", ByteSize::mib(free >> 20));
+    let text = match free >> 20 {
+        mib @ 0..10_240 => format!("{mib} MiB free"),
+        mib => format!("{} GiB free", mib >> 10),
+    };
     let mend = "make room: without a record there is no access (record.retention_days bounds it)";
     match free {
         NOTHING..LITTLE => Finding::warning(AREA, text, mend),
@@ -104,6 +107,7 @@ mod tests {
         assert_eq!(judge_room(10 << 30).level, Level::Ok);
         assert_eq!(judge_room(LITTLE - 1).level, Level::Warning);
         assert_eq!(judge_room(NOTHING - 1).level, Level::Broken);
-        assert_eq!(judge_room(3 << 30).text, "3GiB free");
+        assert_eq!(judge_room(3 << 30).text, "3072 MiB free");
+        assert_eq!(judge_room(70 << 30).text, "70 GiB free");
     }
 }

@@ -9,6 +9,7 @@ use mcpass_authority::api::{
 };
 use mcpass_domain::server::HttpUpstream;
 use mcpass_domain::{Clock as _, Server, ServerKind, SystemClock, Timestamp};
+use mcpass_record::Position;
 
 use super::{Finding, configuration};
 use crate::config::{Config, Environment};
@@ -94,14 +95,14 @@ fn address_is_free(config: &Config) -> Finding {
         Err(error) => Finding::broken(
             "network",
             format!("nothing can listen on {address}: {error}"),
-            "end what listens there (ss -ltnp shows it), or choose another address with --listen",
+            "end what listens there (ss -ltnp shows it), or choose another address: listen in mcpass.toml, MCPASS_LISTEN or serve --listen",
         ),
     }
 }
 
 fn leftovers(folder: &DataFolder) -> Option<Finding> {
     let journals = mcpass_record::journals(&folder.journal()).ok()?;
-    let bytes: u64 = journals.iter().map(|journal| journal.bytes_after(Default::default())).sum();
+    let bytes: u64 = journals.iter().map(|journal| journal.bytes_after(Position::default())).sum();
     (bytes > 0).then(|| {
         Finding::note(
             "record",

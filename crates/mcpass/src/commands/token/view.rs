@@ -31,11 +31,10 @@ pub(super) fn details(context: &Context, token: &TokenDetails) -> Result<(), Fai
 pub(super) fn facts(context: &Context, id: &str, facts: &TokenFacts) -> Vec<(&'static str, Text)> {
     let now = context.now();
     let exact = |moment: Option<Timestamp>| moment.map(|moment| times::exact(moment, now));
-    let user = match facts.user_active {
-        true => Text::from(facts.user.as_str()),
-        false => {
-            Text::toned(format!("{} (not active: the token is refused)", facts.user), Tone::Bad)
-        }
+    let user = if facts.user_active {
+        Text::from(facts.user.as_str())
+    } else {
+        Text::toned(format!("{} (not active: the token is refused)", facts.user), Tone::Bad)
     };
     let revoked = exact(facts.revoked_at).map(|moment| match facts.revoke_reason.as_str() {
         "" => moment,
