@@ -20,6 +20,10 @@ use mcpass_store::{AccessBatch, AccessFilter, Change, Commit, LastUse, PageReque
 use mcpass_testkit::PrivatePostgres;
 use tokio::time::Instant;
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rows of one batch, as the loader makes them under load.
 const BATCH: u64 = 5_000;
 const START: i64 = 1_790_000_000_000_000;

@@ -73,7 +73,7 @@ async fn both_databases_have_the_same_tables_columns_and_indexes() {
 async fn sqlite_schema(pool: &SqlitePool) -> Schema {
     let mut schema = Schema::new();
     let columns = "SELECT t.name, c.name, lower(c.type), c.\"notnull\" \
-                   FROM sqlite_schema t, pragma_table_info(t.name) c \
+                   FROM sqlite_schema t, pragma_table_xinfo(t.name) c \
                    WHERE t.type = 'table' AND t.name LIKE 'mcp%' AND t.name <> 'mcp_migrations'";
     for row in sqlx::query(columns).fetch_all(pool).await.unwrap() {
         let (table, column, kind): (String, String, String) = (row.get(0), row.get(1), row.get(2));

@@ -95,9 +95,10 @@ CREATE TABLE mcp_audit_log (
 CREATE INDEX mcp_audit_log_by_object ON mcp_audit_log (object, id);
 
 -- One row for every request. It takes all of them, so it has few indexes: the id leads with the
--- moment of arrival (UUID version 7), so the primary key serves the log by time, and the other
--- two serve it by token or server and time. done_seq is the order in which outcomes became known,
--- for followers. The last index holds only the few rows that wait for their outcome.
+-- moment of arrival (UUID version 7), so the primary key serves the log by time, and two more
+-- serve it by token or server and time. done_seq is the order in which outcomes became known, for
+-- followers; rows that wait for theirs are the few where it is NULL. Other texts that are often
+-- missing are NULL then.
 CREATE TABLE mcp_access_logs (
     id BYTEA NOT NULL PRIMARY KEY,
     arrived_at BIGINT NOT NULL,
@@ -109,21 +110,22 @@ CREATE TABLE mcp_access_logs (
     user_name TEXT NOT NULL,
     remote_ip TEXT NOT NULL,
     user_agent TEXT NOT NULL,
-    client_name TEXT NOT NULL,
-    client_version TEXT NOT NULL,
+    client_name TEXT,
+    client_version TEXT,
     server TEXT NOT NULL,
     method TEXT NOT NULL,
     target_kind TEXT NOT NULL, -- tool, resource, prompt, method, permission, server
     target TEXT NOT NULL,
-    decision TEXT NOT NULL, -- allow, deny
+    decision TEXT NOT NULL
+        GENERATED ALWAYS AS (CASE reason WHEN 'allowed' THEN 'allow' ELSE 'deny' END) STORED,
     reason TEXT NOT NULL,
-    detail TEXT NOT NULL,
+    detail TEXT,
     cost BIGINT NOT NULL,
     request_bytes BIGINT NOT NULL,
-    session TEXT NOT NULL,
+    session TEXT,
     rpc_id TEXT NOT NULL,
-    trace_id TEXT NOT NULL,
-    arguments TEXT NOT NULL,
+    trace_id TEXT,
+    arguments TEXT,
     state TEXT NOT NULL, -- done, pending, unknown
     done_seq BIGINT,
     http_status BIGINT,
@@ -138,7 +140,6 @@ CREATE TABLE mcp_access_logs (
 CREATE INDEX mcp_access_logs_by_token ON mcp_access_logs (token_id, id);
 CREATE INDEX mcp_access_logs_by_server ON mcp_access_logs (server, id);
 CREATE INDEX mcp_access_logs_by_done ON mcp_access_logs (done_seq);
-CREATE INDEX mcp_access_logs_pending ON mcp_access_logs (id) WHERE state = 'pending';
 
 CREATE TABLE mcp_journal_positions (
     journal TEXT COLLATE "C" NOT NULL PRIMARY KEY,

@@ -13,10 +13,11 @@ use crate::{AccessFilter, Page, PageRequest, SpentCalls, StoreError};
 
 type Row = <Db as Database>::Row;
 
-/// Everything but `done_seq`, in the order in which it is written and read.
+/// Everything but `done_seq`, in the order in which it is written and read. (`decision` follows from
+/// the reason; it is there for people's own queries, and the database fills it.)
 pub(super) const COLUMNS: &str = "id, arrived_at, surface, token_id, family_id, token_name, hint, \
     user_name, remote_ip, user_agent, client_name, client_version, server, method, target_kind, \
-    target, decision, reason, detail, cost, request_bytes, session, rpc_id, trace_id, arguments, \
+    target, reason, detail, cost, request_bytes, session, rpc_id, trace_id, arguments, \
     state, http_status, rpc_code, is_error, failure, response_bytes, response_chars, \
     duration_us, upstream_us";
 
@@ -76,7 +77,7 @@ pub(super) async fn spent(
 ) -> Result<Vec<SpentCalls>, StoreError> {
     let rows = sqlx::query(
         "SELECT family_id, arrived_at / 1000000, CAST(SUM(cost) AS BIGINT) FROM mcp_access_logs \
-         WHERE id >= $1 AND arrived_at >= $2 AND decision = 'allow' AND cost > 0 \
+         WHERE id >= $1 AND arrived_at >= $2 AND reason = 'allowed' AND cost > 0 \
          AND family_id IS NOT NULL GROUP BY family_id, arrived_at / 1000000 ORDER BY 1, 2",
     )
     .bind(codec::least_id(since).as_slice())
@@ -106,7 +107,6 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &AccessFilter) {
         ("method", filter.method.clone()),
         ("target", filter.target.clone()),
         ("reason", filter.reason.map(|reason| reason.as_str().to_owned())),
-        ("decision", filter.allowed.map(|allowed| decision(allowed).to_owned())),
     ];
     for (column, text) in texts {
         if let Some(text) = text {
@@ -115,6 +115,11 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &AccessFilter) {
     }
     if let Some(token) = filter.token {
         query.push(" AND token_id = ").push_bind(token.as_bytes().to_vec());
+    }
+    match filter.allowed {
+        None => {}
+        Some(true) => drop(query.push(" AND reason = 'allowed'")),
+        Some(false) => drop(query.push(" AND reason <> 'allowed'")),
     }
     match filter.is_error {
         None => {}
@@ -129,10 +134,6 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &AccessFilter) {
         query.push(" AND id <= ").push_bind(codec::greatest_id(until).to_vec());
         query.push(" AND arrived_at < ").push_bind(until.as_micros());
     }
-}
-
-pub(super) const fn decision(is_allowed: bool) -> &'static str {
-    if is_allowed { "allow" } else { "deny" }
 }
 
 async fn fetch(
@@ -156,6 +157,9 @@ fn admission(cells: &mut Cells<'_>) -> Result<Admission<'static>, StoreError> {
     fn text(cells: &mut Cells<'_>) -> Result<Cow<'static, str>, StoreError> {
         cells.take().map(Cow::Owned)
     }
+    fn text_or_null(cells: &mut Cells<'_>) -> Result<Cow<'static, str>, StoreError> {
+        Ok(cells.take::<Option<String>>()?.map_or(Cow::Borrowed(""), Cow::Owned))
+    }
     Ok(Admission {
         id: RequestId::from_bytes(cells.bytes()?),
         at: cells.moment()?,
@@ -167,24 +171,20 @@ fn admission(cells: &mut Cells<'_>) -> Result<Admission<'static>, StoreError> {
         user: text(cells)?,
         remote_ip: cells.parse()?,
         user_agent: text(cells)?,
-        client_name: text(cells)?,
-        client_version: text(cells)?,
+        client_name: text_or_null(cells)?,
+        client_version: text_or_null(cells)?,
         server: text(cells)?,
         method: text(cells)?,
         target_kind: text(cells)?,
         target: text(cells)?,
-        reason: {
-            // The decision follows from the reason; its column is for people's own queries.
-            cells.take::<&str>()?;
-            codec::reason(cells.take()?)?
-        },
-        detail: text(cells)?,
+        reason: codec::reason(cells.take()?)?,
+        detail: text_or_null(cells)?,
         cost: cells.number()?,
         request_bytes: cells.number()?,
-        session: text(cells)?,
+        session: text_or_null(cells)?,
         rpc_id: text(cells)?,
-        trace_id: text(cells)?,
-        arguments: text(cells)?,
+        trace_id: text_or_null(cells)?,
+        arguments: text_or_null(cells)?,
     })
 }
 

@@ -7,19 +7,19 @@ use std::sync::LazyLock;
 use mcpass_domain::{AccessRow, Admission, Hint, Outcome, Reason, RowState, Timestamp, TokenId};
 
 use super::super::{codec, failure};
-use super::access::{COLUMNS, decision};
+use super::access::COLUMNS;
 use super::cells::Cells;
 use super::change::{self, Connection, Query};
 use super::dialect::{BULK_ROWS, marker};
 use crate::{AccessBatch, LastUse, Position, StoreError};
 
 /// A statement over a list of rows, for each of the sizes that lists are cut into.
-struct Bulk([(usize, String); 3]);
+struct Bulk([(usize, String); 4]);
 
 impl Bulk {
     /// `before (…), (…) after`, with markers for `columns` values in each row.
     fn new(before: &str, columns: usize, after: &str) -> Self {
-        Self([BULK_ROWS, BULK_ROWS / 10, 1].map(|rows| {
+        Self([BULK_ROWS, BULK_ROWS / 8, BULK_ROWS / 64, 1].map(|rows| {
             let mut sql = before.to_owned();
             for row in 0..rows {
                 sql.push_str(if row == 0 { " (" } else { ", (" });
@@ -148,21 +148,24 @@ fn bind_admission<'q>(query: Query<'q>, admission: &'q Admission<'static>) -> Qu
         .bind(&*admission.user)
         .bind(admission.remote_ip.to_string())
         .bind(&*admission.user_agent)
-        .bind(&*admission.client_name)
-        .bind(&*admission.client_version)
+        .bind(or_null(&admission.client_name))
+        .bind(or_null(&admission.client_version))
         .bind(&*admission.server)
         .bind(&*admission.method)
         .bind(&*admission.target_kind)
         .bind(&*admission.target)
-        .bind(decision(admission.is_allowed()))
         .bind(admission.reason.as_str())
-        .bind(&*admission.detail)
+        .bind(or_null(&admission.detail))
         .bind(i64::from(admission.cost))
         .bind(codec::to_column(admission.request_bytes))
-        .bind(&*admission.session)
+        .bind(or_null(&admission.session))
         .bind(&*admission.rpc_id)
-        .bind(&*admission.trace_id)
-        .bind(&*admission.arguments)
+        .bind(or_null(&admission.trace_id))
+        .bind(or_null(&admission.arguments))
+}
+
+fn or_null(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn bind_outcome<'q>(query: Query<'q>, outcome: Option<&Outcome>) -> Query<'q> {
@@ -249,7 +252,8 @@ pub(super) async fn settle(db: &mut Connection, before: Timestamp) -> Result<u64
     // The lock first, as in `load`: two transactions that lock in another order could meet.
     reserve(db, 0).await?;
     let rows = sqlx::query(
-        "SELECT id FROM mcp_access_logs WHERE state = 'pending' AND arrived_at < $1 ORDER BY id",
+        "SELECT id FROM mcp_access_logs \
+         WHERE done_seq IS NULL AND state = 'pending' AND arrived_at < $1 ORDER BY id",
     )
     .bind(before.as_micros())
     .fetch_all(&mut *db)

@@ -19,7 +19,7 @@ pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 pub(super) const FIND: &str = "strpos";
 /// Rows of one large `INSERT`. With the columns of the access log far below the 65,535 markers
 /// that PostgreSQL allows.
-pub(super) const BULK_ROWS: usize = 200;
+pub(super) const BULK_ROWS: usize = 512;
 
 static MIGRATIONS: Migrator = Migrator {
     table_name: std::borrow::Cow::Borrowed("mcp_migrations"),

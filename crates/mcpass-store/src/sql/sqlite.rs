@@ -23,7 +23,7 @@ pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 pub(super) const FIND: &str = "instr";
 /// Rows of one large `INSERT`. With the columns of the access log far below the 32,766 markers
 /// that SQLite allows.
-pub(super) const BULK_ROWS: usize = 200;
+pub(super) const BULK_ROWS: usize = 512;
 
 static MIGRATIONS: Migrator = Migrator {
     table_name: std::borrow::Cow::Borrowed("mcp_migrations"),

@@ -75,13 +75,13 @@ pub(crate) async fn rows_are_kept_whole(store: Arc<dyn Store>) {
     let unknown = AccessRow { state: RowState::Unknown, ..pending(5) };
     let mut written = vec![done(1), pending(2), bare(3), large, unknown];
     // Enough to fill large statements, medium ones and single ones.
-    written.extend((6..=263).map(|n| if n % 3 == 0 { bare(n) } else { done(n) }));
+    written.extend((6..=1_200).map(|n| if n % 3 == 0 { bare(n) } else { done(n) }));
     store.access_load(rows(written.clone())).await.unwrap();
     assert_eq!(all(&*store).await, written);
     assert_eq!(store.access_find(id(3)).await.unwrap(), Some(bare(3)));
-    assert_eq!(store.access_find(id(999)).await.unwrap(), None);
+    assert_eq!(store.access_find(id(99_999)).await.unwrap(), None);
     for reason in Reason::ALL {
-        let mut row = done(1_000 + *reason as u32);
+        let mut row = done(2_000 + *reason as u32);
         row.admission.reason = *reason;
         row.outcome.as_mut().unwrap().failure = Some(*reason);
         store.access_load(rows([row.clone()])).await.unwrap();
