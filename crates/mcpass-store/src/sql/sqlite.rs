@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -60,6 +61,11 @@ pub(in super::super) async fn open(path: &str) -> Result<Pools, StoreError> {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
+            // On a full disk SQLite ends the transaction itself, and sqlx, whose ROLLBACK then
+            // fails, believes for ever that it is in one. Such a connection is opened anew.
+            .before_acquire(|connection, _| {
+                Box::pin(async move { Ok(!connection.is_in_transaction()) })
+            })
     };
     let writer = options.clone().pragma("cache_size", "-16384").thread_name(|_| "sqlite-w".into());
     let write = lasting().max_connections(1).connect_with(writer).await;
