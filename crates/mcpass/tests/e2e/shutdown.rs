@@ -6,7 +6,7 @@ use anyhow::Result;
 use mcpass_testkit::eventually::{eventually, within};
 use mcpass_testkit::{Behaviour, Wire, wire};
 
-use crate::{GENEROUS, Setup, UP, rows_of};
+use crate::{GENEROUS, Setup, UP, mcpass, rows_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn running_calls_are_finished_and_new_ones_are_not_taken() -> Result<()> {
@@ -52,7 +52,11 @@ async fn running_calls_are_finished_and_new_ones_are_not_taken() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endless_streams_do_not_keep_the_server_from_ending() -> Result<()> {
-    let mut setup = Setup::start().await?;
+    let mcpass = mcpass()?;
+    let config = mcpass.folder().join("mcpass.toml");
+    std::fs::write(&config, "[limits]\nshutdown_grace = \"1s\"\n")?;
+    let mcpass = mcpass.with_environment("MCPASS_CONFIG", &config.display().to_string());
+    let mut setup = Setup::start_with(mcpass).await?;
     let token = setup.mcpass.token("t", &["up.*"], GENEROUS).await?;
     setup.upstream.behave(Behaviour::EndlessSse);
     let mut wire = Wire::connect(setup.mcpass.address()?).await?;
