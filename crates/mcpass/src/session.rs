@@ -36,8 +36,12 @@ impl Session {
     /// When the data folder is held by a process that does not answer, or the database cannot be
     /// opened.
     pub(crate) async fn open(config: &Config) -> Result<Self, Failure> {
+        Self::open_within(config, PATIENCE).await
+    }
+
+    async fn open_within(config: &Config, patience: Duration) -> Result<Self, Failure> {
         let folder = DataFolder::create(&config.data.value)?;
-        let end = tokio::time::Instant::now() + PATIENCE;
+        let end = tokio::time::Instant::now() + patience;
         loop {
             let held = match folder.lock(&config.database.value)? {
                 Ok(locks) => return own(config, &folder, locks).await,
@@ -133,4 +137,29 @@ fn no_answer(held: &Held, socket: &Path, why: &str) -> Failure {
         "if it is a server that hangs, end it; if it uses the same database from another data \
          folder, name that folder with --data",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Options as ConfigOptions};
+    use crate::failure::Exit;
+
+    #[tokio::test]
+    async fn a_lock_without_a_server_behind_it_is_told_with_who_holds_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = Some(parent.path().join("data"));
+        let options = ConfigOptions { data, ..ConfigOptions::default() };
+        let config = Config::load(&options, &Environment::default()).unwrap();
+        let folder = DataFolder::create(&config.data.value).unwrap();
+        let locks = folder.lock(&config.database.value).unwrap().unwrap();
+        let failure = Session::open_within(&config, Duration::ZERO).await.unwrap_err();
+        assert_eq!(failure.exit(), Exit::Unavailable);
+        let process = format!("(process {})", std::process::id());
+        assert!(failure.message().contains(&process), "{failure}");
+        assert!(failure.message().contains("control.sock") && failure.hint().is_some());
+        drop(locks);
+        let session = Session::open_within(&config, Duration::ZERO).await.unwrap();
+        assert!(!session.is_server());
+    }
 }

@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(ago(47 * 3_600), "47 h ago");
         assert_eq!(ago(48 * 3_600), "2 days ago");
         assert_eq!(ago(3 * 31_536_000), "3 years ago");
-        assert_eq!(relative(NOW.saturating_add(Duration::from_secs(7_200)), NOW), "in 2 h");
+        assert_eq!(relative(NOW.saturating_add(Duration::from_hours(2)), NOW), "in 2 h");
         let almost = Duration::from_millis(90 * 86_400_000 - 5);
         assert_eq!(relative(NOW.saturating_add(almost), NOW), "in 90 days");
         assert_eq!(relative_or(None, NOW, "never"), "never");
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn exact_moments_have_no_fraction() {
         let moment = Timestamp::parse("2026-11-21T08:30:00.25Z").unwrap();
-        let now = moment.saturating_add(Duration::from_secs(300));
+        let now = moment.saturating_add(Duration::from_mins(5));
         assert_eq!(exact(moment, now), "2026-11-21T08:30:00Z (5 min ago)");
     }
 

@@ -21,7 +21,7 @@ Examples:
   mcpass doctor --data /var/lib/mcpass --json
 
 Shows each setting with who decided it: an option, a variable, a line of the file or the default.
-Changes nothing. The exit code is 1 if something is broken.")]
+Mends nothing by itself. The exit code is 1 if something is broken.")]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) database: DatabaseOption,

@@ -33,7 +33,6 @@ pub(super) async fn check(config: &Config, environment: &Environment) -> Vec<Fin
         findings.push(address_is_free(config));
         return findings;
     };
-    findings.extend(leftovers(&folder));
     let mut session = match Session::open(config).await {
         Ok(session) => session,
         Err(failure) => {
@@ -43,6 +42,7 @@ pub(super) async fn check(config: &Config, environment: &Environment) -> Vec<Fin
     };
     if !session.is_server() {
         findings.push(Finding::note("server", "no server runs on this data folder"));
+        findings.extend(leftovers(&folder));
         findings.push(address_is_free(config));
     }
     match ask(&mut session, config, environment, now).await {
@@ -100,13 +100,17 @@ fn address_is_free(config: &Config) -> Finding {
     }
 }
 
+/// A server that ends by itself leaves none.
 fn leftovers(folder: &DataFolder) -> Option<Finding> {
     let journals = mcpass_record::journals(&folder.journal()).ok()?;
     let bytes: u64 = journals.iter().map(|journal| journal.bytes_after(Position::default())).sum();
     (bytes > 0).then(|| {
         Finding::note(
             "record",
-            format!("{bytes} bytes of the access record are not in the database yet"),
+            format!(
+                "a server that was killed left {bytes} bytes of the access record; `mcpass log` \
+                 and the next server put them into the database"
+            ),
         )
     })
 }
@@ -259,7 +263,7 @@ mod tests {
             version: "0.0.0".to_owned(),
             pid: 7,
             started_at: now,
-            now: now.saturating_add(Duration::from_secs(60)),
+            now: now.saturating_add(Duration::from_mins(1)),
             listen: Some("127.0.0.1:7788".to_owned()),
             store_ok: false,
             store_error: Some("disk I/O error".to_owned()),

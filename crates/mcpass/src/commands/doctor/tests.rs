@@ -128,3 +128,15 @@ async fn an_address_that_others_reach_needs_host_names() {
     let report = examine(&options, &named).await;
     assert!(!report.findings.iter().any(|finding| finding.text.contains("any Host header")));
 }
+
+#[tokio::test]
+async fn what_a_killed_server_left_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("data/journal");
+    fs::create_dir_all(&journal).unwrap();
+    fs::set_permissions(folder.path().join("data"), Permissions::from_mode(0o700)).unwrap();
+    let name: mcpass_record::JournalName = format!("{}-0", "0".repeat(32)).parse().unwrap();
+    fs::write(name.segment_path(&journal, 0), [0; 77]).unwrap();
+    let report = examined(folder.path(), "", &[]).await;
+    find(&report, Level::Note, "left 77 bytes of the access record");
+}
