@@ -53,11 +53,12 @@ struct Global {
 
 /// `--database`, where it does not mean something else.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Global options")]
 pub(crate) struct DatabaseOption {
     /// `sqlite:PATH` or `postgres://USER@HOST/NAME` [default: mcpass.db in the data folder] [env:
     /// MCPASS_DATABASE_URL]
+    // The heading of this option alone: one of the command would be that of all that come after.
     #[arg(long, global = true, value_name = "URL", id = "own_database")]
+    #[arg(help_heading = "Global options")]
     database: Option<DatabaseUrl>,
 }
 
@@ -198,6 +199,19 @@ mod tests {
             }
         }
         check(&Cli::command(), "mcpass");
+    }
+
+    #[test]
+    fn only_global_options_stand_under_their_heading() {
+        fn check(command: &clap::Command) {
+            for option in command.get_arguments() {
+                let is_global = option.is_global_set();
+                let has_heading = option.get_help_heading() == Some("Global options");
+                assert_eq!(has_heading, is_global, "{} {}", command.get_name(), option.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
     }
 
     #[test]

@@ -6,7 +6,9 @@ mod observe;
 mod pages;
 mod wiring;
 
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::cli::DatabaseOption;
 use crate::config::{Config, DatabaseUrl, ListenAddress, Origin};
@@ -65,7 +67,8 @@ pub(crate) fn run(mut config: Config, args: &Args) -> Result<(), Failure> {
 
 /// A demo without `--data` leaves nothing behind.
 fn use_temporary_folder(config: &mut Config) -> Result<tempfile::TempDir, Failure> {
-    let made = tempfile::Builder::new().prefix("mcpass-demo-").tempdir();
+    let owner_alone = Permissions::from_mode(0o700);
+    let made = tempfile::Builder::new().prefix("mcpass-demo-").permissions(owner_alone).tempdir();
     let folder = made.map_err(|error| {
         Failure::unavailable(format!("no temporary folder for the demo: {error}"))
             .with_hint("name a folder with --data DIR")

@@ -212,8 +212,12 @@ fn state(server: &ServerView) -> Text {
     }
 }
 
-const fn origin(server: &ServerView) -> &'static str {
-    if server.is_declared { "configuration file" } else { "database" }
+fn origin(server: &ServerView) -> &'static str {
+    match server.kind.as_str() {
+        "demo" => "serve --demo",
+        _ if server.is_declared => "configuration file",
+        _ => "database",
+    }
 }
 
 fn show(context: &Context, server: &ServerView) -> Result<(), Failure> {
