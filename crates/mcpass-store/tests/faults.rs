@@ -1,5 +1,7 @@
 //! Databases that are gone, broken or slow, and the store that pretends to be.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,13 +34,9 @@ fn is_unavailable<T>(result: Result<T, StoreError>) -> bool {
 
 /// Every text of an error and its causes.
 fn told(error: &StoreError) -> String {
-    let mut text = format!("{error} {error:?}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(" {error} {error:?}");
-        cause = error.source();
-    }
-    text
+    let causes = std::iter::successors(error.source(), |error: &&dyn Error| (*error).source());
+    let causes: Vec<String> = causes.map(|error| format!("{error} {error:?}")).collect();
+    format!("{error} {error:?} {}", causes.join(" "))
 }
 
 #[tokio::test]

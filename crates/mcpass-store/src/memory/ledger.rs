@@ -26,7 +26,7 @@ enum Undo {
     Audit(AuditId),
     Group(GroupId, Option<Group>),
     Server(ServerName, Option<Server>),
-    Token(TokenId, Option<Token>),
+    Token(TokenId, Option<Box<Token>>),
     User(UserId, Option<User>),
 }
 
@@ -226,7 +226,7 @@ impl Ledger {
         if let Some(digest) = digest {
             self.digests.insert(digest, id);
         }
-        self.undo.push(Undo::Token(id, before));
+        self.undo.push(Undo::Token(id, before.map(Box::new)));
     }
 
     fn put_user(&mut self, id: UserId, user: Option<User>) {
@@ -239,7 +239,7 @@ impl Ledger {
             Undo::Audit(id) => drop(self.audit.remove(&id)),
             Undo::Group(id, before) => self.put_group(id, before),
             Undo::Server(name, before) => self.put_server(&name, before),
-            Undo::Token(id, before) => self.put_token(id, before),
+            Undo::Token(id, before) => self.put_token(id, before.map(|token| *token)),
             Undo::User(id, before) => self.put_user(id, before),
         }
     }

@@ -127,7 +127,9 @@ impl AccessLog {
                 row.admission.id
             })
             .collect();
-        pending.iter().for_each(|id| self.settled_now(*id));
+        for id in &pending {
+            self.settled_now(*id);
+        }
         pending.len() as u64
     }
 

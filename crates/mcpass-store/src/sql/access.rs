@@ -1,5 +1,7 @@
 //! The access log, read.
 
+#![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
+
 use std::borrow::Cow;
 
 use mcpass_domain::{AccessRow, Admission, FamilyId, Hint, Outcome, RequestId, Timestamp, TokenId};

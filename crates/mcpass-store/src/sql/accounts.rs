@@ -1,5 +1,7 @@
 //! Users and groups.
 
+#![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
+
 use std::collections::HashMap;
 
 use mcpass_domain::{Group, GroupId, User, UserId};

@@ -1,5 +1,7 @@
 //! The audit log.
 
+#![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
+
 use mcpass_domain::{AuditEvent, AuditId};
 use sqlx::QueryBuilder;
 

@@ -1,5 +1,7 @@
 //! Reads the columns of a row from left to right.
 
+#![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
+
 use std::net::IpAddr;
 
 use mcpass_domain::Timestamp;

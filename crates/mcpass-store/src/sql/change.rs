@@ -1,5 +1,7 @@
 //! One [`Commit`]: its changes in order, then its audit rows.
 
+#![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
+
 use std::fmt::Display;
 
 use sqlx::{Database, Encode, Type};

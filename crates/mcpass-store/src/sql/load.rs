@@ -1,25 +1,29 @@
 //! The access log, written: many rows by few statements of constant text, which stay prepared.
 
+#![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 use std::sync::LazyLock;
 
 use mcpass_domain::{AccessRow, Admission, Hint, Outcome, Reason, RowState, Timestamp, TokenId};
+use sqlx::{Database, Encode, Type};
 
 use super::super::{codec, failure};
 use super::access::COLUMNS;
 use super::cells::Cells;
-use super::change::{self, Connection, Query};
-use super::dialect::{BULK_ROWS, marker};
+use super::change::{self, Connection};
+use super::dialect::{BULK_ROWS, Db, marker};
 use crate::{AccessBatch, LastUse, Position, StoreError};
 
-/// A statement over a list of rows, for each of the sizes that lists are cut into.
-struct Bulk([(usize, String); 4]);
+/// A statement over a list of rows, for each of the sizes that lists are cut into, and how many
+/// values a row has.
+struct Bulk([(usize, String); 4], usize);
 
 impl Bulk {
     /// `before (…), (…) after`, with markers for `columns` values in each row.
     fn new(before: &str, columns: usize, after: &str) -> Self {
-        Self([BULK_ROWS, BULK_ROWS / 8, BULK_ROWS / 64, 1].map(|rows| {
+        let sizes = [BULK_ROWS, BULK_ROWS / 8, BULK_ROWS / 64, 1].map(|rows| {
             let mut sql = before.to_owned();
             for row in 0..rows {
                 sql.push_str(if row == 0 { " (" } else { ", (" });
@@ -31,26 +35,61 @@ impl Bulk {
                 sql.push(')');
             }
             (rows, sql + after)
-        }))
+        });
+        Self(sizes, columns)
     }
 
-    /// Runs it over all of `items`, each bound by `bind`.
-    async fn run<'i, T: Sync>(
+    /// Runs it over all of `items`, whose values `bind` adds one after the other.
+    async fn run<T: Sync>(
         &'static self,
         db: &mut Connection,
-        mut items: &'i [T],
-        mut bind: impl FnMut(Query<'i>, &'i T) -> Query<'i>,
+        mut items: &[T],
+        mut bind: impl FnMut(&mut Values, &T),
     ) -> Result<(), sqlx::Error> {
         for (rows, sql) in &self.0 {
             while let Some((some, rest)) = items.split_at_checked(*rows) {
-                let query = some.iter().fold(sqlx::query(sql.as_str()), &mut bind);
-                query.execute(&mut *db).await?;
+                let mut values = Values::new(some.len() * self.1);
+                for item in some {
+                    bind(&mut values, item);
+                }
+                let values = values.finish()?;
+                sqlx::query_with(sql.as_str(), values).execute(&mut *db).await?;
                 items = rest;
             }
         }
         Ok(())
     }
 }
+
+/// Values for the markers of one large statement, in a list that never grows step by step.
+struct Values(Result<Arguments, sqlx::Error>);
+
+impl Values {
+    fn new(count: usize) -> Self {
+        let mut arguments = Arguments::default();
+        sqlx::Arguments::reserve(&mut arguments, count, count * AVERAGE_BYTES);
+        Self(Ok(arguments))
+    }
+
+    /// Adds the next value. What cannot be encoded fails at the end.
+    fn add<'t, T: Encode<'t, Db> + Type<Db>>(&mut self, value: T) -> &mut Self {
+        if let Ok(arguments) = &mut self.0
+            && let Err(error) = sqlx::Arguments::add(arguments, value)
+        {
+            self.0 = Err(sqlx::Error::Encode(error));
+        }
+        self
+    }
+
+    fn finish(self) -> Result<Arguments, sqlx::Error> {
+        self.0
+    }
+}
+
+/// Bytes that a value has about, with its length before it.
+const AVERAGE_BYTES: usize = 12;
+
+type Arguments = <Db as Database>::Arguments;
 
 static INSERT: LazyLock<Bulk> = LazyLock::new(|| {
     let columns = COLUMNS.split(',').count() + 1;
@@ -103,9 +142,9 @@ pub(super) async fn load(db: &mut Connection, batch: &AccessBatch) -> Result<(),
     outcomes.retain(|outcome| seen.insert(outcome.id));
     let seqs: Vec<(i64, Outcome)> = (seq + 1..).zip(outcomes).collect();
     FINISH
-        .run(db, &seqs, |query, (seq, outcome)| {
-            let query = query.bind(outcome.id.as_bytes().as_slice()).bind(*seq);
-            bind_outcome(query, Some(outcome))
+        .run(db, &seqs, |values, (seq, outcome)| {
+            values.add(outcome.id.as_bytes().as_slice()).add(*seq);
+            add_outcome(values, Some(outcome));
         })
         .await
         .map_err(failed)?;
@@ -129,55 +168,57 @@ async fn insert(
     mut next: impl FnMut(bool) -> Option<i64>,
 ) -> Result<(), sqlx::Error> {
     INSERT
-        .run(db, rows, |query, row| {
-            let query = bind_admission(query, &row.admission).bind(row.state.as_str());
-            bind_outcome(query, row.outcome.as_ref()).bind(next(row.state != RowState::Pending))
+        .run(db, rows, |values, row| {
+            add_admission(values, &row.admission);
+            values.add(row.state.as_str());
+            add_outcome(values, row.outcome.as_ref());
+            values.add(next(row.state != RowState::Pending));
         })
         .await
 }
 
-fn bind_admission<'q>(query: Query<'q>, admission: &'q Admission<'static>) -> Query<'q> {
-    query
-        .bind(admission.id.as_bytes().as_slice())
-        .bind(admission.at.as_micros())
-        .bind(admission.surface.as_str())
-        .bind(admission.token.as_ref().map(|id| id.as_bytes().as_slice()))
-        .bind(admission.family.as_ref().map(|id| id.as_bytes().as_slice()))
-        .bind(&*admission.token_name)
-        .bind(admission.hint.as_ref().map(Hint::as_str))
-        .bind(&*admission.user)
-        .bind(admission.remote_ip.to_string())
-        .bind(&*admission.user_agent)
-        .bind(or_null(&admission.client_name))
-        .bind(or_null(&admission.client_version))
-        .bind(&*admission.server)
-        .bind(&*admission.method)
-        .bind(&*admission.target_kind)
-        .bind(&*admission.target)
-        .bind(admission.reason.as_str())
-        .bind(or_null(&admission.detail))
-        .bind(i64::from(admission.cost))
-        .bind(codec::to_column(admission.request_bytes))
-        .bind(or_null(&admission.session))
-        .bind(&*admission.rpc_id)
-        .bind(or_null(&admission.trace_id))
-        .bind(or_null(&admission.arguments))
+fn add_admission(values: &mut Values, admission: &Admission<'static>) {
+    values
+        .add(admission.id.as_bytes().as_slice())
+        .add(admission.at.as_micros())
+        .add(admission.surface.as_str())
+        .add(admission.token.as_ref().map(|id| id.as_bytes().as_slice()))
+        .add(admission.family.as_ref().map(|id| id.as_bytes().as_slice()))
+        .add(&*admission.token_name)
+        .add(admission.hint.as_ref().map(Hint::as_str))
+        .add(&*admission.user)
+        .add(admission.remote_ip.to_string())
+        .add(&*admission.user_agent)
+        .add(or_null(&admission.client_name))
+        .add(or_null(&admission.client_version))
+        .add(&*admission.server)
+        .add(&*admission.method)
+        .add(&*admission.target_kind)
+        .add(&*admission.target)
+        .add(admission.reason.as_str())
+        .add(or_null(&admission.detail))
+        .add(i64::from(admission.cost))
+        .add(codec::to_column(admission.request_bytes))
+        .add(or_null(&admission.session))
+        .add(&*admission.rpc_id)
+        .add(or_null(&admission.trace_id))
+        .add(or_null(&admission.arguments));
 }
 
 fn or_null(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn bind_outcome<'q>(query: Query<'q>, outcome: Option<&Outcome>) -> Query<'q> {
-    query
-        .bind(outcome.map(|outcome| i64::from(outcome.http_status)))
-        .bind(outcome.and_then(|outcome| outcome.rpc_code))
-        .bind(outcome.map(|outcome| outcome.is_error))
-        .bind(outcome.and_then(|outcome| outcome.failure).map(Reason::as_str))
-        .bind(outcome.map(|outcome| codec::to_column(outcome.response_bytes)))
-        .bind(outcome.and_then(|outcome| outcome.response_chars).map(codec::to_column))
-        .bind(outcome.map(|outcome| codec::to_column(outcome.duration_us)))
-        .bind(outcome.and_then(|outcome| outcome.upstream_us).map(codec::to_column))
+fn add_outcome(values: &mut Values, outcome: Option<&Outcome>) {
+    values
+        .add(outcome.map(|outcome| i64::from(outcome.http_status)))
+        .add(outcome.and_then(|outcome| outcome.rpc_code))
+        .add(outcome.map(|outcome| outcome.is_error))
+        .add(outcome.and_then(|outcome| outcome.failure).map(Reason::as_str))
+        .add(outcome.map(|outcome| codec::to_column(outcome.response_bytes)))
+        .add(outcome.and_then(|outcome| outcome.response_chars).map(codec::to_column))
+        .add(outcome.map(|outcome| codec::to_column(outcome.duration_us)))
+        .add(outcome.and_then(|outcome| outcome.upstream_us).map(codec::to_column));
 }
 
 /// The latest use of each token, as an update must not meet a row twice.
@@ -190,11 +231,9 @@ async fn use_tokens(db: &mut Connection, uses: &[LastUse]) -> Result<(), sqlx::E
         }
     }
     let latest: Vec<LastUse> = latest.into_values().collect();
-    USE.run(db, &latest, |query, one| {
-        query
-            .bind(one.token.as_bytes().as_slice())
-            .bind(one.at.as_micros())
-            .bind(one.ip.to_string())
+    USE.run(db, &latest, |values, one| {
+        let token = one.token.as_bytes().as_slice();
+        values.add(token).add(one.at.as_micros()).add(one.ip.to_string());
     })
     .await
 }
@@ -264,7 +303,9 @@ pub(super) async fn settle(db: &mut Connection, before: Timestamp) -> Result<u64
     let seq = reserve(db, ids.len()).await?;
     let pending: Vec<(i64, [u8; 16])> = (seq + 1..).zip(ids).collect();
     GIVE_UP
-        .run(db, &pending, |query, (seq, id)| query.bind(id.as_slice()).bind(*seq))
+        .run(db, &pending, |values, (seq, id)| {
+            values.add(id.as_slice()).add(*seq);
+        })
         .await
         .map_err(failed)?;
     Ok(pending.len() as u64)

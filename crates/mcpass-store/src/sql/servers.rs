@@ -1,5 +1,7 @@
 //! Servers.
 
+#![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
+
 use mcpass_domain::{Server, ServerName};
 
 use super::super::{codec, failure};

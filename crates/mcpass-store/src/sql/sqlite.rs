@@ -53,6 +53,9 @@ pub(in super::super) async fn open(path: &str) -> Result<Pools, StoreError> {
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(true)
         .pragma("temp_store", "memory")
+        // In pages: batches of the access log touch the same pages of indexes again and again,
+        // which are copied into the file once for every checkpoint.
+        .pragma("wal_autocheckpoint", "8000")
         .pragma("journal_size_limit", "67108864")
         .row_buffer_size(512);
     let lasting = || {

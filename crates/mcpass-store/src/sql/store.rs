@@ -1,5 +1,7 @@
 //! The [`Store`] of one database: where transactions begin and end, and how long they may take.
 
+#![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use crate::{
 /// A small read or write.
 const SHORT: Duration = Duration::from_secs(15);
 /// A list, whose filters may leave little of a large table; a large batch.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(2);
 /// Rows that are deleted in one transaction.
 const DELETED_AT_ONCE: u32 = 5_000;
 

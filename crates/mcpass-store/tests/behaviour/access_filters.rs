@@ -18,7 +18,7 @@ fn population() -> Vec<AccessRow> {
         row.admission.server = pick(&["github", "demo", ""], 2).into();
         row.admission.method = pick(&["tools/call", "tools/list"], 3).into();
         row.admission.target = pick(&["create_issue", "create%", "x"], 4).into();
-        row.admission.reason = [Reason::Allowed, Reason::RateLimited][(n % 7 == 0) as usize];
+        row.admission.reason = [Reason::Allowed, Reason::RateLimited][usize::from(n % 7 == 0)];
         if let Some(outcome) = &mut row.outcome {
             outcome.is_error = n % 4 == 0;
         }
@@ -134,11 +134,12 @@ pub(crate) async fn pages_hold_every_fitting_row_once(store: Arc<dyn Store>) {
     let mut runner =
         TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(100) });
     tokio::task::block_in_place(|| {
-        runner.run(&(filter, 1..40_u32), |(filter, limit)| {
-            let found = handle.block_on(all_pages(&*store, &filter, limit));
-            prop_assert_eq!(found, expected(&all, &filter));
-            Ok(())
-        })
-    })
-    .unwrap();
+        runner
+            .run(&(filter, 1..40_u32), |(filter, limit)| {
+                let found = handle.block_on(all_pages(&*store, &filter, limit));
+                prop_assert_eq!(found, expected(&all, &filter));
+                Ok(())
+            })
+            .unwrap();
+    });
 }

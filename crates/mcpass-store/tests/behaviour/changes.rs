@@ -66,7 +66,7 @@ pub(crate) async fn a_failure_in_the_last_change_leaves_nothing_of_the_first(
     stale.version = 99;
     let mut moved = token(3);
     moved.groups = vec![readers.id];
-    moved.note = "changed".to_owned();
+    moved.note = "changed".into();
     let changes = vec![
         Change::GroupInsert(group(4, "writers")),
         Change::TokenInsert(token(5)),
@@ -97,10 +97,10 @@ pub(crate) async fn later_changes_of_a_commit_see_earlier_ones(store: Arc<dyn St
     let mut first = token(3);
     first.groups = vec![readers.id];
     let mut second = first.clone();
-    second.note = "second".to_owned();
+    second.note = "second".into();
     let mut third = first.clone();
     third.version = 2;
-    third.note = "third".to_owned();
+    third.note = "third".into();
     let changes = [
         Change::UserInsert(user(1, "ana")),
         Change::GroupInsert(readers),
@@ -279,7 +279,7 @@ pub(crate) async fn a_token_update_leaves_what_is_fixed(store: Arc<dyn Store>) {
     edited.permissions = Vec::new();
     edited.expires_at = None;
     edited.networks = mcpass_domain::CidrList::default();
-    edited.created_by = "somebody else".to_owned();
+    edited.created_by = "somebody else".into();
     edited.last_used_at = Some(at(999));
     commit(&*store, [Change::TokenUpdate(edited.clone())]).await.unwrap();
 
@@ -334,13 +334,13 @@ pub(crate) async fn a_deleted_group_leaves_tokens_and_users(store: Arc<dyn Store
 pub(crate) async fn strange_texts_survive(store: Arc<dyn Store>) {
     with_ana(&*store).await;
     let mut odd = token(2);
-    odd.note = "'; DROP TABLE mcp_tokens; -- % _ \\ \u{1F600} \u{202E} \n\t".to_owned();
+    odd.note = "'; DROP TABLE mcp_tokens; -- % _ \\ \u{1F600} \u{202E} \n\t".into();
     odd.created_by = String::new();
     commit(&*store, [Change::TokenInsert(odd.clone())]).await.unwrap();
     assert_eq!(store.token_find(odd.id).await.unwrap(), Some(odd));
 
     let mut nul = token(3);
-    nul.note = "a\0b".to_owned();
+    nul.note = "a\0b".into();
     commit(&*store, [Change::TokenInsert(nul)]).await.unwrap();
     let stored = store.token_find(id(3)).await.unwrap().unwrap();
     assert_eq!(stored.note, "a\u{FFFD}b", "PostgreSQL has no U+0000");

@@ -3,6 +3,12 @@
 //! The tests take any [`Store`] and are compiled once. Each runs on a store of its own: a fresh
 //! memory, a fresh file, a fresh database on a private PostgreSQL of this process.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "tests, though clippy does not see it: they are functions that one macro runs"
+)]
+
 mod access;
 mod access_filters;
 mod audit;
@@ -17,6 +23,7 @@ use mcpass_store::memory::MemoryStore;
 use mcpass_store::{Store, sql};
 use mcpass_testkit::PrivatePostgres;
 
+#[derive(Clone, Copy)]
 enum Backend {
     Memory,
     Postgres,

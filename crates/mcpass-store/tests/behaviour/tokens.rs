@@ -27,7 +27,7 @@ fn population() -> Vec<Token> {
         };
         token.revocation = (n % 7 == 0).then(|| Revocation { at: at(50), reason: String::new() });
         token.last_used_at = (n % 3 == 0).then(|| at(i64::from(n) * 10));
-        token.note = ["Nightly", "\u{dc}ber Ana", "100%_done"][(n % 3) as usize].to_owned();
+        token.note = ["Nightly", "\u{dc}ber Ana", "100%_done"][(n % 3) as usize].into();
         token
     });
     tokens.collect()
@@ -154,14 +154,15 @@ pub(crate) async fn pages_hold_every_fitting_token_once(store: Arc<dyn Store>) {
     let mut runner =
         TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(100) });
     tokio::task::block_in_place(|| {
-        runner.run(&(filter, 1..30_u32), |(filter, limit)| {
-            let expected: Vec<Token> =
-                tokens.iter().rev().filter(|token| fits(token, &filter)).cloned().collect();
-            prop_assert_eq!(handle.block_on(all_pages(&*store, &filter, limit)), expected);
-            Ok(())
-        })
-    })
-    .unwrap();
+        runner
+            .run(&(filter, 1..30_u32), |(filter, limit)| {
+                let expected: Vec<Token> =
+                    tokens.iter().rev().filter(|token| fits(token, &filter)).cloned().collect();
+                prop_assert_eq!(handle.block_on(all_pages(&*store, &filter, limit)), expected);
+                Ok(())
+            })
+            .unwrap();
+    });
 }
 
 pub(crate) async fn a_scan_gives_every_token_once_with_its_groups(store: Arc<dyn Store>) {
