@@ -2,16 +2,21 @@
 
 mod tidy;
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
 /// Generators and checks of the mcpass repository.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Command {
+    /// Measure start-up, memory and decisions with 1,000 and with 1,000,000 tokens.
+    BenchTokens {
+        /// How many tokens, if not these.
+        counts: Vec<usize>,
+    },
     /// Check what neither the compiler nor clippy can: crate edges, file sizes, licences, paths.
     Tidy,
 }
@@ -19,8 +24,27 @@ enum Command {
 fn main() -> Result<ExitCode> {
     let root = root()?;
     match Command::parse() {
+        Command::BenchTokens { counts } => bench_tokens(&root, &counts),
         Command::Tidy => tidy::run(&root),
     }
+}
+
+/// Builds the binary and its benchmark as they are released, and runs them.
+fn bench_tokens(root: &Path, counts: &[usize]) -> Result<ExitCode> {
+    let cargo = |arguments: &[&str]| {
+        let mut command = process::Command::new(env!("CARGO"));
+        command.current_dir(root).args(arguments);
+        command
+    };
+    let build = ["build", "--release", "--package", "mcpass", "--bins"];
+    ensure!(cargo(&build).status()?.success(), "the binary cannot be built");
+    let run = ["run", "--release", "--package", "mcpass", "--example", "bench_tokens", "--"];
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let mut command = cargo(&run);
+    command.arg(target.join("release/mcpass"));
+    command.args(counts.iter().map(usize::to_string));
+    Ok(if command.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The repository's root, wherever xtask is called from.
