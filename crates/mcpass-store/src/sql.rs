@@ -21,6 +21,7 @@ mod sqlite {
     mod access;
     mod accounts;
     mod audit;
+    mod bulk;
     mod cells;
     mod change;
     #[path = "sqlite.rs"]
@@ -39,6 +40,7 @@ mod postgres {
     mod access;
     mod accounts;
     mod audit;
+    mod bulk;
     mod cells;
     mod change;
     #[path = "postgres.rs"]

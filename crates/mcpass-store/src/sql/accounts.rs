@@ -41,7 +41,7 @@ pub(super) async fn group_insert(db: &mut Connection, group: &Group) -> Result<(
     )
     .bind(group.id.as_bytes().as_slice())
     .bind(group.name.as_str())
-    .bind(codec::permissions_to_json(&group.permissions)?)
+    .bind(codec::permissions_to_json(&group.permissions))
     .bind(group.created_at.as_micros())
     .bind(group.version)
     .execute(db)
@@ -59,7 +59,7 @@ pub(super) async fn group_update(db: &mut Connection, group: &Group) -> Result<(
     .bind(id)
     .bind(group.version)
     .bind(group.name.as_str())
-    .bind(codec::permissions_to_json(&group.permissions)?);
+    .bind(codec::permissions_to_json(&group.permissions));
     versioned(db, query, (GROUP_HELD, id), ("group", &group.name)).await
 }
 
@@ -119,7 +119,7 @@ pub(super) async fn user_insert(db: &mut Connection, user: &User) -> Result<(), 
     .bind(user.name.as_str())
     .bind(user.is_active)
     .bind(user.is_superuser)
-    .bind(codec::permissions_to_json(&user.permissions)?)
+    .bind(codec::permissions_to_json(&user.permissions))
     .bind(user.created_at.as_micros())
     .bind(user.version)
     .execute(&mut *db)
@@ -139,7 +139,7 @@ pub(super) async fn user_update(db: &mut Connection, user: &User) -> Result<(), 
     .bind(user.name.as_str())
     .bind(user.is_active)
     .bind(user.is_superuser)
-    .bind(codec::permissions_to_json(&user.permissions)?);
+    .bind(codec::permissions_to_json(&user.permissions));
     versioned(db, query, (USER_HELD, id), ("user", &user.name)).await?;
     sqlx::query("DELETE FROM mcp_user_groups WHERE user_id = $1")
         .bind(id)

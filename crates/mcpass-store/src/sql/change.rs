@@ -4,6 +4,7 @@
 
 use std::fmt::Display;
 
+use mcpass_domain::Token;
 use sqlx::{Database, Encode, Type};
 
 use super::super::failure;
@@ -16,24 +17,37 @@ pub(super) type Query<'q> = sqlx::query::Query<'q, Db, <Db as Database>::Argumen
 
 pub(super) async fn apply(db: &mut Connection, commit: &Commit) -> Result<(), StoreError> {
     lock_ledger(db).await?;
-    for change in &commit.changes {
-        match change {
-            Change::GroupDelete(id, version) => accounts::group_delete(db, *id, *version).await,
-            Change::GroupInsert(group) => accounts::group_insert(db, group).await,
-            Change::GroupUpdate(group) => accounts::group_update(db, group).await,
-            Change::ServerDelete(name, version) => servers::delete(db, name, *version).await,
-            Change::ServerInsert(server) => servers::insert(db, server).await,
-            Change::ServerUpdate(server) => servers::update(db, server).await,
-            Change::TokenInsert(token) => tokens::insert(db, token).await,
-            Change::TokenUpdate(token) => tokens::update(db, token).await,
-            Change::UserInsert(user) => accounts::user_insert(db, user).await,
-            Change::UserUpdate(user) => accounts::user_update(db, user).await,
-        }?;
+    let are_tokens =
+        |a: &Change, b: &Change| matches!((a, b), (Change::TokenInsert(_), Change::TokenInsert(_)));
+    for run in commit.changes.chunk_by(are_tokens) {
+        match run {
+            [one] => apply_one(db, one).await?,
+            tokens => tokens::insert(db, tokens.iter().filter_map(new_token)).await?,
+        }
     }
     for event in &commit.audit {
         audit::insert(db, event).await?;
     }
     Ok(())
+}
+
+const fn new_token(change: &Change) -> Option<&Token> {
+    if let Change::TokenInsert(token) = change { Some(token) } else { None }
+}
+
+async fn apply_one(db: &mut Connection, change: &Change) -> Result<(), StoreError> {
+    match change {
+        Change::GroupDelete(id, version) => accounts::group_delete(db, *id, *version).await,
+        Change::GroupInsert(group) => accounts::group_insert(db, group).await,
+        Change::GroupUpdate(group) => accounts::group_update(db, group).await,
+        Change::ServerDelete(name, version) => servers::delete(db, name, *version).await,
+        Change::ServerInsert(server) => servers::insert(db, server).await,
+        Change::ServerUpdate(server) => servers::update(db, server).await,
+        Change::TokenInsert(token) => tokens::insert(db, [token]).await,
+        Change::TokenUpdate(token) => tokens::update(db, token).await,
+        Change::UserInsert(user) => accounts::user_insert(db, user).await,
+        Change::UserUpdate(user) => accounts::user_update(db, user).await,
+    }
 }
 
 /// Puts this transaction in line with all others that write tokens, accounts or servers. Without

@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::failure;
 use crate::StoreError;
 
-pub(super) fn permissions_to_json(permissions: &[Permission]) -> Result<String, StoreError> {
-    let texts: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
-    serde_json::to_string(&texts).map_err(|error| failure::damaged("permission", error))
+pub(super) fn permissions_to_json(permissions: &[Permission]) -> String {
+    permissions.iter().map(Permission::as_str).collect::<serde_json::Value>().to_string()
 }
 
 pub(super) fn permissions_from_json(json: &str) -> Result<Vec<Permission>, StoreError> {

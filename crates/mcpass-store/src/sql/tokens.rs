@@ -3,6 +3,7 @@
 #![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use mcpass_domain::{
     FamilyId, GroupId, Hint, Limits, Revocation, Timestamp, Token, TokenDigest, TokenId, UserId,
@@ -10,8 +11,9 @@ use mcpass_domain::{
 use sqlx::{Database, QueryBuilder};
 
 use super::super::{codec, failure};
+use super::bulk::{Bulk, Values};
 use super::cells::Cells;
-use super::change::{Connection, Query, versioned};
+use super::change::{Connection, versioned};
 use super::dialect::{Db, FIND};
 use crate::filter::search_text;
 use crate::{Page, PageRequest, StateFilter, StoreError, TokenFilter};
@@ -30,83 +32,107 @@ macro_rules! select {
     };
 }
 
-pub(super) async fn insert(db: &mut Connection, token: &Token) -> Result<(), StoreError> {
-    let query = sqlx::query(
+static INSERT: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
         "INSERT INTO mcp_tokens \
          (id, version, name, user_id, is_active, expires_at, revoked_at, revoke_reason, \
          rotated_at, permissions, per_minute, per_hour, max_context, rate_limit_style, networks, \
          note, search, family_id, digest, hint, created_at, created_by, last_used_at, \
-         last_used_ip) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
-         $16, $17, $18, $19, $20, $21, $22, $23, $24)",
-    );
-    bind_changeable(query, token)?
-        .bind(token.family.as_bytes().as_slice())
-        .bind(token.digest.as_bytes().as_slice())
-        .bind(token.hint.as_str())
-        .bind(token.created_at.as_micros())
-        .bind(token.created_by.as_str())
-        .bind(token.last_used_at.map(Timestamp::as_micros))
-        .bind(token.last_used_ip.map(|ip| ip.to_string()))
-        .execute(&mut *db)
-        .await
-        .map_err(|error| failure::of_write(error, "a token", &token.id))?;
-    join_groups(db, token).await
+         last_used_ip) VALUES",
+        24,
+        "",
+    )
+});
+
+static JOIN: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new("INSERT INTO mcp_token_groups (token_id, group_id, position) VALUES", 3, "")
+});
+
+/// Adds tokens and what groups they are in.
+pub(super) async fn insert(
+    db: &mut Connection,
+    tokens: impl IntoIterator<Item = &Token>,
+) -> Result<(), StoreError> {
+    let tokens: Vec<&Token> = tokens.into_iter().collect();
+    let inserted = INSERT
+        .run(db, &tokens, |values, token| {
+            add_changeable(values, token);
+            values
+                .add(token.family.as_bytes().as_slice())
+                .add(token.digest.as_bytes().as_slice())
+                .add(token.hint.as_str())
+                .add(token.created_at.as_micros())
+                .add(token.created_by.as_str())
+                .add(token.last_used_at.map(Timestamp::as_micros))
+                .add(token.last_used_ip.map(|ip| ip.to_string()));
+        })
+        .await;
+    inserted.map_err(|error| match tokens.as_slice() {
+        [token] => failure::of_write(error, "a token", &token.id),
+        tokens => failure::of_write(error, "a token", &format_args!("one of {}", tokens.len())),
+    })?;
+    join_groups(db, tokens).await
 }
 
 pub(super) async fn update(db: &mut Connection, token: &Token) -> Result<(), StoreError> {
     let id = token.id.as_bytes().as_slice();
-    let query = sqlx::query(
+    let mut values = Values::new(17);
+    add_changeable(&mut values, token);
+    let values = values.finish().map_err(|error| failure::of(error, "write a token"))?;
+    let query = sqlx::query_with(
         "UPDATE mcp_tokens SET version = version + 1, name = $3, user_id = $4, is_active = $5, \
          expires_at = $6, revoked_at = $7, revoke_reason = $8, rotated_at = $9, \
          permissions = $10, per_minute = $11, per_hour = $12, max_context = $13, \
          rate_limit_style = $14, networks = $15, note = $16, search = $17 \
          WHERE id = $1 AND version = $2",
+        values,
     );
     let held = "SELECT version FROM mcp_tokens WHERE id = $1";
-    versioned(db, bind_changeable(query, token)?, (held, id), ("token", &token.id)).await?;
+    versioned(db, query, (held, id), ("token", &token.id)).await?;
     sqlx::query("DELETE FROM mcp_token_groups WHERE token_id = $1")
         .bind(id)
         .execute(&mut *db)
         .await
         .map_err(|error| failure::of(error, "write a token's groups"))?;
-    join_groups(db, token).await
+    join_groups(db, [token]).await
 }
 
 /// `$1` to `$17`: the id, the version, and what an update may change.
-fn bind_changeable<'q>(query: Query<'q>, token: &'q Token) -> Result<Query<'q>, StoreError> {
-    Ok(query
-        .bind(token.id.as_bytes().as_slice())
-        .bind(token.version)
-        .bind(token.name.as_str())
-        .bind(token.user.as_bytes().as_slice())
-        .bind(token.is_active)
-        .bind(token.expires_at.map(Timestamp::as_micros))
-        .bind(token.revocation.as_ref().map(|revocation| revocation.at.as_micros()))
-        .bind(token.revocation.as_ref().map(|revocation| revocation.reason.as_str()))
-        .bind(token.rotated_at.map(Timestamp::as_micros))
-        .bind(codec::permissions_to_json(&token.permissions)?)
-        .bind(i64::from(token.limits.per_minute))
-        .bind(i64::from(token.limits.per_hour))
-        .bind(codec::to_column(token.limits.max_context))
-        .bind(token.rate_limit_style.as_str())
-        .bind(token.networks.to_string())
-        .bind(token.note.as_str())
-        .bind(search_text(token)))
+fn add_changeable(values: &mut Values, token: &Token) {
+    values
+        .add(token.id.as_bytes().as_slice())
+        .add(token.version)
+        .add(token.name.as_str())
+        .add(token.user.as_bytes().as_slice())
+        .add(token.is_active)
+        .add(token.expires_at.map(Timestamp::as_micros))
+        .add(token.revocation.as_ref().map(|revocation| revocation.at.as_micros()))
+        .add(token.revocation.as_ref().map(|revocation| revocation.reason.as_str()))
+        .add(token.rotated_at.map(Timestamp::as_micros))
+        .add(codec::permissions_to_json(&token.permissions))
+        .add(i64::from(token.limits.per_minute))
+        .add(i64::from(token.limits.per_hour))
+        .add(codec::to_column(token.limits.max_context))
+        .add(token.rate_limit_style.as_str())
+        .add(token.networks.to_string())
+        .add(token.note.as_str())
+        .add(search_text(token));
 }
 
-async fn join_groups(db: &mut Connection, token: &Token) -> Result<(), StoreError> {
-    for (position, group) in (0_i64..).zip(&token.groups) {
-        sqlx::query(
-            "INSERT INTO mcp_token_groups (token_id, group_id, position) VALUES ($1, $2, $3)",
-        )
-        .bind(token.id.as_bytes().as_slice())
-        .bind(group.as_bytes().as_slice())
-        .bind(position)
-        .execute(&mut *db)
-        .await
-        .map_err(|error| failure::of_write(error, "a token's group", group))?;
-    }
-    Ok(())
+async fn join_groups(
+    db: &mut Connection,
+    tokens: impl IntoIterator<Item = &Token>,
+) -> Result<(), StoreError> {
+    let of_token = |token: &Token| {
+        let id = token.id;
+        (0_i64..).zip(token.groups.clone()).map(move |(position, group)| (id, group, position))
+    };
+    let links: Vec<(TokenId, GroupId, i64)> = tokens.into_iter().flat_map(of_token).collect();
+    JOIN.run(db, &links, |values, (token, group, position)| {
+        values.add(token.as_bytes().as_slice()).add(group.as_bytes().as_slice()).add(*position);
+    })
+    .await
+    .map_err(|error| failure::of_write(error, "a token's group", &"of this name"))
 }
 
 pub(super) async fn find(db: &mut Connection, id: TokenId) -> Result<Option<Token>, StoreError> {

@@ -195,6 +195,11 @@ pub(crate) async fn a_taken_name_id_or_digest_is_refused(store: Arc<dyn Store>) 
         let result = commit(&*store, [change.clone()]).await;
         assert_eq!(kind(result), StoreErrorKind::Exists, "{change:?}");
     }
+    let mut twins = [token(10), token(11), token(12)];
+    twins[2].digest = twins[0].digest;
+    let result = commit(&*store, twins.map(Change::TokenInsert)).await;
+    assert_eq!(kind(result), StoreErrorKind::Exists);
+    assert_eq!(store.token_scan(None, 9).await.unwrap(), [token(5)]);
     let audit = Commit { changes: Vec::new(), audit: vec![event(6)] };
     store.commit(audit.clone()).await.unwrap();
     assert_eq!(kind(store.commit(audit).await), StoreErrorKind::Exists);
