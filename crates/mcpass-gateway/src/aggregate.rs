@@ -18,6 +18,7 @@ use crate::answer::{Answer, json_response};
 use crate::body::Body;
 use crate::dispatch::Asking;
 use crate::link::{self, LinkError, Speaker};
+use crate::mcp::permit::protect;
 use crate::mcp::{ACCEPTED, Stop};
 use crate::relay::{self, MAX_TTL_MS};
 use crate::shared::Worker;
@@ -75,6 +76,8 @@ async fn owner(
         subject.allows(&ask)
     });
     if candidates.len() > 1 {
+        // Nothing has been counted yet, and each look asks all of them.
+        protect(&worker.shared, subject)?;
         for kind in [ListKind::Resources, ListKind::ResourceTemplates] {
             for (upstream, pages) in lists(worker, subject, &candidates, kind).await {
                 if pages.iter().any(|page| offers(page, kind, uri)) {

@@ -2,11 +2,10 @@
 //! `github.@read`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mcpass_domain::{Monotonic, ToolClass};
-use mcpass_protocol::{List, ListKind};
+use mcpass_protocol::{self as protocol, ListKind};
 use parking_lot::Mutex;
 
 use crate::link::{self, LinkError, Speaker};
@@ -14,22 +13,35 @@ use crate::shared::Worker;
 use crate::upstream::Upstream;
 
 /// How long annotations are believed.
-const TTL: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_mins(1);
 /// How soon a tool that was not there is looked for again.
 const ABSENT_TTL: Duration = Duration::from_secs(2);
+
+/// How long the list may take, with the wait for others who read it. Calls wait for it.
+const READ_TIME: Duration = Duration::from_secs(10);
 
 /// The classes of one server's tools, read from its own `tools/list`.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    known: Mutex<Option<Known>>,
+    list: Mutex<Option<List>>,
     /// Held while the list is read, so that many calls read it once.
     reading: tokio::sync::Mutex<()>,
 }
 
-#[derive(Clone, Debug)]
-struct Known {
-    classes: Arc<HashMap<Box<str>, ToolClass>>,
+/// The tools as they were listed.
+#[derive(Debug)]
+struct List {
+    classes: HashMap<Box<str>, ToolClass>,
     read: Monotonic,
+}
+
+/// What is known of a tool and still believed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Known {
+    /// Its class; none if there is no such tool.
+    Class(Option<ToolClass>),
+    /// The list has to be read.
+    Nothing,
 }
 
 impl Catalogue {
@@ -43,18 +55,28 @@ impl Catalogue {
         upstream: &Upstream,
         tool: &str,
     ) -> Result<Option<ToolClass>, LinkError> {
-        if let Some(answer) = self.lookup(tool, worker.shared.monotonic()) {
-            return Ok(answer);
+        if let Known::Class(class) = self.lookup(tool, worker.shared.monotonic()) {
+            return Ok(class);
         }
+        let read = tokio::time::timeout(READ_TIME, self.read(worker, upstream, tool)).await;
+        read.unwrap_or(Err(LinkError::Timeout(READ_TIME)))
+    }
+
+    async fn read(
+        &self,
+        worker: &Worker,
+        upstream: &Upstream,
+        tool: &str,
+    ) -> Result<Option<ToolClass>, LinkError> {
         let _reading = self.reading.lock().await;
         let now = worker.shared.monotonic();
-        if let Some(answer) = self.lookup(tool, now) {
-            return Ok(answer);
+        if let Known::Class(class) = self.lookup(tool, now) {
+            return Ok(class);
         }
         let pages = link::pages(worker, upstream, Speaker::SELF, ListKind::Tools).await?;
         let mut classes = HashMap::new();
         for page in &pages {
-            let list = List::read(page, ListKind::Tools)
+            let list = protocol::List::read(page, ListKind::Tools)
                 .map_err(|why| LinkError::Garbage(why.to_string()))?;
             for item in list.items() {
                 if let Some(name) = &item.name {
@@ -64,24 +86,25 @@ impl Catalogue {
             }
         }
         let class = classes.get(tool).copied();
-        *self.known.lock() = Some(Known { classes: Arc::new(classes), read: now });
+        *self.list.lock() = Some(List { classes, read: now });
         Ok(class)
     }
 
     /// What was last known of a tool, however long ago. For explanations, not for decisions.
     pub fn last_known(&self, tool: &str) -> Option<ToolClass> {
-        self.known.lock().as_ref()?.classes.get(tool).copied()
+        self.list.lock().as_ref()?.classes.get(tool).copied()
     }
 
-    /// What is known and still believed.
-    fn lookup(&self, tool: &str, now: Monotonic) -> Option<Option<ToolClass>> {
-        let known = self.known.lock();
-        let known = known.as_ref()?;
-        let age = now.since(known.read);
-        match known.classes.get(tool) {
-            Some(class) if age < TTL => Some(Some(*class)),
-            None if age < ABSENT_TTL => Some(None),
-            _ => None,
+    fn lookup(&self, tool: &str, now: Monotonic) -> Known {
+        let list = self.list.lock();
+        let Some(list) = &*list else {
+            return Known::Nothing;
+        };
+        let age = now.since(list.read);
+        match list.classes.get(tool) {
+            Some(class) if age < TTL => Known::Class(Some(*class)),
+            None if age < ABSENT_TTL => Known::Class(None),
+            _ => Known::Nothing,
         }
     }
 }
@@ -97,12 +120,12 @@ mod tests {
     #[test]
     fn what_is_known_is_believed_for_a_while_and_absence_for_less() {
         let catalogue = Catalogue::default();
-        assert_eq!(catalogue.lookup("a", at(0)), None);
-        let classes = Arc::new(HashMap::from([("a".into(), ToolClass::Read)]));
-        *catalogue.known.lock() = Some(Known { classes, read: at(0) });
-        assert_eq!(catalogue.lookup("a", at(59)), Some(Some(ToolClass::Read)));
-        assert_eq!(catalogue.lookup("a", at(60)), None);
-        assert_eq!(catalogue.lookup("b", at(1)), Some(None));
-        assert_eq!(catalogue.lookup("b", at(2)), None);
+        assert_eq!(catalogue.lookup("a", at(0)), Known::Nothing);
+        let classes = HashMap::from([("a".into(), ToolClass::Read)]);
+        *catalogue.list.lock() = Some(List { classes, read: at(0) });
+        assert_eq!(catalogue.lookup("a", at(59)), Known::Class(Some(ToolClass::Read)));
+        assert_eq!(catalogue.lookup("a", at(60)), Known::Nothing);
+        assert_eq!(catalogue.lookup("b", at(1)), Known::Class(None));
+        assert_eq!(catalogue.lookup("b", at(2)), Known::Nothing);
     }
 }

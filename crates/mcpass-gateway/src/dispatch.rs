@@ -1,20 +1,25 @@
 //! Phase 7: to the upstream, as the client sent it, or in a conversation of mcpass's own.
 
+mod between;
+mod headers;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method as HttpMethod, Response, header};
+use http::{HeaderMap, Method as HttpMethod, Response};
 use mcpass_domain::{Ask, Permit, Reason, Target, TokenDigest};
-use mcpass_protocol::{Era, Fault, Kind, ListKind, Message, Method, splice};
+use mcpass_protocol::{Era, Kind, ListKind, Message, Method, splice};
 use serde_json::value::RawValue;
 
+use self::headers::{carried, forwarded};
 use crate::answer::{self, Answer, Asker};
 use crate::body::Body;
 use crate::link::{self, Exchange, LinkError, Outgoing, Speaker};
-use crate::relay::{self, Relay};
+use crate::relay::{self, Own, Relay};
 use crate::sessions::Client;
+use crate::shared::Worker;
 use crate::trail::{Facts, Trail};
-use crate::upstream::{Http, LocalCaller, Reach, Upstream};
+use crate::upstream::{LocalCaller, Reach, Upstream};
 
 /// The id under which a bare request without one travels.
 const BARE_ID: &str = "1";
@@ -22,8 +27,11 @@ const BARE_ID: &str = "1";
 /// What has to be remembered of a message until its answer comes.
 #[derive(Debug)]
 pub struct Asking {
-    /// The id, as it was sent; the one it travels under if it was bare and had none.
+    /// The id, as it was sent; one of ours if it was bare and had none.
     pub id: Option<Box<RawValue>>,
+    /// The id under which it travels in mcpass's own conversation, which two clients of a family
+    /// may share whose ids are the same.
+    pub sent_id: Option<Box<RawValue>>,
     /// Its era.
     pub era: Era,
     /// Sent without `jsonrpc`.
@@ -34,9 +42,9 @@ pub struct Asking {
     pub method: Method,
     /// Which list its answer is, if it is one.
     pub list: Option<ListKind>,
-    /// The session id that the client sent.
+    /// The session of the legacy era that the client named.
     pub session: Option<Box<str>>,
-    /// Who the client says it is.
+    /// Who the client says it is, where it opens a session.
     pub client: Client,
     /// Its name as the client knows it, when the upstream knows it by another.
     pub renamed: Option<Renamed>,
@@ -63,18 +71,25 @@ impl Asking {
         let is_named = matches!(facts.target, Target::Tool(_) | Target::Prompt(_));
         let renamed =
             (is_at_all && is_named).then(|| Renamed { inner: facts.target.name().into() });
+        let client = match message.known {
+            Method::Initialize => Client {
+                name: facts.client_name.as_ref().into(),
+                version: facts.client_version.as_ref().into(),
+            },
+            _ => Client::default(),
+        };
         Self {
             id: message.id.map(ToOwned::to_owned).or(bare_id.flatten()),
+            sent_id: None,
             era: asker.era,
             is_bare: message.is_bare,
             kind: message.kind,
             method: message.known,
             list: message.known.list_kind().filter(|_| message.kind == Kind::Request),
-            session: Some(&*facts.session).filter(|id| !id.is_empty()).map(Into::into),
-            client: Client {
-                name: facts.client_name.as_ref().into(),
-                version: facts.client_version.as_ref().into(),
-            },
+            session: Some(&*facts.session)
+                .filter(|id| asker.era == Era::Legacy && !is_at_all && !id.is_empty())
+                .map(Into::into),
+            client,
             renamed,
             is_at_all,
         }
@@ -84,6 +99,7 @@ impl Asking {
     pub fn of_stream(facts: &Facts<'_>) -> Self {
         Self {
             id: None,
+            sent_id: None,
             era: Era::Legacy,
             is_bare: false,
             kind: Kind::Notification,
@@ -94,6 +110,17 @@ impl Asking {
             renamed: None,
             is_at_all: false,
         }
+    }
+
+    /// The id that the upstream's answer carries.
+    pub fn awaited(&self) -> Option<&RawValue> {
+        self.sent_id.as_deref().or(self.id.as_deref())
+    }
+
+    /// Whether it travels as it was sent, so that a session between client and upstream is the
+    /// client's own.
+    pub fn has_own_session(&self) -> bool {
+        self.era == Era::Legacy && !self.is_at_all && !self.is_bare && self.sent_id.is_none()
     }
 
     /// How it has to be answered.
@@ -140,24 +167,23 @@ pub async fn message(
     let worker = Arc::clone(forward.trail.worker());
     let upstream = Arc::clone(&forward.upstream);
     forward.trail.upstream_begins();
-    let passes = match &upstream.reach {
-        Reach::Http(http) => passes_through(&forward, &worker, http).await,
-        Reach::Broken(_) | Reach::Local(_) => Ok(None),
-    };
-    let exchange = match passes {
-        Ok(Some(http)) => {
-            let headers = forwarded(headers, &http.headers);
+    let way = way(&forward, &worker).await;
+    let exchange = match (way, &upstream.reach) {
+        (Err(error), _) => Err(error),
+        (Ok(Way::Here(own)), _) => return relay::own(forward.relay(), own).await,
+        (Ok(Way::Through), Reach::Http(http)) => {
+            let headers = forwarded(headers, &http.headers, forward.asking.era);
             let body = forward.body.clone();
             let sent = link::send(&worker, http, HttpMethod::POST, headers, body).await;
             sent.map(|(response, lease)| Exchange::Http(response, lease)).map_err(LinkError::from)
         }
-        Ok(None) if is_discover_at_legacy(&forward) => {
-            let fault = Fault::unknown_method("server/discover", Era::Modern);
-            let answer = Answer::fault(&fault, &forward.asking.asker());
-            return relay::own(forward.relay(), answer).await;
+        (Ok(Way::Converse | Way::Through), reach) => {
+            if matches!(reach, Reach::Http(_)) && forward.asking.kind == Kind::Request {
+                let id = format!("\"{}\"", forward.trail.id());
+                forward.asking.sent_id = RawValue::from_string(id).ok();
+            }
+            converse(&forward, &worker, message, &carried(&headers)).await
         }
-        Ok(None) => converse(&forward, &worker, message).await,
-        Err(error) => Err(error),
     };
     forward.trail.upstream_answers();
     match exchange {
@@ -166,38 +192,50 @@ pub async fn message(
     }
 }
 
-/// The upstream, if the message can go there as it was sent, in the client's own session.
-async fn passes_through<'u>(
-    forward: &Forward,
-    worker: &crate::shared::Worker,
-    http: &'u Http,
-) -> Result<Option<&'u Http>, LinkError> {
-    let asking = &forward.asking;
-    if asking.is_bare || asking.renamed.is_some() || asking.is_at_all {
-        return Ok(None);
-    }
-    if asking.era == Era::Legacy {
-        return Ok(Some(http));
-    }
-    let era = forward.upstream.links.era(worker, http).await?;
-    Ok((era == Era::Modern).then_some(http))
+/// How a message is answered.
+enum Way {
+    /// By the upstream, as it was sent, in the client's own session.
+    Through,
+    /// By the upstream, in mcpass's own conversation.
+    Converse,
+    /// By mcpass, which stands between two eras.
+    Here(Own),
 }
 
-/// A modern client's first question to an upstream that only speaks the legacy era: told so, the
-/// client opens with `initialize` and has everything that the upstream offers.
-fn is_discover_at_legacy(forward: &Forward) -> bool {
-    forward.asking.method == Method::ServerDiscover
-        && matches!(forward.upstream.reach, Reach::Http(_))
+async fn way(forward: &Forward, worker: &Worker) -> Result<Way, LinkError> {
+    let asking = &forward.asking;
+    let Reach::Http(http) = &forward.upstream.reach else {
+        return Ok(Way::Converse);
+    };
+    // A session was opened at this upstream, so it is known to speak the client's era.
+    if asking.has_own_session() && asking.session.is_some() {
+        return Ok(Way::Through);
+    }
+    if asking.is_bare || asking.is_at_all {
+        return Ok(Way::Converse);
+    }
+    let offer = forward.upstream.links.offer(worker, http).await?;
+    Ok(match (asking.era, offer) {
+        (Era::Legacy, None) | (Era::Modern, Some(_)) => Way::Through,
+        (Era::Legacy, Some(offer)) if offer.takes_legacy => Way::Through,
+        (Era::Legacy, Some(offer)) => between::to_legacy(asking, &offer, &forward.body),
+        (Era::Modern, None) => between::to_modern(asking),
+    })
 }
 
 /// Says the message in mcpass's own conversation, adapted to the upstream.
 async fn converse(
     forward: &Forward,
-    worker: &crate::shared::Worker,
+    worker: &Worker,
     message: &Message<'_>,
+    carried: &HeaderMap,
 ) -> Result<Exchange, LinkError> {
     let subject = forward.permit.subject();
     let mut text = message.to_json_rpc(BARE_ID).into_owned();
+    if let Some(id) = &forward.asking.sent_id {
+        text = splice::set(&text, &["id"], id.get())
+            .map_err(|error| LinkError::Garbage(error.to_string()))?;
+    }
     let mut name = message.header_name().flatten();
     if let Some(renamed) = &forward.asking.renamed {
         let path: &[&str] = match message.known {
@@ -219,7 +257,9 @@ async fn converse(
             max_context: subject.limits.max_context,
         },
     };
-    let outgoing = Outgoing { text: &text, method: &message.method, name, era: forward.asking.era };
+    let era = forward.asking.era;
+    let outgoing =
+        Outgoing { text: &text, method: &message.method, name, era, carried: Some(carried) };
     forward.upstream.links.say(worker, &forward.upstream, speaker, outgoing).await
 }
 
@@ -236,7 +276,7 @@ pub async fn stream(
         return relay::failed(forward.relay(), &error).await;
     };
     forward.trail.upstream_begins();
-    let headers = forwarded(headers, &http.headers);
+    let headers = forwarded(headers, &http.headers, Era::Legacy);
     let ends_session = method == HttpMethod::DELETE;
     let sent = link::send(&worker, http, method, headers, Bytes::new()).await;
     forward.trail.upstream_answers();
@@ -255,56 +295,6 @@ pub async fn stream(
     }
 }
 
-/// The client's headers as the upstream gets them: without what belongs to this connection, and
-/// above all without the client's token (MCP, authorization: "Token passthrough" is forbidden),
-/// with mcpass's own credentials instead.
-fn forwarded(mut headers: HeaderMap, own: &HeaderMap) -> HeaderMap {
-    const TAKEN: &[header::HeaderName] = &[
-        header::ACCEPT_ENCODING,
-        header::AUTHORIZATION,
-        header::CONNECTION,
-        header::CONTENT_LENGTH,
-        header::COOKIE,
-        header::EXPECT,
-        header::FORWARDED,
-        header::HOST,
-        header::ORIGIN,
-        header::PROXY_AUTHENTICATE,
-        header::PROXY_AUTHORIZATION,
-        header::REFERER,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ];
-    // Headers that the client declares to be for this connection only (RFC 9110, section 7.6.1).
-    let named: Vec<String> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
-        .filter(|name| !matches!(name.as_str(), "" | "close" | "keep-alive"))
-        .collect();
-    for name in named {
-        if !name.starts_with("mcp-") {
-            headers.remove(name.as_str());
-        }
-    }
-    for name in TAKEN {
-        headers.remove(name);
-    }
-    headers.remove("keep-alive");
-    if !headers.contains_key(header::ACCEPT) {
-        let both = HeaderValue::from_static("application/json, text/event-stream");
-        headers.insert(header::ACCEPT, both);
-    }
-    for (name, value) in own {
-        headers.insert(name.clone(), value.clone());
-    }
-    headers
-}
-
 /// The reason that a failed conversation stands for in the record.
 pub fn reason(error: &LinkError) -> Reason {
     if error.is_timeout() { Reason::UpstreamTimeout } else { Reason::UpstreamFailed }
@@ -313,45 +303,4 @@ pub fn reason(error: &LinkError) -> Reason {
 /// The answer to a failed conversation.
 pub fn failure(upstream: &str, error: &LinkError, asker: &Asker<'_>) -> Answer {
     answer::upstream_failed(reason(error), &error.to_string(), upstream, asker)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_clients_token_and_connection_stay_here() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("authorization", "Bearer secret"),
-            ("cookie", "a=b"),
-            ("connection", "keep-alive, x-hop"),
-            ("x-hop", "1"),
-            ("host", "localhost"),
-            ("accept-encoding", "gzip"),
-            ("mcp-session-id", "s"),
-            ("mcp-param-region", "eu"),
-            ("x-custom", "kept"),
-            ("traceparent", "00-a-b-01"),
-        ] {
-            headers.insert(name, value.parse().unwrap());
-        }
-        let mut own = HeaderMap::new();
-        own.insert("authorization", "Bearer upstream".parse().unwrap());
-        let sent = forwarded(headers, &own);
-        let mut names: Vec<&str> = sent.keys().map(header::HeaderName::as_str).collect();
-        names.sort_unstable();
-        assert_eq!(
-            names,
-            [
-                "accept",
-                "authorization",
-                "mcp-param-region",
-                "mcp-session-id",
-                "traceparent",
-                "x-custom"
-            ]
-        );
-        assert_eq!(sent["authorization"], "Bearer upstream");
-    }
 }

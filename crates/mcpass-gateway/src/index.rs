@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +16,12 @@ use parking_lot::{Mutex, RwLock};
 /// A power of two, so that two threads rarely meet at one lock.
 const SHARDS: usize = 64;
 
+type Tokens = HashMap<TokenDigest, Arc<Subject>>;
+
 /// All tokens that were ever issued and not deleted, whatever their state.
 #[derive(Debug)]
 pub struct Index {
-    shards: Box<[RwLock<HashMap<TokenDigest, Arc<Subject>>>]>,
+    shards: Box<[RwLock<Tokens>]>,
 }
 
 impl Default for Index {
@@ -59,7 +61,7 @@ impl Index {
     }
 
     #[expect(clippy::indexing_slicing, reason = "a remainder by the number of shards")]
-    fn shard(&self, digest: &TokenDigest) -> &RwLock<HashMap<TokenDigest, Arc<Subject>>> {
+    fn shard(&self, digest: &TokenDigest) -> &RwLock<Tokens> {
         // The last byte: the maps inside hash the digest with a seed of their own, because
         // anyone can compute SHA-256 and choose where an unseeded digest would fall.
         &self.shards[usize::from(digest.as_bytes()[31]) % SHARDS]
@@ -92,7 +94,7 @@ impl Meters {
 
     /// The protective budget of an address that shows no valid token.
     pub fn stranger(&self, address: IpAddr) -> Arc<Mutex<Limiter>> {
-        self.strangers.meter(address.to_canonical())
+        self.strangers.meter(network_of(address.to_canonical()))
     }
 
     /// Forgets whoever made no call within an hour. To be called every few minutes.
@@ -103,11 +105,25 @@ impl Meters {
     }
 }
 
+/// The smallest network that one stranger surely has: an IPv4 address, or an IPv6 /64 (RFC 4291,
+/// section 2.5.1),
+/// whose addresses would otherwise be as many budgets, and as many limiters in memory.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
+    }
+}
+
+type Meter = Arc<Mutex<Limiter>>;
+
 /// Limiters by key, in shards like [`Index`].
 #[derive(Debug)]
 struct Sharded<K> {
     hasher: RandomState,
-    shards: Box<[Mutex<HashMap<K, Arc<Mutex<Limiter>>>>]>,
+    shards: Box<[Mutex<HashMap<K, Meter>>]>,
 }
 
 impl<K> Default for Sharded<K> {
@@ -161,5 +177,14 @@ mod tests {
         let meters = Meters::default();
         let plain = meters.stranger("10.0.0.1".parse().unwrap());
         assert!(Arc::ptr_eq(&plain, &meters.stranger("::ffff:10.0.0.1".parse().unwrap())));
+    }
+
+    #[test]
+    fn a_stranger_with_many_ipv6_addresses_has_one_budget() {
+        let meters = Meters::default();
+        let of = |address: &str| meters.stranger(address.parse().unwrap());
+        assert!(Arc::ptr_eq(&of("2001:db8::1"), &of("2001:db8::ffff:0:0:2")));
+        assert!(!Arc::ptr_eq(&of("2001:db8::1"), &of("2001:db8:0:1::1")));
+        assert!(!Arc::ptr_eq(&of("10.0.0.1"), &of("10.0.0.2")));
     }
 }

@@ -5,24 +5,30 @@
 //! modern client in front of a legacy upstream (and the reverse). A conversation belongs to one
 //! family, so that nothing that an upstream keeps in a session reaches another token.
 
+mod open;
+mod read;
+
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use mcpass_domain::{FamilyId, Monotonic};
-use mcpass_protocol::{Answer, Era, List, ListKind, headers, splice, sse};
+use mcpass_protocol::{Answer, Era, List, ListKind, headers, splice};
 use parking_lot::Mutex;
-use serde_json::value::RawValue;
 
+pub use self::open::Offer;
+use self::open::{Found, OWN_ID, initialize, probe};
+pub use self::read::{answer_text, is_event_stream, stream_answer, whole};
 use crate::shared::Worker;
 use crate::upstream::pool::{Lease, SendError};
 use crate::upstream::{Http, LocalAnswer, LocalCaller, Reach, Upstream};
 
 /// How long what is known of an upstream's era is believed.
-const PROFILE_TTL: Duration = Duration::from_secs(300);
+const PROFILE_TTL: Duration = Duration::from_mins(5);
 /// Conversations kept with one upstream; one more pushes the longest idle one out.
 const MAX_SESSIONS: usize = 1_000;
 /// Pages of a list at most, against an upstream whose cursors go round.
@@ -105,12 +111,15 @@ pub struct Outgoing<'a> {
     pub name: Option<&'a str>,
     /// The era it was written for.
     pub era: Era,
+    /// The client's headers that go with the message.
+    pub carried: Option<&'a HeaderMap>,
 }
 
 /// What is known of an upstream.
 #[derive(Clone, Debug)]
 struct Profile {
-    era: Era,
+    /// What it offers in the modern era; none if it is legacy.
+    offer: Option<Arc<Offer>>,
     since: Monotonic,
 }
 
@@ -131,19 +140,28 @@ pub struct Links {
 }
 
 impl Links {
-    /// Which era the upstream speaks. Asked of it once in a while.
+    /// What the upstream offers in the modern era; none if it is legacy. Asked of it once in a
+    /// while.
     ///
     /// # Errors
     /// When it cannot be asked.
-    pub async fn era(&self, worker: &Worker, http: &Http) -> Result<Era, LinkError> {
+    pub async fn offer(
+        &self,
+        worker: &Worker,
+        http: &Http,
+    ) -> Result<Option<Arc<Offer>>, LinkError> {
         let now = worker.shared.monotonic();
-        let known = self.profile.lock().clone();
-        if let Some(profile) = known.filter(|profile| now.since(profile.since) < PROFILE_TTL) {
-            return Ok(profile.era);
+        if let Some(profile) = &*self.profile.lock()
+            && now.since(profile.since) < PROFILE_TTL
+        {
+            return Ok(profile.offer.clone());
         }
-        let era = probe(worker, http).await?;
-        *self.profile.lock() = Some(Profile { era, since: now });
-        Ok(era)
+        let Found::Certain(offer) = probe(worker, http).await? else {
+            return Ok(None);
+        };
+        let offer = offer.map(Arc::new);
+        *self.profile.lock() = Some(Profile { offer: offer.clone(), since: now });
+        Ok(offer)
     }
 
     /// Says a message in the conversation of `speaker`, which is opened if there is none.
@@ -166,9 +184,9 @@ impl Links {
             }
             Reach::Http(http) => http,
         };
-        let said = match self.era(worker, http).await? {
-            Era::Modern => say_modern(worker, http, message).await,
-            Era::Legacy => self.say_legacy(worker, http, speaker.family, message).await,
+        let said = match self.offer(worker, http).await? {
+            Some(_) => say_modern(worker, http, message).await,
+            None => self.say_legacy(worker, http, speaker.family, message).await,
         };
         if matches!(said, Err(LinkError::Send(SendError::Connect(_)))) {
             // Whatever listens there next may be another version.
@@ -188,6 +206,7 @@ impl Links {
         for attempt in 0..2 {
             let session = self.session(worker, http, family).await?;
             let mut headers = http_headers(http, &session.version);
+            carry(&mut headers, message);
             if let Some(id) = &session.id {
                 headers.insert(headers::SESSION_ID, id.clone());
             }
@@ -218,7 +237,11 @@ impl Links {
         if let Some(session) = known() {
             return Ok(session);
         }
-        let _opening = self.opening.lock().await;
+        // Whoever is before us may wait for an upstream that does not answer.
+        let wait = http.origin.first_byte_timeout;
+        let _opening = tokio::time::timeout(wait, self.opening.lock())
+            .await
+            .map_err(|_| LinkError::Timeout(wait))?;
         if let Some(session) = known() {
             return Ok(session);
         }
@@ -235,63 +258,6 @@ impl Links {
     }
 }
 
-/// Asks an upstream `server/discover`; whatever is not an answer to that means legacy
-/// (2026-07-28, "Version negotiation").
-async fn probe(worker: &Worker, http: &Http) -> Result<Era, LinkError> {
-    let message = Outgoing {
-        text: r#"{"jsonrpc":"2.0","id":"mcpass","method":"server/discover","params":{}}"#,
-        method: "server/discover",
-        name: None,
-        era: Era::Legacy,
-    };
-    let (response, lease) = say_modern(worker, http, message).await?;
-    match response.status() {
-        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            return Err(LinkError::Refused(status));
-        }
-        StatusCode::OK => {}
-        _ => {
-            discard(response, lease).await;
-            return Ok(Era::Legacy);
-        }
-    }
-    let text = answer_text(worker, Exchange::Http(response, lease), r#""mcpass""#).await;
-    let is_modern = text.is_ok_and(|text| {
-        Answer::parse(text.as_bytes())
-            .is_ok_and(|answer| !answer.is_error && text.contains(headers::MODERN))
-    });
-    Ok(if is_modern { Era::Modern } else { Era::Legacy })
-}
-
-async fn initialize(worker: &Worker, http: &Http) -> Result<Session, LinkError> {
-    let text = format!(
-        r#"{{"jsonrpc":"2.0","id":"mcpass","method":"initialize","params":{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{CLIENT_INFO}}}}}"#,
-        headers::LEGACY
-    );
-    let version = HeaderValue::from_static(headers::LEGACY);
-    let mut headers = http_headers(http, &version);
-    headers.remove(headers::PROTOCOL_VERSION);
-    let (response, lease) = post(worker, http, headers, text.into()).await?;
-    let id = response.headers().get(headers::SESSION_ID).cloned();
-    let answer = answer_text(worker, Exchange::Http(response, lease), r#""mcpass""#).await?;
-    let garbage = || LinkError::Garbage("no protocolVersion in the answer to `initialize`".into());
-    let version = splice::value(&answer, &["result", "protocolVersion"]).ok().flatten();
-    let version: String =
-        version.and_then(|raw| serde_json::from_str(raw.get()).ok()).ok_or_else(garbage)?;
-    let version = HeaderValue::from_str(&version).map_err(|_| garbage())?;
-    let session = Session { id, version, used: worker.shared.monotonic() };
-
-    let mut headers = http_headers(http, &session.version);
-    if let Some(id) = &session.id {
-        headers.insert(headers::SESSION_ID, id.clone());
-    }
-    let initialized =
-        Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-    let (response, lease) = post(worker, http, headers, initialized).await?;
-    discard(response, lease).await;
-    Ok(session)
-}
-
 async fn say_modern(
     worker: &Worker,
     http: &Http,
@@ -299,11 +265,21 @@ async fn say_modern(
 ) -> Result<(Response<Incoming>, Lease), LinkError> {
     let text = adapt_message(message, Era::Modern)?;
     let mut headers = http_headers(http, &HeaderValue::from_static(headers::MODERN));
+    carry(&mut headers, message);
     headers.insert(headers::METHOD, headers::encode(message.method));
     if let Some(name) = message.name {
         headers.insert(headers::NAME, headers::encode(name));
     }
     post(worker, http, headers, text.into()).await
+}
+
+/// Adds what goes with the message. mcpass's own headers come first.
+fn carry(headers: &mut HeaderMap, message: Outgoing<'_>) {
+    for (name, value) in message.carried.into_iter().flatten() {
+        if !headers.contains_key(name) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
 }
 
 /// The message in the form that the upstream's era wants.
@@ -313,7 +289,7 @@ fn adapt_message(message: Outgoing<'_>, upstream: Era) -> Result<String, LinkErr
         return Ok(message.text.to_owned());
     }
     let members = [
-        ("io.modelcontextprotocol/protocolVersion", concat_quotes(headers::MODERN)),
+        ("io.modelcontextprotocol/protocolVersion", format!("\"{}\"", headers::MODERN)),
         ("io.modelcontextprotocol/clientCapabilities", "{}".to_owned()),
         ("io.modelcontextprotocol/clientInfo", CLIENT_INFO.to_owned()),
     ];
@@ -323,10 +299,6 @@ fn adapt_message(message: Outgoing<'_>, upstream: Era) -> Result<String, LinkErr
             .map_err(|error| LinkError::Garbage(error.to_string()))?;
     }
     Ok(text)
-}
-
-fn concat_quotes(text: &str) -> String {
-    format!("\"{text}\"")
 }
 
 fn http_headers(http: &Http, version: &HeaderValue) -> HeaderMap {
@@ -369,7 +341,7 @@ pub async fn send(
 /// All pages of a list, as whole JSON-RPC answers.
 ///
 /// # Errors
-/// When a page cannot be had, or is no such list.
+/// When a page cannot be had, or is no such list, or when they are too large together.
 pub async fn pages(
     worker: &Worker,
     upstream: &Upstream,
@@ -382,7 +354,9 @@ pub async fn pages(
         ListKind::Resources => "resources/list",
         ListKind::Tools => "tools/list",
     };
-    let mut pages = Vec::new();
+    let max = worker.shared.config.max_answer;
+    let mut pages: Vec<String> = Vec::new();
+    let mut left = max;
     let mut cursor: Option<String> = None;
     while pages.len() < MAX_PAGES {
         let params = match &cursor {
@@ -390,10 +364,11 @@ pub async fn pages(
             None => "{}".to_owned(),
         };
         let text =
-            format!(r#"{{"jsonrpc":"2.0","id":"mcpass","method":"{method}","params":{params}}}"#);
-        let message = Outgoing { text: &text, method, name: None, era: Era::Legacy };
+            format!(r#"{{"jsonrpc":"2.0","id":{OWN_ID},"method":"{method}","params":{params}}}"#);
+        let message = Outgoing { text: &text, method, name: None, era: Era::Legacy, carried: None };
         let exchange = upstream.links.say(worker, upstream, speaker, message).await?;
-        let page = answer_text(worker, exchange, r#""mcpass""#).await?;
+        let page = answer_text(worker, exchange, OWN_ID).await?;
+        left = left.checked_sub(page.len()).ok_or(LinkError::TooLarge(max))?;
         let answer =
             Answer::parse(page.as_bytes()).map_err(|why| LinkError::Garbage(why.to_string()))?;
         if answer.error_code == Some(mcpass_protocol::reply::code::METHOD_NOT_FOUND) {
@@ -411,116 +386,4 @@ pub async fn pages(
         cursor = next;
     }
     Ok(pages)
-}
-
-/// The one message that answers the request of this id, as text. What else a stream carries is
-/// for nobody.
-///
-/// # Errors
-/// When there is no such message.
-pub async fn answer_text(
-    worker: &Worker,
-    exchange: Exchange,
-    id: &str,
-) -> Result<String, LinkError> {
-    let max = worker.shared.config.max_answer;
-    let (response, lease) = match exchange {
-        Exchange::Http(response, lease) => (response, lease),
-        Exchange::Local(answer) => return utf8(answer.body),
-    };
-    match response.status() {
-        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            return Err(LinkError::Refused(status));
-        }
-        status if status.is_redirection() || status.is_server_error() => {
-            return Err(LinkError::Status(status));
-        }
-        _ => {}
-    }
-    let is_stream = is_event_stream(response.headers());
-    let status = response.status();
-    if is_stream {
-        return stream_answer(response.into_body(), lease, id, max).await;
-    }
-    let body = collect(response.into_body(), max).await?;
-    lease.finished();
-    if body.is_empty() && !status.is_success() {
-        return Err(LinkError::Status(status));
-    }
-    utf8(body)
-}
-
-async fn stream_answer(
-    mut body: Incoming,
-    lease: Lease,
-    id: &str,
-    max: usize,
-) -> Result<String, LinkError> {
-    let id: Box<RawValue> = RawValue::from_string(id.to_owned())
-        .map_err(|error| LinkError::Garbage(error.to_string()))?;
-    let mut reader = sse::Reader::new(max);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(SendError::Http)?;
-        reader.push(frame.data_ref().map_or(&[][..], |data| data));
-        while let Some(event) = reader.next_event().map_err(|_| LinkError::TooLarge(max))? {
-            let Some(data) = event.data.filter(|data| !data.is_empty()) else {
-                continue;
-            };
-            if Answer::parse(&data).is_ok_and(|answer| answer.answers(&id)) {
-                // The end of the stream is next to come; then the connection is free again.
-                if let Ok(None) =
-                    tokio::time::timeout(Duration::from_millis(100), body.frame()).await
-                {
-                    lease.finished();
-                }
-                return utf8(data);
-            }
-        }
-    }
-    Err(LinkError::Garbage("the stream ended without an answer".to_owned()))
-}
-
-/// All of a body, if it is no larger than `max`.
-///
-/// # Errors
-/// When it is larger, or breaks off.
-pub async fn collect(mut body: Incoming, max: usize) -> Result<Bytes, LinkError> {
-    let mut first: Option<Bytes> = None;
-    let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(SendError::Http)?.into_data() else {
-            continue;
-        };
-        if first.as_ref().map_or(0, Bytes::len) + all.len() + data.len() > max {
-            return Err(LinkError::TooLarge(max));
-        }
-        match first.take() {
-            None if all.is_empty() => first = Some(data),
-            begun => {
-                all.extend_from_slice(&begun.unwrap_or_default());
-                all.extend_from_slice(&data);
-            }
-        }
-    }
-    Ok(first.unwrap_or_else(|| all.freeze()))
-}
-
-async fn discard(response: Response<Incoming>, lease: Lease) {
-    if collect(response.into_body(), 64 * 1024).await.is_ok() {
-        lease.finished();
-    }
-}
-
-/// Whether a body is a stream of events.
-pub fn is_event_stream(headers: &HeaderMap) -> bool {
-    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    text.is_some_and(|text| {
-        text.trim_start()
-            .get(..17)
-            .is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"))
-    })
-}
-
-fn utf8(bytes: Bytes) -> Result<String, LinkError> {
-    String::from_utf8(bytes.into()).map_err(|_| LinkError::Garbage("it is not UTF-8".to_owned()))
 }

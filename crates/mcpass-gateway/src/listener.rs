@@ -10,6 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use mcpass_domain::{Clock, Entropy};
+use mcpass_record::file::{Disk, Files};
 use mcpass_record::{Gate, Journal, JournalName, RecordError, RunId};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpStream;
@@ -29,9 +30,9 @@ use crate::upstream::{Local, Servers};
 use crate::validate::Replies;
 
 /// How often what nobody uses any more is forgotten.
-const SWEEP: Duration = Duration::from_secs(300);
+const SWEEP: Duration = Duration::from_mins(5);
 /// How long unacknowledged bytes may lie with a client that has stopped reading.
-const CLIENT_STALL: Duration = Duration::from_secs(60);
+const CLIENT_STALL: Duration = Duration::from_mins(1);
 
 /// What the gateway is built from.
 #[derive(Debug)]
@@ -178,6 +179,14 @@ impl Prepared {
     /// # Errors
     /// When a journal cannot be opened or a thread not started.
     pub fn start(self) -> Result<Gateway, StartError> {
+        self.start_on(Arc::new(Disk))
+    }
+
+    /// As [`Prepared::start`], with journals on other files than the real ones.
+    ///
+    /// # Errors
+    /// As [`Prepared::start`].
+    pub fn start_on(self, files: Arc<dyn Files>) -> Result<Gateway, StartError> {
         let Self { shared, run, listener, address } = self;
         let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
         let mut threads = Vec::new();
@@ -185,7 +194,9 @@ impl Prepared {
         for number in 0..shared.config.workers {
             let name = JournalName { run, thread: u16::try_from(number).unwrap_or(u16::MAX) };
             let config = &shared.config;
-            let journal = Journal::open(&config.journals, name, config.journal_options)?;
+            let files = Arc::clone(&files);
+            let options = config.journal_options;
+            let journal = Journal::open_with(files, &config.journals, name, options)?;
             let worker = Arc::new(Worker::new(number, Arc::clone(&shared), journal));
             let (sockets, queue) = mpsc::unbounded_channel();
             workers.push(sockets);

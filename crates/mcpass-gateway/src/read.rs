@@ -14,8 +14,10 @@ use crate::config::Config;
 use crate::mcp::Stop;
 
 /// Bytes of a refused request's body that are still read, so that the client reads the answer
-/// instead of a broken connection.
-const DRAIN: usize = 256 * 1024;
+/// instead of a broken connection: of a stranger's, ...
+pub const STRANGERS_DRAIN: usize = 256 * 1024;
+/// ... and of one that shows a valid token.
+const DRAIN: usize = 16 * 1024 * 1024;
 /// How long that may take.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 
@@ -25,7 +27,7 @@ const DRAIN_TIME: Duration = Duration::from_millis(500);
 /// When it is not JSON by its type, too large, too slow or broken off.
 pub async fn message(config: &Config, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Stop> {
     if !is_json(headers) {
-        drain(body).await;
+        drain(body, DRAIN).await;
         return Err(Reason::UnsupportedMediaType.into());
     }
     match tokio::time::timeout(config.body_timeout, collect(body, config.max_body)).await {
@@ -50,7 +52,7 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Stop> {
     use http_body::Body as _;
     let announced = body.size_hint().lower();
     if announced > limit as u64 {
-        drain(body).await;
+        drain(body, DRAIN).await;
         return Err(Reason::TooLarge.into());
     }
     let mut first = Bytes::new();
@@ -63,7 +65,7 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Stop> {
             continue;
         };
         if first.len() + all.len() + data.len() > limit {
-            drain(body).await;
+            drain(body, DRAIN).await;
             return Err(Reason::TooLarge.into());
         }
         if first.is_empty() && all.is_empty() {
@@ -81,13 +83,13 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Stop> {
 }
 
 /// Reads and forgets what is left of a body, within bounds.
-pub async fn drain(mut body: Incoming) {
+pub async fn drain(mut body: Incoming, limit: usize) {
     use http_body::Body as _;
     if body.is_end_stream() {
         return;
     }
     let all = async {
-        let mut left = DRAIN;
+        let mut left = limit;
         while let Some(Ok(frame)) = body.frame().await {
             let read = frame.data_ref().map_or(0, Bytes::len);
             left = match left.checked_sub(read) {

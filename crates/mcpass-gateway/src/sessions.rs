@@ -12,7 +12,7 @@ use mcpass_domain::{FamilyId, Monotonic};
 use parking_lot::Mutex;
 
 /// A session that nobody used for so long is forgotten.
-const IDLE: Duration = Duration::from_secs(24 * 3_600);
+const IDLE: Duration = Duration::from_hours(24);
 /// Sessions of one family at most; one more pushes the longest idle one out.
 const PER_FAMILY: usize = 1_000;
 

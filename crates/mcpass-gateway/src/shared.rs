@@ -83,12 +83,7 @@ impl Shared {
         let before = self.index.find(&digest);
         let in_standing = matches!(subject.state(self.now()), TokenState::Active { .. })
             && subject.owner_is_active;
-        let unchanged = before.is_some_and(|before| {
-            before.grants == subject.grants
-                && before.cap == subject.cap
-                && before.networks == subject.networks
-                && before.expires_at == subject.expires_at
-        });
+        let unchanged = before.is_some_and(|before| has_same_rights(&before, &subject));
         let token = subject.token;
         self.index.put(digest, subject);
         if !in_standing || !unchanged {
@@ -98,6 +93,14 @@ impl Shared {
             }
         }
     }
+}
+
+/// Whether what was permitted to one is permitted to the other, for as long.
+pub(crate) fn has_same_rights(one: &Subject, other: &Subject) -> bool {
+    one.grants == other.grants
+        && one.cap == other.cap
+        && one.networks == other.networks
+        && one.expires_at == other.expires_at
 }
 
 /// One thread of the data path.

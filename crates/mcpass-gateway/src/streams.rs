@@ -16,6 +16,8 @@ pub struct Streams {
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
+    /// mcpass shuts down: streams that would last are ended as they begin.
+    is_closing: bool,
     by_token: HashMap<TokenId, HashMap<u64, Ending>>,
 }
 
@@ -40,6 +42,9 @@ impl Streams {
     pub fn open(&self, token: TokenId, lasts: Lasts) -> OpenStream {
         let end = CancellationToken::new();
         let mut open = self.open.lock();
+        if open.is_closing && lasts == Lasts::UntilEnded {
+            end.cancel();
+        }
         open.next += 1;
         let number = open.next;
         open.by_token.entry(token).or_default().insert(number, Ending { end: end.clone(), lasts });
@@ -55,8 +60,9 @@ impl Streams {
         ended.len()
     }
 
-    /// Ends all streams that would not end by themselves: mcpass shuts down.
+    /// Ends all streams that would not end by themselves, now and from now on: mcpass shuts down.
     pub fn end_lasting(&self) {
+        self.open.lock().is_closing = true;
         self.end_where(|ending| ending.lasts == Lasts::UntilEnded);
     }
 
@@ -141,7 +147,10 @@ mod tests {
         let lasting = streams.open(token, Lasts::UntilEnded);
         streams.end_lasting();
         assert!(lasting.end().is_cancelled() && !call.end().is_cancelled());
+        let late =
+            (streams.open(token, Lasts::UntilEnded), streams.open(token, Lasts::UntilAnswered));
+        assert!(late.0.end().is_cancelled() && !late.1.end().is_cancelled());
         streams.end_all();
-        assert!(call.end().is_cancelled());
+        assert!(call.end().is_cancelled() && late.1.end().is_cancelled());
     }
 }

@@ -53,7 +53,7 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// What the head of a request says.
     pub fn new(surface: Surface, remote_ip: IpAddr, headers: &'a HeaderMap) -> Self {
-        let text = |name: &str| match headers.get(name).map(|value| value.as_bytes()) {
+        let text = |name: &str| match headers.get(name).map(http::HeaderValue::as_bytes) {
             Some(bytes) => String::from_utf8_lossy(bytes),
             None => Cow::Borrowed(""),
         };
@@ -225,8 +225,8 @@ impl Trail {
         reason: Reason,
         ending: Ending,
     ) -> Result<(), Denial> {
-        self.worker.shared.metrics.decided(reason);
         self.check_gate()?;
+        self.worker.shared.metrics.decided(reason);
         let admission = facts.admission(self.id, self.arrived, reason, 0);
         let admitted = self.worker.journal.admission(&admission);
         let outcome = self.outcome(ending);

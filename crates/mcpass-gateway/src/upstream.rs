@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::HeaderMap;
 use mcpass_domain::{Ask, Server, ServerKind};
+use tokio_util::sync::CancellationToken;
 
 use self::credentials::Secrets;
 use self::pool::Pool;
@@ -91,6 +92,8 @@ pub struct Upstream {
     pub catalogue: Catalogue,
     /// mcpass's own sessions there.
     pub links: Links,
+    /// Cancelled when it is taken away, switched off or reached otherwise: streams from it end.
+    pub retired: CancellationToken,
 }
 
 impl Upstream {
@@ -131,14 +134,20 @@ impl Servers {
 
     /// Puts these servers in force. One that did not change keeps its connections and sessions.
     pub fn replace(&self, servers: Vec<Server>) {
-        let before = self.all.load();
+        let before = self.all.load_full();
         let after = servers.into_iter().filter(|server| server.is_enabled).map(|server| {
             let name: Box<str> = server.name.as_str().into();
             let kept = before.get(&name).filter(|kept| kept.server.kind == server.kind);
             let upstream = kept.cloned().unwrap_or_else(|| Arc::new(self.build(server)));
             (name, upstream)
         });
-        self.all.store(Arc::new(after.collect()));
+        let after: Arc<BTreeMap<_, _>> = Arc::new(after.collect());
+        self.all.store(Arc::clone(&after));
+        for (name, upstream) in &*before {
+            if !after.get(name).is_some_and(|kept| Arc::ptr_eq(kept, upstream)) {
+                upstream.retired.cancel();
+            }
+        }
     }
 
     fn build(&self, server: Server) -> Upstream {
@@ -146,7 +155,8 @@ impl Servers {
         if let Reach::Broken(why) = &reach {
             tracing::error!(server = %server.name, why, "a server cannot be used");
         }
-        Upstream { server, reach, catalogue: Catalogue::default(), links: Links::default() }
+        let (catalogue, links) = (Catalogue::default(), Links::default());
+        Upstream { server, reach, catalogue, links, retired: CancellationToken::new() }
     }
 
     fn reach(&self, server: &Server) -> Reach {

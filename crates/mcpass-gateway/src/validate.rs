@@ -8,7 +8,7 @@ mod question;
 mod replies;
 mod reply;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -27,13 +27,16 @@ use self::replies::Repetition;
 pub use self::replies::Replies;
 use crate::answer::{Asker, json_response};
 use crate::body::Body;
-use crate::index::HANDSHAKES;
+use crate::mcp::identify;
+use crate::mcp::permit::protect;
 use crate::mcp::{self, Stop};
 use crate::read;
 use crate::shared::{Shared, Worker};
 use crate::trail::{Ending, Facts, Trail};
 
 const METHOD: &str = "validate_mcp_token";
+/// Where a question's client is if nobody says.
+const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Answers one validate call.
 pub async fn serve(
@@ -49,7 +52,7 @@ pub async fn serve(
     let caller = match open(shared, &parts, peer, &mut facts) {
         Ok(caller) => caller,
         Err(stop) => {
-            read::drain(body).await;
+            read::drain(body, read::STRANGERS_DRAIN).await;
             return mcp::refuse(trail, stop, &facts, &Asker::UNKNOWN).await;
         }
     };
@@ -77,7 +80,7 @@ fn open(
     if !shared.names.accept(&parts.headers) {
         return Err(Reason::ForbiddenOrigin.into());
     }
-    let digest = mcp::identify(&parts.headers, facts)?;
+    let digest = identify::bearer(&parts.headers, facts)?;
     let caller = shared.index.find(&digest).ok_or(Reason::UnknownToken)?;
     facts.subject = Some(Arc::clone(&caller));
     let admitted = caller.admit(shared.now(), peer)?;
@@ -88,12 +91,7 @@ fn open(
     facts.server = MANAGEMENT.into();
     facts.target = target;
     admitted.permit(&Ask { server: MANAGEMENT, target, class: None })?;
-    let meter = shared.meters.handshakes(caller.family);
-    meter.lock().admit(&HANDSHAKES, shared.monotonic(), 1).map_err(|exceeded| Denial {
-        reason: Reason::ProtectiveLimit,
-        exceeded: Some(exceeded),
-        detail: None,
-    })?;
+    protect(shared, &caller)?;
     Ok(caller)
 }
 
@@ -117,7 +115,7 @@ async fn answer(
     if let Some(id) = &question.request_id {
         facts.rpc_id = id;
     }
-    let found = mcp::digest(question.token.as_bytes(), &mut facts)
+    let found = identify::digest(question.token.as_bytes(), &mut facts)
         .and_then(|digest| shared.index.find(&digest).ok_or(Reason::UnknownToken.into()));
     let class = match (&found, question.tool()) {
         (Ok(subject), Some(tool)) => class(&worker, subject, question, tool).await,
@@ -173,23 +171,53 @@ fn settle(
     found: Result<Arc<Subject>, Denial>,
     class: Result<Option<ToolClass>, Denial>,
 ) -> Settled {
+    let fresh = |found: Result<Arc<Subject>, Denial>, class: Result<_, Denial>| {
+        let decided = found.and_then(|subject| decide(shared, &subject, question, class?));
+        let reply = reply::compose(shared, facts, question, decided.as_ref().err());
+        (Bytes::from(reply), decided)
+    };
+    let Some(key) = key else {
+        let (reply, decided) = fresh(found, class);
+        return Settled::Fresh(reply, decided);
+    };
     let now = shared.monotonic();
     let fingerprint = TokenDigest::of(bytes);
     let mut replies = shared.replies.lock();
-    if let Some(key) = key {
-        match replies.find(key, &fingerprint, now) {
-            Repetition::None => {}
-            Repetition::Other => return Settled::OtherQuestion,
-            Repetition::Same(reply, reason) => return Settled::Repeated(reply, reason),
+    match replies.find(key, &fingerprint, now) {
+        Repetition::Other => return Settled::OtherQuestion,
+        // What was valid then must not be said of a token that has been revoked since.
+        Repetition::Same(reply, reason)
+            if reason != Reason::Allowed || still_holds(shared, question, &found, &class) =>
+        {
+            return Settled::Repeated(reply, reason);
         }
+        Repetition::None | Repetition::Same(..) => {}
     }
-    let decided = found.and_then(|subject| decide(shared, &subject, question, class?));
+    let (reply, decided) = fresh(found, class);
     let reason = decided.as_ref().map_or_else(|denial| denial.reason, |_| Reason::Allowed);
-    let reply = Bytes::from(reply::compose(shared, facts, question, decided.as_ref().err()));
-    if let Some(key) = key {
+    // Nothing was decided of the token while a server did not say what its tools do.
+    if !matches!(reason, Reason::UpstreamFailed | Reason::UpstreamTimeout) {
         replies.put(key, fingerprint, reply.clone(), reason, now);
     }
     Settled::Fresh(reply, decided)
+}
+
+/// Whether what was valid would be today, limits aside.
+fn still_holds(
+    shared: &Shared,
+    question: &Question,
+    found: &Result<Arc<Subject>, Denial>,
+    class: &Result<Option<ToolClass>, Denial>,
+) -> bool {
+    let Ok(subject) = found else {
+        return false;
+    };
+    let address = question.client_ip.unwrap_or(NO_ADDRESS);
+    let Ok(admitted) = subject.admit(shared.now(), address) else {
+        return false;
+    };
+    let class = class.as_ref().ok().copied().flatten();
+    question.ask(class).is_none_or(|ask| admitted.permit(&ask).is_ok())
 }
 
 /// Phases 2 to 5 for the token that is asked about.
@@ -201,11 +229,11 @@ fn decide(
 ) -> Result<Permit, Denial> {
     if question.client_ip.is_none() && !subject.networks.is_empty() {
         // Without its address nobody can say that it comes from a network it may come from.
-        subject.admit(shared.now(), [0, 0, 0, 0].into()).map(|_| ()).or_else(standing_only)?;
+        subject.admit(shared.now(), NO_ADDRESS).map(|_| ()).or_else(standing_only)?;
         let detail = Some("the token is bound to networks, so `client_ip` is needed".to_owned());
         return Err(Denial { reason: Reason::ForbiddenNetwork, exceeded: None, detail });
     }
-    let address = question.client_ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    let address = question.client_ip.unwrap_or(NO_ADDRESS);
     let admitted = subject.admit(shared.now(), address)?;
     let permitted: Permitted = match question.ask(class) {
         Some(ask) => admitted.permit(&ask)?,

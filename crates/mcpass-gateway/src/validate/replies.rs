@@ -8,7 +8,7 @@ use mcpass_domain::{FamilyId, Monotonic, Reason, TokenDigest};
 use parking_lot::{Mutex, MutexGuard};
 
 /// How long a `request_id` is remembered.
-const TTL: Duration = Duration::from_secs(600);
+const TTL: Duration = Duration::from_mins(10);
 /// Replies kept for one caller at most; beyond that the oldest are forgotten early.
 const PER_CALLER: usize = 100_000;
 

@@ -1,0 +1,146 @@
+//! The beginning of a conversation: which era an upstream speaks, and the handshake of the older.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode};
+use mcpass_protocol::{Answer, Era, headers, splice};
+use serde_json::value::RawValue;
+
+use super::read::{answer_text, discard};
+use super::{CLIENT_INFO, Exchange, LinkError, Outgoing, Session, http_headers, post, say_modern};
+use crate::shared::Worker;
+use crate::upstream::Http;
+
+/// How long an upstream may think about `server/discover`. One that never answers what it does
+/// not know is legacy.
+const PROBE_TIME: Duration = Duration::from_secs(5);
+/// The id of what mcpass asks for itself.
+pub(super) const OWN_ID: &str = r#""mcpass""#;
+
+/// What an upstream says of itself in the modern era.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// `capabilities` as JSON.
+    pub capabilities: String,
+    /// `serverInfo` as JSON.
+    pub server_info: String,
+    /// `instructions` as JSON, if there are any.
+    pub instructions: Option<String>,
+    /// Whether it lists a revision that opens with `initialize`.
+    pub takes_legacy: bool,
+}
+
+/// What an upstream was found to be.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// It answered, and will the same way again.
+    Certain(Option<Offer>),
+    /// It is taken for legacy this once, because it may be unwell.
+    Unsure,
+}
+
+/// Asks an upstream `server/discover`; whatever is not an answer to that means legacy
+/// (2026-07-28, "Version negotiation").
+pub(super) async fn probe(worker: &Worker, http: &Http) -> Result<Found, LinkError> {
+    let message = Outgoing {
+        text: r#"{"jsonrpc":"2.0","id":"mcpass","method":"server/discover","params":{}}"#,
+        method: "server/discover",
+        name: None,
+        era: Era::Legacy,
+        carried: None,
+    };
+    let asked = tokio::time::timeout(PROBE_TIME, say_modern(worker, http, message)).await;
+    let Ok(asked) = asked else {
+        return Ok(Found::Certain(None));
+    };
+    let (response, lease) = asked?;
+    match response.status() {
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            return Err(LinkError::Refused(status));
+        }
+        StatusCode::OK => {}
+        status => {
+            discard(response, lease).await;
+            let is_unwell = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+            return Ok(if is_unwell { Found::Unsure } else { Found::Certain(None) });
+        }
+    }
+    let exchange = Exchange::Http(response, lease);
+    let text = tokio::time::timeout(PROBE_TIME, answer_text(worker, exchange, OWN_ID)).await;
+    Ok(match text {
+        Ok(Ok(text)) => Found::Certain(offer(&text)),
+        Ok(Err(_)) | Err(_) => Found::Unsure,
+    })
+}
+
+/// What an answer to `server/discover` offers, if it is one of this revision.
+fn offer(text: &str) -> Option<Offer> {
+    let answer = Answer::parse(text.as_bytes()).ok().filter(|answer| !answer.is_error)?;
+    let result = answer.result?.get();
+    let value = |path: &[&str]| splice::value(result, path).ok().flatten().map(RawValue::get);
+    let versions: Vec<String> = serde_json::from_str(value(&["supportedVersions"])?).ok()?;
+    let has = |version: &str| versions.iter().any(|listed| listed == version);
+    has(headers::MODERN).then(|| Offer {
+        capabilities: value(&["capabilities"]).unwrap_or("{}").to_owned(),
+        server_info: value(&["_meta", "io.modelcontextprotocol/serverInfo"])
+            .unwrap_or(r#"{"name":"upstream","version":""}"#)
+            .to_owned(),
+        instructions: value(&["instructions"]).map(str::to_owned),
+        takes_legacy: headers::ACCEPTED_LEGACY.into_iter().any(has),
+    })
+}
+
+/// The handshake of the legacy era.
+pub(super) async fn initialize(worker: &Worker, http: &Http) -> Result<Session, LinkError> {
+    let text = format!(
+        r#"{{"jsonrpc":"2.0","id":{OWN_ID},"method":"initialize","params":{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{CLIENT_INFO}}}}}"#,
+        headers::LEGACY
+    );
+    let version = HeaderValue::from_static(headers::LEGACY);
+    let mut headers = http_headers(http, &version);
+    headers.remove(headers::PROTOCOL_VERSION);
+    let (response, lease) = post(worker, http, headers, text.into()).await?;
+    let id = response.headers().get(headers::SESSION_ID).cloned();
+    let answer = answer_text(worker, Exchange::Http(response, lease), OWN_ID).await?;
+    let garbage = || LinkError::Garbage("no protocolVersion in the answer to `initialize`".into());
+    let version = splice::value(&answer, &["result", "protocolVersion"]).ok().flatten();
+    let version: String =
+        version.and_then(|raw| serde_json::from_str(raw.get()).ok()).ok_or_else(garbage)?;
+    let version = HeaderValue::from_str(&version).map_err(|_| garbage())?;
+    let session = Session { id, version, used: worker.shared.monotonic() };
+
+    let mut headers = http_headers(http, &session.version);
+    if let Some(id) = &session.id {
+        headers.insert(headers::SESSION_ID, id.clone());
+    }
+    let initialized =
+        Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    let (response, lease) = post(worker, http, headers, initialized).await?;
+    discard(response, lease).await;
+    Ok(session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_that_lists_the_modern_revision_is_an_offer() {
+        let answer = |versions: &str| {
+            let text = format!(
+                r#"{{"jsonrpc":"2.0","id":"mcpass","result":{{"supportedVersions":{versions},"capabilities":{{"tools":{{}}}},"instructions":"2026-07-28"}}}}"#
+            );
+            offer(&text)
+        };
+        let modern = answer(r#"["2026-07-28"]"#).unwrap();
+        assert_eq!((modern.capabilities.as_str(), modern.takes_legacy), (r#"{"tools":{}}"#, false));
+        assert!(answer(r#"["2026-07-28","2025-11-25"]"#).unwrap().takes_legacy);
+        for other in ["[]", r#"["2025-11-25"]"#, r#""2026-07-28""#, "null"] {
+            assert!(answer(other).is_none(), "{other}");
+        }
+        let error =
+            r#"{"jsonrpc":"2.0","id":"mcpass","error":{"code":-32022,"message":"2026-07-28"}}"#;
+        assert!(offer(error).is_none());
+    }
+}

@@ -1,0 +1,185 @@
+//! One answer, measured and filtered for the token that asked.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::StatusCode;
+use mcpass_domain::{Ask, Reason, Subject, Target, ToolClass};
+use mcpass_protocol::list::{Adapt, ListError, Rewrite};
+use mcpass_protocol::{Aim, Answer as Message, Era, Item, List, ListKind, splice};
+use serde_json::value::RawValue;
+
+use super::{MAX_TTL_MS, Relay};
+use crate::answer;
+use crate::dispatch::Asking;
+use crate::link::LinkError;
+use crate::trail::Ending;
+
+/// An answer, filtered and measured.
+#[derive(Debug)]
+pub(super) struct Shaped {
+    pub(super) body: Bytes,
+    rpc_code: Option<i64>,
+    is_error: bool,
+    failure: Option<Reason>,
+    chars: Option<u64>,
+    /// Whether it stands instead of the upstream's.
+    pub(super) is_own: bool,
+}
+
+impl Shaped {
+    /// How the record says that the request ended with it.
+    pub(super) fn ending(&self, status: StatusCode, bytes: u64) -> Ending {
+        Ending {
+            status: status.as_u16(),
+            rpc_code: self.rpc_code,
+            is_error: self.is_error,
+            failure: self.failure,
+            bytes,
+            chars: self.chars,
+        }
+    }
+}
+
+/// Phase 8, and the filtering of lists. An answer that cannot be read is not passed on: what
+/// the token may not see could be in it.
+pub(super) fn shape(relay: &Relay, text: &Bytes) -> Result<Shaped, LinkError> {
+    let asking = &relay.asking;
+    let text = match &asking.sent_id {
+        None => text.clone(),
+        Some(_) => as_asked(asking, text)?,
+    };
+    let message = Message::parse(&text).map_err(garbage)?;
+    if !is_answer(&message, asking.id.as_deref()) {
+        return Err(garbage("its answer belongs to another request"));
+    }
+    let mut shaped = Shaped {
+        body: text.clone(),
+        rpc_code: message.error_code,
+        is_error: message.is_error,
+        failure: None,
+        chars: None,
+        is_own: false,
+    };
+    if message.result.is_none() {
+        return Ok(bare(asking, shaped));
+    }
+    if let Some(kind) = asking.list {
+        shaped.body = filter(relay, message.text(), kind).map_err(garbage)?.into();
+        return Ok(bare(asking, shaped));
+    }
+    if asking.method.has_max_context() {
+        let limit = relay.subject.limits.max_context;
+        let chars = message.result_chars();
+        shaped.chars = Some(chars);
+        if limit > 0 && chars > limit {
+            let answer = answer::too_large(chars, limit, &asking.asker());
+            shaped.body = answer.body;
+            shaped.rpc_code = answer.rpc_code;
+            shaped.is_error = true;
+            shaped.failure = Some(Reason::ContextExceeded);
+            shaped.is_own = true;
+            return Ok(shaped);
+        }
+    }
+    let adapt = Adapt {
+        client: asking.era,
+        is_cacheable: asking.method.is_cacheable(),
+        max_ttl_ms: MAX_TTL_MS,
+    };
+    if asking.era == Era::Modern
+        && let Cow::Owned(adapted) =
+            mcpass_protocol::list::adapt(message.text(), &adapt).map_err(garbage)?
+    {
+        shaped.body = adapted.into();
+    }
+    Ok(bare(asking, shaped))
+}
+
+/// The answer under the id that the client gave its request.
+fn as_asked(asking: &Asking, text: &Bytes) -> Result<Bytes, LinkError> {
+    let message = Message::parse(text).map_err(garbage)?;
+    if !is_answer(&message, asking.awaited()) {
+        return Err(garbage("its answer belongs to another request"));
+    }
+    let id = asking.id.as_deref().map_or("null", RawValue::get);
+    Ok(splice::set(message.text(), &["id"], id).map_err(garbage)?.into())
+}
+
+/// Whether a message answers the request of this id. An error without an id is about the only
+/// message that was sent.
+fn is_answer(message: &Message<'_>, id: Option<&RawValue>) -> bool {
+    id.is_some_and(|id| message.answers(id)) || message.is_error && message.id.is_none()
+}
+
+fn garbage(why: impl std::fmt::Display) -> LinkError {
+    LinkError::Garbage(why.to_string())
+}
+
+/// A message that a stream carries besides the answer that was asked for. Notifications and the
+/// server's own requests pass. A result does too, because a resumed stream repeats earlier answers
+/// (2025-11-25, transports, "Resumability"), but as it would have then: lists filtered, size
+/// bounded. Which list it is can only be told by its members. `None` is unchanged.
+pub(super) fn unasked(relay: &Relay, data: &Bytes) -> Result<Option<Bytes>, LinkError> {
+    let message = Message::parse(data).map_err(garbage)?;
+    if message.result.is_none() {
+        return Ok(None);
+    }
+    let limit = relay.subject.limits.max_context;
+    let mut text = message.text().to_owned();
+    let mut is_list = false;
+    for kind in
+        [ListKind::Tools, ListKind::Resources, ListKind::ResourceTemplates, ListKind::Prompts]
+    {
+        match filter(relay, &text, kind) {
+            Ok(filtered) => {
+                text = String::from_utf8(filtered).map_err(garbage)?;
+                is_list = true;
+            }
+            Err(ListError::NotAList(_)) => {}
+            Err(why) => return Err(garbage(why)),
+        }
+    }
+    if !is_list && message.is_larger_than(limit) {
+        let asker = answer::Asker { id: message.id, ..relay.asking.asker() };
+        return Ok(Some(answer::too_large(message.result_chars(), limit, &asker).body));
+    }
+    Ok((text.as_bytes() != data).then(|| text.into()))
+}
+
+/// A bare request gets the result alone.
+fn bare(asking: &Asking, mut shaped: Shaped) -> Shaped {
+    if !asking.is_bare {
+        return shaped;
+    }
+    if let Ok(message) = Message::parse(&shaped.body.clone()) {
+        let inner = message.result.map(RawValue::get).map(str::to_owned).or_else(|| {
+            let error = mcpass_protocol::splice::value(message.text(), &["error"]).ok().flatten();
+            error.map(|error| format!(r#"{{"error":{}}}"#, error.get()))
+        });
+        if let Some(inner) = inner {
+            shaped.body = inner.into();
+        }
+    }
+    shaped
+}
+
+fn filter(relay: &Relay, text: &str, kind: ListKind) -> Result<Vec<u8>, ListError> {
+    let rewrite = Rewrite { prefix: None, client: relay.asking.era, max_ttl_ms: MAX_TTL_MS };
+    let server = relay.upstream.name();
+    List::read(text, kind)?.rewrite(&rewrite, |item| shows(&relay.subject, server, item))
+}
+
+/// Whether a token may see this item of a server's list: exactly if it may use it.
+pub fn shows(subject: &Subject, server: &str, item: &Item<'_>) -> bool {
+    let (target, class) = match item.aim() {
+        Some(Aim::Tool(name)) => {
+            let class = ToolClass::from_hints(item.read_only, item.destructive);
+            (Target::Tool(name), Some(class))
+        }
+        Some(Aim::Prompt(name)) => (Target::Prompt(name), None),
+        Some(Aim::Resource(uri)) => (Target::Resource(uri), None),
+        _ => return false,
+    };
+    subject.allows(&Ask { server, target, class })
+}

@@ -1,0 +1,295 @@
+//! An upstream's answer as a stream of events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use mcpass_domain::Reason;
+use mcpass_protocol::{Answer as Message, Kind, Method, sse};
+use tokio::sync::mpsc;
+
+use super::shape::{shape, unasked};
+use super::{Relay, returned};
+use crate::answer;
+use crate::body::Body;
+use crate::dispatch::{self, Asking};
+use crate::link::LinkError;
+use crate::shared::{Worker, has_same_rights};
+use crate::streams::{Lasts, OpenStream};
+use crate::trail::Ending;
+use crate::upstream::pool::{Lease, SendError};
+
+/// Events that wait for a slow client, before the upstream has to wait too.
+const QUEUE: usize = 16;
+/// How long the rest of a stream may take to end after its answer, for its connection to be used
+/// again; and how long a client may take to read that its call failed.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Bytes of that rest at most.
+const LAST_BYTES: usize = 64 * 1024;
+
+/// Passes a stream on, event by event.
+pub(super) fn pass_on(relay: Relay, response: Response<Incoming>, lease: Lease) -> Response<Body> {
+    let worker = Arc::clone(relay.trail.worker());
+    let open = worker.shared.streams.open(relay.subject.token, lasts(&relay.asking));
+    if !is_still_allowed(&relay, &worker) {
+        open.end().cancel();
+    }
+    let (head, body) = response.into_parts();
+    let (events, queue) = mpsc::channel(QUEUE);
+    let mut response = Response::new(Body::Stream(queue));
+    *response.headers_mut() = returned(head.headers, &relay.asking);
+    let pump = Pump { relay: Some(relay), events, sent: 0, has_ids: false };
+    worker.tasks.spawn(pump.run(body, lease, open));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// A subscription's request is answered when it ends, so it lasts like a `GET` stream.
+fn lasts(asking: &Asking) -> Lasts {
+    if asking.kind == Kind::Request && asking.method != Method::SubscriptionsListen {
+        Lasts::UntilAnswered
+    } else {
+        Lasts::UntilEnded
+    }
+}
+
+/// Whether the token is as it was when the request was permitted.
+fn is_still_allowed(relay: &Relay, worker: &Worker) -> bool {
+    worker.shared.index.find(&relay.digest).is_some_and(|subject| {
+        Arc::ptr_eq(&subject, &relay.subject)
+            || subject.state(worker.shared.now()).refusal().is_none()
+                && subject.owner_is_active
+                && has_same_rights(&subject, &relay.subject)
+    })
+}
+
+/// Passes events on until the stream ends on either side.
+struct Pump {
+    /// Gone once the request is answered and recorded.
+    relay: Option<Relay>,
+    events: mpsc::Sender<Bytes>,
+    sent: u64,
+    /// The upstream's events can be resumed, so an early end is no failure.
+    has_ids: bool,
+}
+
+/// Why a stream ends.
+enum End {
+    /// The answer was passed on.
+    Done,
+    /// The token may not go on, its server is gone, or mcpass shuts down.
+    Ended,
+    /// The upstream has nothing more to say.
+    Finished,
+    /// Nobody listens any more.
+    Gone,
+    /// The upstream broke off or sent garbage.
+    Failed(LinkError),
+}
+
+impl Pump {
+    async fn run(mut self, body: Incoming, lease: Lease, open: OpenStream) {
+        let told = open.end().clone();
+        let over = self.must_end();
+        let end = tokio::select! {
+            // What is read with a token that may not go on must not be passed on.
+            biased;
+            () = told.cancelled() => End::Ended,
+            () = over => End::Ended,
+            end = self.pass(body, lease) => end,
+        };
+        drop(open);
+        let Some(relay) = self.relay.take() else {
+            return;
+        };
+        let is_call = relay.asking.kind == Kind::Request;
+        let mut ending =
+            Ending { status: StatusCode::OK.as_u16(), bytes: self.sent, ..Ending::default() };
+        match end {
+            End::Done | End::Gone => {}
+            End::Ended => {
+                ending.failure = refusal(&relay);
+                ending.is_error = is_call;
+            }
+            End::Finished if !is_call || self.has_ids => {}
+            End::Finished => {
+                let error = LinkError::Garbage("the stream ended without an answer".to_owned());
+                return self.fail(relay, ending, &error).await;
+            }
+            End::Failed(error) => return self.fail(relay, ending, &error).await,
+        }
+        if let Err(denial) = relay.trail.finish(ending).await {
+            tracing::debug!(reason = %denial.reason, "the end of a stream is not on record");
+        }
+    }
+
+    /// Resolves when the token expires, or the server of a lasting stream is taken away.
+    fn must_end(&self) -> impl Future<Output = ()> + use<> {
+        let relay = self.relay.as_ref();
+        let left = relay.and_then(|relay| {
+            Some(relay.subject.expires_at?.since(relay.trail.worker().shared.now()))
+        });
+        let lasting = relay.filter(|relay| lasts(&relay.asking) == Lasts::UntilEnded);
+        let retired = lasting.map(|relay| relay.upstream.retired.clone());
+        async move {
+            let expired = async {
+                match left {
+                    Some(left) => tokio::time::sleep(left).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let retired = async {
+                match retired {
+                    Some(retired) => retired.cancelled_owned().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = expired => {}
+                () = retired => {}
+            }
+        }
+    }
+
+    /// Tells the client that its call failed.
+    async fn fail(&mut self, relay: Relay, mut ending: Ending, error: &LinkError) {
+        tracing::warn!(server = relay.upstream.name(), %error, "an upstream's stream failed");
+        let answer = dispatch::failure(relay.upstream.name(), error, &relay.asking.asker());
+        let is_call = relay.asking.kind == Kind::Request;
+        let event = sse::encode(&answer.body, Some("message"), None);
+        ending.failure = Some(dispatch::reason(error));
+        ending.is_error = true;
+        ending.rpc_code = answer.rpc_code.filter(|_| is_call);
+        ending.bytes += if is_call { event.len() as u64 } else { 0 };
+        if relay.trail.finish(ending).await.is_ok() && is_call {
+            // A client that is gone, or reads no more, has no use for it.
+            let _ = self.events.send_timeout(event, LAST_WORDS).await;
+        }
+    }
+
+    async fn pass(&mut self, mut body: Incoming, lease: Lease) -> End {
+        let max =
+            self.relay.as_ref().map_or(0, |relay| relay.trail.worker().shared.config.max_answer);
+        let mut reader = sse::Reader::new(max);
+        loop {
+            let frame = tokio::select! {
+                frame = body.frame() => frame,
+                () = self.events.closed() => return self.client_gone(),
+            };
+            match frame {
+                None => break,
+                Some(Err(error)) => return End::Failed(SendError::Http(error).into()),
+                Some(Ok(frame)) => {
+                    reader.push(frame.data_ref().map_or(&[][..], |data| data));
+                }
+            }
+            loop {
+                let event = match reader.next_event() {
+                    Ok(Some(event)) => event,
+                    Ok(None) => break,
+                    Err(_) => return End::Failed(LinkError::TooLarge(max)),
+                };
+                if let Some(end) = self.event(&event).await {
+                    if matches!(end, End::Done) {
+                        tokio::spawn(last_words(body, lease));
+                    }
+                    return end;
+                }
+            }
+        }
+        // A last block without its empty line is not dispatched by clients (WHATWG HTML, server-
+        // sent events, section 9.2.6) and has not been looked at, so it is not passed on.
+        lease.finished();
+        End::Finished
+    }
+
+    /// Passes one event on. Answers how the stream ends, if it is the one that ends it.
+    async fn event(&mut self, event: &sse::Event) -> Option<End> {
+        self.has_ids |= event.id.is_some();
+        let relay = self.relay.as_ref()?;
+        let Some(data) = event.data.as_ref().filter(|data| !data.is_empty()) else {
+            return self.send(event.raw.clone()).await;
+        };
+        let awaited = relay.asking.awaited().filter(|_| relay.asking.kind == Kind::Request);
+        let is_answer =
+            awaited.is_some_and(|id| Message::parse(data).is_ok_and(|message| message.answers(id)));
+        if is_answer {
+            return Some(self.answer(event, data).await);
+        }
+        match unasked(relay, data) {
+            Ok(None) => self.send(event.raw.clone()).await,
+            Ok(Some(changed)) => self.send(event.with_data(&changed)).await,
+            Err(error) => Some(End::Failed(error)),
+        }
+    }
+
+    /// Phases 8 to 10 for the event that answers the request. Nothing comes after it.
+    async fn answer(&mut self, event: &sse::Event, data: &Bytes) -> End {
+        let Some(relay) = self.relay.take() else {
+            return End::Done;
+        };
+        let shaped = match shape(&relay, data) {
+            Ok(shaped) => shaped,
+            Err(error) => {
+                self.relay = Some(relay);
+                return End::Failed(error);
+            }
+        };
+        let is_same = shaped.body == *data;
+        let bytes = if is_same { event.raw.clone() } else { event.with_data(&shaped.body) };
+        let ending = shaped.ending(StatusCode::OK, self.sent.saturating_add(bytes.len() as u64));
+        let unrecorded = answer::unrecorded(&relay.asking.asker());
+        let bytes = match relay.trail.finish(ending).await {
+            Ok(()) => bytes,
+            Err(_) => sse::encode(&unrecorded.body, Some("message"), None),
+        };
+        self.send(bytes).await;
+        End::Done
+    }
+
+    /// Sends bytes. Answers how the stream ends, if nobody takes them.
+    async fn send(&mut self, bytes: Bytes) -> Option<End> {
+        let length = bytes.len() as u64;
+        if self.events.send(bytes).await.is_err() {
+            return Some(self.client_gone());
+        }
+        self.sent = self.sent.saturating_add(length);
+        None
+    }
+
+    /// Nobody listens any more. For a stream that has no end of its own that is the usual one; a
+    /// call has lost its answer, which its trail says as it is dropped.
+    fn client_gone(&mut self) -> End {
+        self.relay = self.relay.take().filter(|relay| lasts(&relay.asking) == Lasts::UntilEnded);
+        End::Gone
+    }
+}
+
+/// Why the token may not go on, if it is the token.
+fn refusal(relay: &Relay) -> Option<Reason> {
+    let shared = &relay.trail.worker().shared;
+    let subject = shared.index.find(&relay.digest)?;
+    let owner = (!subject.owner_is_active).then_some(Reason::OwnerInactive);
+    subject.state(shared.now()).refusal().or(owner)
+}
+
+/// After the answer there should be nothing but the end (2025-11-25, transports, "Sending
+/// Messages"), after which the connection is free. What comes all the same is for nobody.
+async fn last_words(mut body: Incoming, lease: Lease) {
+    let rest = async {
+        let mut left = LAST_BYTES;
+        while let Some(frame) = body.frame().await {
+            let read = frame.ok()?.data_ref().map_or(0, Bytes::len);
+            left = left.checked_sub(read)?;
+        }
+        Some(())
+    };
+    if let Ok(Some(())) = tokio::time::timeout(LAST_WORDS, rest).await {
+        lease.finished();
+    }
+}
