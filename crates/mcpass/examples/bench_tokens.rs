@@ -69,9 +69,9 @@ async fn measure(binary: &str, count: usize) -> Result<Measured> {
     let mut mcpass = Mcpass::new(binary)?;
     std::fs::DirBuilder::new().mode(0o700).create(mcpass.data())?;
     let path = mcpass.data().join("mcpass.db");
-    let secrets =
-        fill(&*mcpass_store::sql::connect(&format!("sqlite:{}", path.display())).await?, count);
-    let secrets = secrets.await?;
+    let store = mcpass_store::sql::connect(&format!("sqlite:{}", path.display())).await?;
+    let secrets = fill(&*store, count).await?;
+    drop(store);
     mcpass.add_server("up", "http://127.0.0.1:9/mcp").await?;
     let began = tokio::time::Instant::now();
     mcpass.start().await?;
