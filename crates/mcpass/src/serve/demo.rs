@@ -1,6 +1,8 @@
 //! `serve --demo`: a built-in server and two tokens that show what a token is for.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use mcpass_authority::api::{TokenCreate, TokenList, TokenRevoke, UserCreate};
 use mcpass_authority::{Authority, Context};
@@ -56,8 +58,9 @@ pub(super) async fn greeting(
     text.push_str(&snippets::render(&snippets::all(url, Some(writer.token.expose()))));
     let _ = write!(
         text,
-        "\nIn another terminal\n  export MCPASS_DATA={}\n  mcpass log --follow\n  mcpass token \
+        "\nIn another terminal\n{}  export MCPASS_DATA={}\n  mcpass log --follow\n  mcpass token \
          list\n  mcpass token revoke {} --reason 'just looking'\n\nEnd with Ctrl-C.",
+        own_path_line(),
         folder.path().display(),
         writer.id,
     );
@@ -66,6 +69,21 @@ pub(super) async fn greeting(
     }
     text.push('\n');
     Ok(text)
+}
+
+/// What a shell needs to find this program as `mcpass`: nothing, or one line.
+fn own_path_line() -> String {
+    let program = std::env::current_exe().unwrap_or_default();
+    path_line(&program, &std::env::var_os("PATH").unwrap_or_default())
+}
+
+/// `cargo run` starts a program that no shell finds by its name.
+fn path_line(program: &Path, path: &OsStr) -> String {
+    let is_found = std::env::split_paths(path).any(|folder| folder.join("mcpass").is_file());
+    match program.parent() {
+        Some(folder) if !is_found => format!("  export PATH=\"{}:$PATH\"\n", folder.display()),
+        _ => String::new(),
+    }
 }
 
 async fn prepare(authority: &Authority, ctx: &Context) -> Result<(), Failure> {
@@ -107,4 +125,19 @@ async fn issue(
         ..TokenCreate::default()
     };
     Ok(authority.token_create(ctx, request).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_that_does_not_know_mcpass_is_told_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("mcpass");
+        let line = path_line(&program, OsStr::new("/nowhere:/nowhere/else"));
+        assert_eq!(line, format!("  export PATH=\"{}:$PATH\"\n", folder.path().display()));
+        std::fs::write(&program, "").unwrap();
+        assert_eq!(path_line(&program, folder.path().as_os_str()), "");
+    }
 }
