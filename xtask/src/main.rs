@@ -29,20 +29,24 @@ fn main() -> Result<ExitCode> {
     }
 }
 
-/// Builds the binary and its benchmark as they are released, and runs them.
+/// The profile of all benchmarks.
+const PROFILE: &str = "bench-dist";
+
+/// Builds the binary and its benchmark as for all benchmarks, and runs them.
 fn bench_tokens(root: &Path, counts: &[usize]) -> Result<ExitCode> {
     let cargo = |arguments: &[&str]| {
         let mut command = process::Command::new(env!("CARGO"));
         command.current_dir(root).args(arguments);
         command
     };
-    let build = ["build", "--release", "--package", "mcpass", "--bins"];
+    let build = ["build", "--profile", PROFILE, "--package", "mcpass", "--bins"];
     ensure!(cargo(&build).status()?.success(), "the binary cannot be built");
-    let run = ["run", "--release", "--package", "mcpass", "--example", "bench_tokens", "--"];
+    let run =
+        ["run", "--profile", PROFILE, "--package", "mcpass", "--example", "bench_tokens", "--"];
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let mut command = cargo(&run);
-    command.arg(target.join("release/mcpass"));
+    command.arg(target.join(PROFILE).join("mcpass"));
     command.args(counts.iter().map(usize::to_string));
     Ok(if command.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -136,7 +136,7 @@ fn token(secret: &TokenSecret, user: UserId, now: Timestamp, number: usize) -> R
         last_used_at: None,
         last_used_ip: None,
         // A few sets of permissions for many tokens, as it is in practice.
-        permissions: vec![format!("app{}.*", number % 20).parse()?, "app.@read".parse()?],
+        permissions: vec![format!("app{}.*", number % 20).parse()?, "up.other".parse()?],
         groups: Vec::new(),
         limits: Limits::default(),
         rate_limit_style: mcpass_domain::RateLimitStyle::default(),
