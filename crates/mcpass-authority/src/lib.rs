@@ -32,7 +32,6 @@ mod dispatch;
 mod failure;
 mod groups;
 mod hooks;
-mod leak;
 mod logs;
 mod parse;
 mod show;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use mcpass_domain::time::id_from;
-use mcpass_domain::{AuditEvent, Timestamp, Token, TokenId};
+use mcpass_domain::{AuditEvent, Timestamp, Token, TokenId, redact};
 use mcpass_store::{Change, Commit, StoreErrorKind};
 use serde::Serialize;
 
@@ -17,7 +17,6 @@ use crate::authorize::{self, Action, Caller};
 use crate::context::Context;
 use crate::failure::{no_entropy, store_failed};
 use crate::hooks::{PublishedToken, Update};
-use crate::leak;
 use crate::world::World;
 
 /// How often a change is tried when others change the same thing.
@@ -223,7 +222,7 @@ fn resolve_doubt(core: &Arc<Core>) {
 fn refuse_secrets(request: &impl Serialize) -> Result<(), ApiError> {
     let json = serde_json::to_string(request)
         .map_err(|error| ApiError::new(ApiError::INVALID, error.to_string()))?;
-    if !leak::holds_token(&json) {
+    if !redact::holds_token(&json) {
         return Ok(());
     }
     Err(ApiError::new(

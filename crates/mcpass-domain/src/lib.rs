@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`time`] | [`Timestamp`], the [`Clock`] and [`Entropy`] traits and their real and manual forms |
 //! | [`id`] | typed ids with a stable textual form |
-//! | [`secret`] | the token's format, checksum, digest and hint |
+//! | [`secret`], [`redact`] | the token's format, checksum, digest and hint; finding tokens in texts |
 //! | [`permission`] | permissions, targets, annotation classes and the matching of one against the other |
 //! | [`limit`] | limits of a token and the exact sliding-window limiter |
 //! | [`network`] | CIDR lists |
@@ -24,6 +24,7 @@ pub mod id;
 pub mod limit;
 pub mod network;
 pub mod permission;
+pub mod redact;
 pub mod secret;
 pub mod server;
 pub mod time;

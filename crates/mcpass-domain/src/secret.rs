@@ -19,7 +19,8 @@ pub const PREFIX: &str = "mcp_";
 /// Characters of a token.
 pub const LENGTH: usize = 64;
 const CHECKSUM: usize = 6;
-const HINT: usize = 12;
+/// Characters of a token that may be shown.
+pub const HINT: usize = 12;
 
 pub(crate) const BASE62: &[u8; 62] =
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

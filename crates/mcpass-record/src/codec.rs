@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use mcpass_domain::{
-    Admission, FamilyId, Hint, Outcome, Reason, RequestId, Surface, Timestamp, TokenId,
+    Admission, FamilyId, Hint, Outcome, Reason, RequestId, Surface, Timestamp, TokenId, redact,
 };
 
 /// One record of a journal.
@@ -188,6 +188,8 @@ fn put_reason(to: &mut Vec<u8>, reason: Reason) {
 }
 
 fn put_text(to: &mut Vec<u8>, text: &str, cap: usize) {
+    // Whatever a client sends can be recorded, and it may send a token in any place.
+    let text = &redact::mask(text);
     let (kept, end) = cut(text, cap);
     let length = u16::try_from(kept.len() + end.len()).unwrap_or(u16::MAX);
     to.extend_from_slice(&length.to_le_bytes());

@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use mcpass_domain::redact;
 
 use crate::commands::{audit, doctor, explain, group, log, server, token, user};
 use crate::config::{Config, DatabaseUrl, Environment, ListenAddress, Options};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use crate::{redact, serve};
+use crate::serve;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -115,7 +116,7 @@ impl Command {
 /// # Errors
 /// When there is one. It is not repeated.
 pub(crate) fn refuse_tokens(arguments: &[OsString]) -> Result<(), Failure> {
-    if arguments.iter().any(|argument| redact::has_token(&argument.to_string_lossy())) {
+    if arguments.iter().any(|argument| redact::holds_token(&argument.to_string_lossy())) {
         return Err(Failure::usage("a token stands among the arguments, where others can read it")
             .with_hint(
                 "name a token by its id, `tok_…`: `mcpass token list` shows it. If the token \

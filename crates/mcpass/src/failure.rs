@@ -3,9 +3,10 @@
 use std::fmt;
 
 use mcpass_authority::api::ApiError;
+use mcpass_domain::redact;
 
 use crate::config::ConfigError;
-use crate::{redact, terminal};
+use crate::terminal;
 
 /// Exit codes, as `mcpass --help` lists them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -85,9 +86,7 @@ impl fmt::Display for Failure {
 }
 
 fn shown(text: &str) -> String {
-    let masked = redact::mask(text.as_bytes());
-    let lines: Vec<String> =
-        String::from_utf8_lossy(&masked).lines().map(terminal::clean).collect();
+    let lines: Vec<String> = redact::mask(text).lines().map(terminal::clean).collect();
     lines.join("\n")
 }
 
@@ -127,6 +126,6 @@ mod tests {
     fn a_failure_shows_neither_tokens_nor_escape_sequences() {
         let token = TokenSecret::generate(&SeededEntropy::new(1)).unwrap();
         let failure = Failure::new(format!("bad `{}\u{1b}[2J`", token.expose()));
-        assert_eq!(failure.to_string(), "error: bad `mcp_[redacted]\u{FFFD}[2J`\n");
+        assert_eq!(failure.to_string(), format!("error: bad `{}\u{FFFD}[2J`\n", token.hint()));
     }
 }

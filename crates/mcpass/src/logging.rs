@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
+use mcpass_domain::redact;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{LogConfig, LogFormat};
-use crate::redact;
 
 /// Begins to write log lines as configured. Call once.
 ///
@@ -51,14 +51,14 @@ impl<W: Write> Write for MaskedWriter<W> {
         if let Some(end) = self.line.iter().rposition(|byte| *byte == b'\n') {
             let rest = self.line.split_off(end + 1);
             let lines = std::mem::replace(&mut self.line, rest);
-            self.to.write_all(&redact::mask(&lines))?;
+            self.to.write_all(&redact::mask_bytes(&lines))?;
         }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         let line = std::mem::take(&mut self.line);
-        self.to.write_all(&redact::mask(&line))?;
+        self.to.write_all(&redact::mask_bytes(&line))?;
         self.to.flush()
     }
 }
@@ -110,7 +110,10 @@ mod tests {
             tracing::warn!(header = token.expose(), "a careless line with {}", token.expose());
         });
         let text = buffer.text();
-        assert!(text.contains("mcp_[redacted]") && text.contains("a careless line"), "{text}");
+        assert!(
+            text.contains(&token.hint().to_string()) && text.contains("a careless line"),
+            "{text}"
+        );
         assert!(!text.contains(&token.expose()[..20]), "{text}");
     }
 
@@ -128,6 +131,6 @@ mod tests {
             writer.write_all(piece.as_bytes()).unwrap();
         }
         drop(writer);
-        assert_eq!(buffer.text(), "first\nkey=mcp_[redacted] end");
+        assert_eq!(buffer.text(), format!("first\nkey={} end", token.hint()));
     }
 }

@@ -8,7 +8,7 @@
 //! | [`data`], [`session`], [`context`] | the data folder, and who does what a command asks for |
 //! | [`serve`] | the server |
 //! | [`output`], [`times`], [`export`], [`snippets`] | what people and programs read |
-//! | [`failure`], [`logging`], [`redact`], [`terminal`] | errors, log lines, and what must not be in them |
+//! | [`failure`], [`logging`], [`terminal`] | errors, log lines, and what must not be in them |
 
 mod cli;
 mod commands;
@@ -19,7 +19,6 @@ mod export;
 mod failure;
 mod logging;
 mod output;
-mod redact;
 mod serve;
 mod session;
 mod snippets;

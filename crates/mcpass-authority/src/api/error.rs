@@ -1,8 +1,7 @@
 //! One error for everything management refuses.
 
+use mcpass_domain::redact;
 use serde::{Deserialize, Serialize};
-
-use crate::leak;
 
 /// Why something was not done: a stable code for programs, a message and a hint for people.
 ///
@@ -37,7 +36,12 @@ impl ApiError {
 
     /// An error of this code.
     pub fn new(code: impl Into<String>, message: impl AsRef<str>) -> Self {
-        Self { code: code.into(), message: leak::mask(message.as_ref()), hint: None, field: None }
+        Self {
+            code: code.into(),
+            message: redact::mask(message.as_ref()).into_owned(),
+            hint: None,
+            field: None,
+        }
     }
 
     /// A field of the request cannot be used.
@@ -48,7 +52,7 @@ impl ApiError {
 
     /// The same, with what to do about it.
     pub fn with_hint(self, hint: impl AsRef<str>) -> Self {
-        Self { hint: Some(leak::mask(hint.as_ref())), ..self }
+        Self { hint: Some(redact::mask(hint.as_ref()).into_owned()), ..self }
     }
 
     /// Whether the same request may succeed later without a change.

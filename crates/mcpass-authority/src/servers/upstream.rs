@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
+use mcpass_domain::redact;
 use mcpass_domain::server::HttpUpstream;
 
 use crate::api::ApiError;
-use crate::leak;
 
 /// Headers that the gateway sets itself, or that belong to one connection (RFC 9110 section
 /// 7.6.1) or to the MCP transport.
@@ -71,7 +71,7 @@ pub fn check(upstream: HttpUpstream) -> Result<HttpUpstream, ApiError> {
 pub(crate) fn is_sensitive_literal(name: &str, value: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let holds_secret = SENSITIVE.iter().any(|part| name.contains(part));
-    (holds_secret && !has_reference(value)) || leak::holds_token(value)
+    (holds_secret && !has_reference(value)) || redact::holds_token(value)
 }
 
 fn has_reference(value: &str) -> bool {

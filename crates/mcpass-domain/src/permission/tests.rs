@@ -23,7 +23,7 @@ fn naive_glob(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// The rules of DESIGN section 4, said as plainly as possible, on texts alone.
+/// The rules of docs/permissions.md, said as plainly as possible, on texts alone.
 fn naive_allow(permissions: &[String], server: &str, name: &str, class: ToolClass) -> bool {
     let means = |text: &str| {
         let (s, n) = if text == "*" { ("*", "*") } else { text.split_once('.').unwrap() };
