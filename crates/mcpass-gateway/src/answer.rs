@@ -243,7 +243,7 @@ fn rate_limited(shared: &Shared, denial: &Denial, facts: &Facts<'_>, asker: &Ask
     };
     let what = match facts.target {
         Target::Server => "this token".to_owned(),
-        target => format!("{} {}", target.kind(), target.name()),
+        target => format!("{} {}", target.kind(), facts.asked.unwrap_or(target.name())),
     };
     let wait = seconds(exceeded.retry_after);
     let again = match wait {

@@ -7,7 +7,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`mcp`] | the phases of DESIGN section 2, in their order: the heart |
+//! | [`mcp`] | the phases of ARCHITECTURE.md, in their order: the heart |
 //! | [`answer`] | the one place where a decision becomes an answer |
 //! | [`trail`] | the one place where a request is recorded |
 //! | [`dispatch`], [`link`], [`relay`] | to an upstream, and what comes back |

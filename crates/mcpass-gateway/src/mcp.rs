@@ -1,4 +1,4 @@
-//! The way of one request (DESIGN section 2), from top to bottom.
+//! The way of one request (ARCHITECTURE.md), from top to bottom.
 //!
 //! ```text
 //! 1 identify   2 standing   3 network        before the body is read, and again after it

@@ -17,7 +17,9 @@ impl OurNames {
     /// On a loopback address only loopback names and `allowed_hosts` are ours. On any other
     /// address every name is, unless `allowed_hosts` names some.
     pub fn new(listen: SocketAddr, allowed_hosts: &[String], allowed_origins: &[String]) -> Self {
-        let mut hosts: Vec<String> = allowed_hosts.iter().map(|host| host.to_lowercase()).collect();
+        // A port says where a proxy listens, not who we are.
+        let name = |host: &String| without_port(&host.to_lowercase()).to_owned();
+        let mut hosts: Vec<String> = allowed_hosts.iter().map(name).collect();
         if listen.ip().is_loopback() || !hosts.is_empty() {
             hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
             hosts.push(match listen {
@@ -52,7 +54,7 @@ impl OurNames {
 
     /// Whether pages of this origin may call.
     pub fn is_allowed_origin(&self, origin: &str) -> bool {
-        self.origins.iter().any(|ours| ours == "*" || ours.eq_ignore_ascii_case(origin))
+        self.origins.iter().any(|ours| ours.eq_ignore_ascii_case(origin))
     }
 }
 
@@ -114,6 +116,10 @@ mod tests {
         let some =
             OurNames::new("0.0.0.0:80".parse().unwrap(), &["mcp.example.com".to_owned()], &[]);
         assert!(accepts(&some, "mcp.example.com:80", None));
+        let with_port = ["mcp.example.com:8443".to_owned()];
+        let some = OurNames::new("0.0.0.0:80".parse().unwrap(), &with_port, &[]);
+        assert!(accepts(&some, "mcp.example.com:8443", None));
+        assert!(accepts(&some, "mcp.example.com", None));
         assert!(!accepts(&some, "other.example.com", None));
     }
 

@@ -165,7 +165,8 @@ async fn from_http(
 }
 
 fn is_message(text: &[u8]) -> bool {
-    Message::parse(text).is_ok_and(|message| message.is_error || message.result.is_some())
+    let is_whole = |message: Message<'_>| message.result.is_some() || message.error_code.is_some();
+    Message::parse(text).is_ok_and(is_whole)
 }
 
 async fn finish_shaped(

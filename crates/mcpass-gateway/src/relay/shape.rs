@@ -109,7 +109,7 @@ fn as_asked(asking: &Asking, text: &Bytes) -> Result<Bytes, LinkError> {
 /// Whether a message answers the request of this id. An error without an id is about the only
 /// message that was sent.
 fn is_answer(message: &Message<'_>, id: Option<&RawValue>) -> bool {
-    id.is_some_and(|id| message.answers(id)) || message.is_error && message.id.is_none()
+    id.is_some_and(|id| message.answers(id)) || message.error_code.is_some() && message.id.is_none()
 }
 
 fn garbage(why: impl std::fmt::Display) -> LinkError {

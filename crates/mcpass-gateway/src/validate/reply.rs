@@ -8,7 +8,7 @@ use crate::answer;
 use crate::shared::Shared;
 use crate::trail::Facts;
 
-/// The stable code of a decision (DESIGN section 8).
+/// The stable code of a decision (docs/validate.md).
 pub(super) const fn code(reason: Reason) -> &'static str {
     match reason {
         Reason::Allowed => "VALID",
@@ -18,6 +18,7 @@ pub(super) const fn code(reason: Reason) -> &'static str {
         Reason::ForbiddenNetwork => "FORBIDDEN_NETWORK",
         Reason::RateLimited => "RATE_LIMITED",
         Reason::MissingToken | Reason::MalformedToken | Reason::UnknownToken => "NOT_FOUND",
+        Reason::UpstreamFailed | Reason::UpstreamTimeout => "UNAVAILABLE",
         _ => "INSUFFICIENT_PERMISSIONS",
     }
 }
