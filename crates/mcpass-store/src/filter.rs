@@ -114,7 +114,7 @@ pub struct AccessFilter {
     pub method: Option<String>,
     /// Of this tool, resource or prompt.
     pub target: Option<String>,
-    /// With this reason.
+    /// With this reason, be it of the decision or of a failure after it.
     pub reason: Option<Reason>,
     /// Only allowed ones, or only refused ones.
     pub allowed: Option<bool>,

@@ -57,7 +57,10 @@ pub(super) fn access(row: &AccessRow, filter: &AccessFilter) -> bool {
         && fits(server.as_ref(), |server| admission.server == *server)
         && fits(method.as_ref(), |method| admission.method == *method)
         && fits(target.as_ref(), |target| admission.target == *target)
-        && fits(*reason, |reason| admission.reason == reason)
+        && fits(*reason, |reason| {
+            admission.reason == reason
+                || row.outcome.is_some_and(|outcome| outcome.failure == Some(reason))
+        })
         && fits(*allowed, |allowed| admission.is_allowed() == allowed)
         && fits(*is_error, |is_error| {
             row.outcome.is_some_and(|outcome| outcome.is_error) == is_error

@@ -108,12 +108,15 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &AccessFilter) {
         ("server", filter.server.clone()),
         ("method", filter.method.clone()),
         ("target", filter.target.clone()),
-        ("reason", filter.reason.map(|reason| reason.as_str().to_owned())),
     ];
     for (column, text) in texts {
         if let Some(text) = text {
             query.push(format_args!(" AND {column} = ")).push_bind(text);
         }
+    }
+    if let Some(reason) = filter.reason {
+        query.push(" AND (reason = ").push_bind(reason.as_str());
+        query.push(" OR failure = ").push_bind(reason.as_str()).push(")");
     }
     if let Some(token) = filter.token {
         query.push(" AND token_id = ").push_bind(token.as_bytes().to_vec());
