@@ -4,7 +4,8 @@
 use mcpass_authority::api::{Reply, Request};
 use mcpass_domain::{Clock as _, SystemClock, Timestamp};
 
-use crate::config::Config;
+use crate::config::{Config, Origin};
+use crate::data::DataFolder;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::Session;
@@ -37,7 +38,25 @@ impl Context {
     /// # Errors
     /// When it refuses, or cannot be reached.
     pub(crate) async fn call(&mut self, request: Request) -> Result<Reply, Failure> {
+        if self.session.is_none() && only_reads(&request) {
+            self.need_folder()?;
+        }
         self.session().await?.call(request).await
+    }
+
+    /// Who reads wants to see what is there: a folder made for the purpose would be empty, and
+    /// the true one most likely elsewhere. A configuration file or a database that is named says
+    /// where that is.
+    fn need_folder(&self) -> Result<(), Failure> {
+        let data = &self.config.data;
+        let is_named = self.config.file.is_some() || self.config.database.origin != Origin::Default;
+        if is_named || DataFolder::existing(&data.value).is_some() {
+            return Ok(());
+        }
+        let message =
+            format!("there is no data folder `{}` ({})", data.value.display(), data.origin);
+        Err(Failure::unavailable(message)
+            .with_hint("name the server's folder with --data DIR or MCPASS_DATA"))
     }
 
     /// Whether a server runs on the data folder.
@@ -45,6 +64,7 @@ impl Context {
     /// # Errors
     /// When the data folder cannot be used.
     pub(crate) async fn has_server(&mut self) -> Result<bool, Failure> {
+        self.need_folder()?;
         Ok(self.session().await?.is_server())
     }
 
@@ -68,4 +88,25 @@ impl Context {
         };
         Ok(self.session.insert(session))
     }
+}
+
+/// Whether nothing changes by it.
+const fn only_reads(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::AuditList(_)
+            | Request::CheckPermissions(_)
+            | Request::Explain(_)
+            | Request::GroupList
+            | Request::GroupShow(_)
+            | Request::LogList(_)
+            | Request::LogShow(_)
+            | Request::LogTail(_)
+            | Request::ServerList
+            | Request::ServerShow(_)
+            | Request::TokenList(_)
+            | Request::TokenShow(_)
+            | Request::UserList
+            | Request::UserShow(_)
+    )
 }

@@ -35,7 +35,7 @@ settings! {
     BODY "limits.body" "MCPASS_LIMITS_BODY" None, "largest body of a request";
     HEADERS "limits.headers" "MCPASS_LIMITS_HEADERS" None, "largest head of a request";
     CONNECTIONS "limits.connections" "MCPASS_LIMITS_CONNECTIONS" None, "connections at the same time";
-    READ_TIMEOUT "limits.read_timeout" "MCPASS_LIMITS_READ_TIMEOUT" None, "how long a client may take to send a request";
+    READ_TIMEOUT "limits.read_timeout" "MCPASS_LIMITS_READ_TIMEOUT" None, "how long the body of a request may take";
     SHUTDOWN_GRACE "limits.shutdown_grace" "MCPASS_LIMITS_SHUTDOWN_GRACE" None, "how long running calls may take to finish at the end";
     SYNC "record.sync" "MCPASS_RECORD_SYNC" None, "what the record outlives: the `process`, or `always` also the machine";
     RETENTION_DAYS "record.retention_days" "MCPASS_RECORD_RETENTION_DAYS" None, "days that the access log is kept, 0 means for ever";

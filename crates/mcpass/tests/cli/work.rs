@@ -140,8 +140,20 @@ fn every_change_leaves_an_audit_row() {
 }
 
 #[test]
+fn reading_where_nothing_is_makes_nothing_and_says_so() {
+    let place = Place::new();
+    for command in [&["token", "list"][..], &["log"], &["log", "--follow"], &["user", "list"]] {
+        let ran = place.fails(command);
+        assert!(ran.stderr.contains("there is no data folder"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("--data DIR"), "{}", ran.stderr);
+    }
+    assert!(!place.data().exists());
+}
+
+#[test]
 fn an_empty_log_is_an_empty_list_in_every_form() {
     let place = Place::new();
+    place.ok(&["user", "create", "ana"]);
     assert_eq!(place.ok(&["log"]), "No requests that fit.\n");
     assert_eq!(place.ok(&["log", "--json"]), "");
     assert!(place.ok(&["log", "--csv"]).starts_with("id,at,surface,token,"));

@@ -113,7 +113,7 @@ async fn a_rotated_token_without_overlap_ends_when_the_command_returns() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_cannot_tell_revoked_from_unknown_but_the_log_can() -> Result<()> {
+async fn a_revoked_token_is_an_invalid_one_and_the_log_says_why() -> Result<()> {
     let setup = Setup::start().await?;
     let token = setup.mcpass.token("gone", &["up.*"], GENEROUS).await?;
     let other = setup.mcpass.token("other", &["up.*"], GENEROUS).await?;
