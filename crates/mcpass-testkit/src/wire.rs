@@ -205,7 +205,9 @@ impl Wire {
                 return Ok(());
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            match tokio::time::timeout(left, self.reader.fill(patience)).await {
+            // A patience that runs out within the read would look like an end of the connection.
+            let longer = patience.saturating_add(READ_TIMEOUT);
+            match tokio::time::timeout(left, self.reader.fill(longer)).await {
                 Err(_) => bail!("the stream is still open after {patience:?}"),
                 // A reset is as good an end as any.
                 Ok(Err(_) | Ok(false)) => return Ok(()),
