@@ -179,14 +179,14 @@ impl Prepared {
     /// # Errors
     /// When a journal cannot be opened or a thread not started.
     pub fn start(self) -> Result<Gateway, StartError> {
-        self.start_on(Arc::new(Disk))
+        self.start_on(&(Arc::new(Disk) as Arc<dyn Files>))
     }
 
     /// As [`Prepared::start`], with journals on other files than the real ones.
     ///
     /// # Errors
     /// As [`Prepared::start`].
-    pub fn start_on(self, files: Arc<dyn Files>) -> Result<Gateway, StartError> {
+    pub fn start_on(self, files: &Arc<dyn Files>) -> Result<Gateway, StartError> {
         let Self { shared, run, listener, address } = self;
         let (draining, ended) = (CancellationToken::new(), CancellationToken::new());
         let mut threads = Vec::new();
@@ -194,7 +194,7 @@ impl Prepared {
         for number in 0..shared.config.workers {
             let name = JournalName { run, thread: u16::try_from(number).unwrap_or(u16::MAX) };
             let config = &shared.config;
-            let files = Arc::clone(&files);
+            let files = Arc::clone(files);
             let options = config.journal_options;
             let journal = Journal::open_with(files, &config.journals, name, options)?;
             let worker = Arc::new(Worker::new(number, Arc::clone(&shared), journal));

@@ -1,0 +1,25 @@
+//! The whole gateway, in front of upstreams that behave and upstreams that do not, with its
+//! journal read back after every request.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod aggregate;
+mod bodies;
+mod context;
+mod eras;
+mod harness;
+mod identify;
+mod limits;
+mod lists;
+mod record;
+mod scripted;
+mod sessions;
+mod shutdown;
+mod streams;
+mod upstreams;
+mod validate;
