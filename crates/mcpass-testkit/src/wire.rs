@@ -194,6 +194,11 @@ impl Wire {
         Ok(())
     }
 
+    /// What has come and was not consumed, as text.
+    pub fn pending(&self) -> String {
+        String::from_utf8_lossy(self.reader.pending()).into_owned()
+    }
+
     /// Waits until the server ends the answer or the connection.
     ///
     /// # Errors
