@@ -31,6 +31,8 @@ use crate::validate::Replies;
 
 /// How often what nobody uses any more is forgotten.
 const SWEEP: Duration = Duration::from_mins(5);
+/// How often a worker's event loop turns at least.
+const PULSE: Duration = Duration::from_secs(1);
 /// How long unacknowledged bytes may lie with a client that has stopped reading.
 const CLIENT_STALL: Duration = Duration::from_mins(1);
 
@@ -331,16 +333,29 @@ fn run_worker(
     };
     runtime.block_on(async {
         let writing = tokio::spawn(Arc::clone(&worker.journal).run());
+        let pulse = tokio::spawn(pulse());
         serve(worker, queue, draining, ended).await;
         // Connections and streams all end when `ended` is cancelled, at the latest; whatever
         // was under way records its outcome as it is dropped.
         worker.tasks.close();
         worker.tasks.wait().await;
         worker.journal.close().await;
+        pulse.abort();
         if writing.await.is_err() {
             tracing::error!("the journal's task panicked");
         }
     });
+}
+
+/// Keeps a timer that is never more than a second away.
+///
+/// hyper sets a timer after each answer, for the next request on the connection. A runtime whose
+/// earliest timer that would be is woken by tokio to take note of it: by a system call for each
+/// call, on the very thread that makes it. With this one there is always an earlier timer.
+async fn pulse() {
+    loop {
+        tokio::time::sleep(PULSE).await;
+    }
 }
 
 async fn serve(

@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mcpass-record", &["mcpass-domain"]),
     ("mcpass-authority", &["mcpass-domain", "mcpass-store", "mcpass-record"]),
     ("mcpass-models", &["mcpass-domain", "mcpass-protocol"]),
-    ("mcpass-gateway", &["mcpass-domain", "mcpass-protocol", "mcpass-record", "mcpass-models"]),
+    ("mcpass-gateway", &["mcpass-domain", "mcpass-protocol", "mcpass-record"]),
     ("mcpass-web", &["mcpass-domain", "mcpass-authority"]),
     (
         "mcpass",
