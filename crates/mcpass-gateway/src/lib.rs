@@ -17,6 +17,7 @@
 //! | [`upstream`], [`catalogue`] | servers and what their tools say of themselves |
 //! | [`listener`] | sockets, threads, shutdown |
 
+mod activity;
 pub mod aggregate;
 pub mod answer;
 pub mod body;

@@ -1,6 +1,7 @@
 //! Sockets, threads and their end.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use mcpass_domain::{Clock, Entropy};
 use mcpass_record::file::{Disk, Files};
 use mcpass_record::{Gate, Journal, JournalName, RecordError, RunId};
@@ -17,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::activity::Activity;
 use crate::config::Config;
 use crate::index::{Index, Meters};
 use crate::mcp;
@@ -31,8 +33,6 @@ use crate::validate::Replies;
 
 /// How often what nobody uses any more is forgotten.
 const SWEEP: Duration = Duration::from_mins(5);
-/// How often a worker's event loop turns at least.
-const PULSE: Duration = Duration::from_secs(1);
 /// How long unacknowledged bytes may lie with a client that has stopped reading.
 const CLIENT_STALL: Duration = Duration::from_mins(1);
 
@@ -333,29 +333,16 @@ fn run_worker(
     };
     runtime.block_on(async {
         let writing = tokio::spawn(Arc::clone(&worker.journal).run());
-        let pulse = tokio::spawn(pulse());
         serve(worker, queue, draining, ended).await;
         // Connections and streams all end when `ended` is cancelled, at the latest; whatever
         // was under way records its outcome as it is dropped.
         worker.tasks.close();
         worker.tasks.wait().await;
         worker.journal.close().await;
-        pulse.abort();
         if writing.await.is_err() {
             tracing::error!("the journal's task panicked");
         }
     });
-}
-
-/// Keeps a timer that is never more than a second away.
-///
-/// hyper sets a timer after each answer, for the next request on the connection. A runtime whose
-/// earliest timer that would be is woken by tokio to take note of it: by a system call for each
-/// call, on the very thread that makes it. With this one there is always an earlier timer.
-async fn pulse() {
-    loop {
-        tokio::time::sleep(PULSE).await;
-    }
 }
 
 async fn serve(
@@ -395,14 +382,20 @@ async fn serve_connection(
     let config = &worker.shared.config;
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
+        .header_read_timeout(None)
         .max_buf_size(config.max_header.max(8 * 1024))
         .max_headers(100);
-    let service = service_fn(|request| mcp::route(&worker, peer, request));
+    let activity = Activity::default();
+    let service = service_fn(|request| {
+        let busy = activity.begin();
+        let answer = mcp::route(&worker, peer, request);
+        async { Ok::<_, Infallible>(answer.await.map(|body| body.while_sent(busy))) }
+    });
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {
+        biased;
         result = connection.as_mut() => result,
+        () = activity.stalled(config.header_timeout) => return,
         () = ended.cancelled() => return,
         () = draining.cancelled() => {
             connection.as_mut().graceful_shutdown();

@@ -9,7 +9,6 @@
 pub(crate) mod identify;
 pub(crate) mod permit;
 
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -85,19 +84,16 @@ impl From<Fault> for Stop {
 }
 
 /// Answers one HTTP request.
-///
-/// # Errors
-/// Never; the type is what hyper asks for.
 pub async fn route(
     worker: &Arc<Worker>,
     peer: SocketAddr,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    Ok(match Place::of(request.uri().path()) {
+) -> Response<Body> {
+    match Place::of(request.uri().path()) {
         Place::All | Place::One(_) => serve(worker, peer.ip(), request).await,
         Place::Validate => validate::serve(worker, peer.ip(), request).await,
         Place::Elsewhere => worker.shared.elsewhere.call(peer, request).await,
-    })
+    }
 }
 
 async fn serve(worker: &Arc<Worker>, ip: IpAddr, request: Request<Incoming>) -> Response<Body> {

@@ -37,19 +37,23 @@ impl OurNames {
     /// Whether the request names us, and comes from no page that is not ours.
     pub fn accept(&self, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
-        let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or("").to_lowercase();
+        let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or("");
         if hosts.next().is_some() {
             return false;
         }
-        if !self.hosts.is_empty() && !self.hosts.iter().any(|ours| *ours == without_port(&host)) {
+        if !self.hosts.is_empty() && !self.is_our_host(without_port(host)) {
             return false;
         }
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return true;
         };
-        let origin = origin.to_str().unwrap_or("").to_lowercase();
-        origins.next().is_none() && (self.is_allowed_origin(&origin) || same_place(&origin, &host))
+        let origin = origin.to_str().unwrap_or("");
+        origins.next().is_none() && (self.is_allowed_origin(origin) || same_place(origin, host))
+    }
+
+    fn is_our_host(&self, host: &str) -> bool {
+        self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host))
     }
 
     /// Whether pages of this origin may call.
@@ -60,7 +64,7 @@ impl OurNames {
 
 fn same_place(origin: &str, host: &str) -> bool {
     let place = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    place.is_some_and(|place| !place.is_empty() && place == host)
+    place.is_some_and(|place| !place.is_empty() && place.eq_ignore_ascii_case(host))
 }
 
 fn without_port(host: &str) -> &str {

@@ -39,7 +39,7 @@ pub(super) fn pass_on(relay: Relay, response: Response<Incoming>, lease: Lease) 
     }
     let (head, body) = response.into_parts();
     let (events, queue) = mpsc::channel(QUEUE);
-    let mut response = Response::new(Body::Stream(queue));
+    let mut response = Response::new(Body::stream(queue));
     *response.headers_mut() = returned(head.headers, &relay.asking);
     let pump = Pump { relay: Some(relay), events, sent: 0, has_ids: false };
     worker.tasks.spawn(pump.run(body, lease, open));

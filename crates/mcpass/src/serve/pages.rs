@@ -40,7 +40,7 @@ impl Elsewhere for Pages {
             match answer.await {
                 Ok(Ok(response)) => response.map(|body| {
                     let body = body.map_err(|error| Box::new(error) as BodyError);
-                    Body::Other(UnsyncBoxBody::new(body))
+                    Body::other(UnsyncBoxBody::new(body))
                 }),
                 Ok(Err(never)) => match never {},
                 Err(error) => {
