@@ -25,7 +25,7 @@ use crate::mcp;
 use crate::metrics::Metrics;
 use crate::origin::OurNames;
 use crate::sessions::Sessions;
-use crate::shared::{Elsewhere, Shared, Worker};
+use crate::shared::{Elsewhere, RecordFailed, Shared, Worker};
 use crate::streams::Streams;
 use crate::upstream::credentials::Secrets;
 use crate::upstream::{Local, Servers};
@@ -114,6 +114,7 @@ impl Gateway {
             metrics: Metrics::new(registry),
             names,
             replies: Replies::default(),
+            record_failed: RecordFailed::default(),
             elsewhere,
         });
         Ok(Prepared { shared, run, listener, address })

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -63,6 +65,42 @@ pub struct Shared {
     pub replies: Replies,
     /// Everything else.
     pub elsewhere: Arc<dyn Elsewhere>,
+    /// When a record could last not be written, until one is written again.
+    pub(crate) record_failed: RecordFailed,
+}
+
+/// How long a failed record counts if no request comes to try again: whoever sends requests only
+/// where `/readyz` says so would never come back.
+const RECORD_FAILED: Duration = Duration::from_secs(5);
+
+/// When a record could last not be written.
+#[derive(Debug)]
+pub(crate) struct RecordFailed(AtomicI64);
+
+impl Default for RecordFailed {
+    fn default() -> Self {
+        Self(AtomicI64::new(Self::NEVER))
+    }
+}
+
+impl RecordFailed {
+    const NEVER: i64 = i64::MIN;
+
+    pub(crate) fn failed(&self, now: Monotonic) {
+        self.0.store(now.as_micros(), Ordering::Relaxed);
+    }
+
+    /// Called for each record, so it writes only if something changes.
+    pub(crate) fn written(&self) {
+        if self.0.load(Ordering::Relaxed) != Self::NEVER {
+            self.0.store(Self::NEVER, Ordering::Relaxed);
+        }
+    }
+
+    fn is_recent(&self, now: Monotonic) -> bool {
+        let at = self.0.load(Ordering::Relaxed);
+        at != Self::NEVER && now.since(Monotonic::from_micros(at)) < RECORD_FAILED
+    }
 }
 
 impl Shared {
@@ -74,6 +112,15 @@ impl Shared {
     /// Time that only goes forward.
     pub fn monotonic(&self) -> Monotonic {
         self.clock.monotonic()
+    }
+
+    /// Why no request can be let through at the moment; none if all is well.
+    pub fn not_ready(&self) -> Option<String> {
+        if let Some(reason) = self.gate.reason() {
+            return Some(reason.to_string());
+        }
+        let failed = self.record_failed.is_recent(self.monotonic());
+        failed.then(|| "the access log's journal cannot be written; the log says why".to_owned())
     }
 
     /// Puts a token's present state in force. When this returns, no request that begins later
@@ -169,5 +216,22 @@ impl RandomBytes {
         }
         self.used += 10;
         taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_record_counts_until_one_is_written_or_for_a_while() {
+        let failed = RecordFailed::default();
+        let at = |seconds: i64| Monotonic::from_micros(seconds * 1_000_000);
+        assert!(!failed.is_recent(at(0)));
+        failed.failed(at(10));
+        assert!(failed.is_recent(at(14)) && !failed.is_recent(at(15)));
+        failed.failed(at(20));
+        failed.written();
+        assert!(!failed.is_recent(at(20)));
     }
 }

@@ -186,6 +186,7 @@ impl Trail {
             self.is_open = false;
             return Err(self.unwritten(&error));
         }
+        self.worker.shared.record_failed.written();
         self.worker.shared.metrics.decided(Reason::Allowed);
         Ok(())
     }
@@ -267,7 +268,9 @@ impl Trail {
     fn unwritten(&self, error: &mcpass_record::RecordError) -> Denial {
         self.worker.shared.metrics.record_failures.inc();
         self.worker.shared.metrics.decided(Reason::RecordUnavailable);
-        tracing::error!(%error, request = %self.id, "a record could not be written");
+        self.worker.shared.record_failed.failed(self.worker.shared.monotonic());
+        // The journal says once that it fails, and once that it works again.
+        tracing::debug!(%error, request = %self.id, "a record could not be written");
         Reason::RecordUnavailable.into()
     }
 }

@@ -93,7 +93,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             tools: Some(Arc::new(Tools(Arc::clone(prepared.shared())))),
         },
     );
-    observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader), gate);
+    observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));
     fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
 
     let shutdown = CancellationToken::new();

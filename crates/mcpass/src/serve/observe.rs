@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 
 use mcpass_authority::loader::Loader;
 use mcpass_gateway::Shared;
-use mcpass_record::Gate;
 use mcpass_web::Operations;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -19,21 +18,16 @@ pub(super) struct Observed(OnceLock<Process>);
 #[derive(Debug)]
 struct Process {
     registry: Registry,
-    gate: Gate,
+    shared: Arc<Shared>,
 }
 
 impl Observed {
     /// From now on there is.
-    pub(super) fn fill(
-        &self,
-        mut registry: Registry,
-        shared: Arc<Shared>,
-        loader: Arc<Loader>,
-        gate: Gate,
-    ) {
-        registry.register_collector(Box::new(Gauges { shared, loader, gate: gate.clone() }));
+    pub(super) fn fill(&self, mut registry: Registry, shared: Arc<Shared>, loader: Arc<Loader>) {
+        let gauges = Gauges { shared: Arc::clone(&shared), loader };
+        registry.register_collector(Box::new(gauges));
         // It is filled once, at the start.
-        let _ = self.0.set(Process { registry, gate });
+        let _ = self.0.set(Process { registry, shared });
     }
 }
 
@@ -41,7 +35,7 @@ impl Operations for Observed {
     fn not_ready(&self) -> Option<String> {
         match self.0.get() {
             None => Some("mcpass is starting".to_owned()),
-            Some(process) => process.gate.reason().map(|reason| reason.to_string()),
+            Some(process) => process.shared.not_ready(),
         }
     }
 
@@ -60,7 +54,6 @@ impl Operations for Observed {
 struct Gauges {
     shared: Arc<Shared>,
     loader: Arc<Loader>,
-    gate: Gate,
 }
 
 impl Collector for Gauges {
@@ -75,7 +68,7 @@ impl Collector for Gauges {
         gauge("mcpass_open_streams", "Open streams", streams)?;
         let sessions = self.shared.sessions.count() as u64;
         gauge("mcpass_sessions", "Sessions of legacy clients", sessions)?;
-        let is_open = u64::from(self.gate.is_open());
+        let is_open = u64::from(self.shared.not_ready().is_none());
         gauge("mcpass_record_ready", "Whether requests can be recorded, 0 or 1", is_open)?;
         let metrics = self.loader.metrics();
         let lag = metrics.lag_bytes();
