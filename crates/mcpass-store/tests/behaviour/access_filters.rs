@@ -21,6 +21,7 @@ fn population() -> Vec<AccessRow> {
         row.admission.reason = [Reason::Allowed, Reason::RateLimited][usize::from(n % 7 == 0)];
         if let Some(outcome) = &mut row.outcome {
             outcome.is_error = n % 4 == 0;
+            outcome.failure = (n % 5 == 0).then_some(Reason::UpstreamTimeout);
         }
         row
     });
@@ -32,12 +33,13 @@ fn fits(row: &AccessRow, filter: &AccessFilter) -> bool {
     let admission = &row.admission;
     let is = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|w| w == text);
     let is_error = row.outcome.is_some_and(|outcome| outcome.is_error);
+    let failure = row.outcome.and_then(|outcome| outcome.failure);
     filter.token.is_none_or(|token| admission.token == Some(token))
         && is(&filter.user, &admission.user)
         && is(&filter.server, &admission.server)
         && is(&filter.method, &admission.method)
         && is(&filter.target, &admission.target)
-        && filter.reason.is_none_or(|reason| admission.reason == reason)
+        && filter.reason.is_none_or(|reason| admission.reason == reason || failure == Some(reason))
         && filter.allowed.is_none_or(|allowed| (admission.reason == Reason::Allowed) == allowed)
         && filter.is_error.is_none_or(|wanted| is_error == wanted)
         && filter.since.is_none_or(|since| admission.at >= since)
@@ -79,6 +81,7 @@ pub(crate) async fn every_log_filter_finds_what_it_says(store: Arc<dyn Store>) {
         AccessFilter { method: text("tools/list"), ..none.clone() },
         AccessFilter { target: text("create%"), ..none.clone() },
         AccessFilter { reason: Some(Reason::RateLimited), ..none.clone() },
+        AccessFilter { reason: Some(Reason::UpstreamTimeout), ..none.clone() },
         AccessFilter { allowed: Some(true), ..none.clone() },
         AccessFilter { allowed: Some(false), ..none.clone() },
         AccessFilter { is_error: Some(true), ..none.clone() },
