@@ -191,6 +191,7 @@ async fn edit(turn: &mut Turn, request: &ServerEdit) -> Result<ServerView, ApiEr
                 request.first_byte_timeout.as_deref(),
                 old.first_byte_timeout,
             )?,
+            ..old.clone()
         })?),
         ..before.clone()
     };

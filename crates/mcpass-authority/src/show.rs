@@ -105,7 +105,9 @@ pub(crate) fn group(group: &Group) -> GroupView {
 
 pub(crate) fn server(server: &Server) -> ServerView {
     let (url, headers, connect, first_byte) = match &server.kind {
-        ServerKind::Demo => (String::new(), BTreeMap::new(), Duration::ZERO, Duration::ZERO),
+        ServerKind::Demo | ServerKind::Stdio(_) => {
+            (String::new(), BTreeMap::new(), Duration::ZERO, Duration::ZERO)
+        }
         ServerKind::Http(upstream) => (
             upstream.url.clone(),
             safe_headers(&upstream.headers),

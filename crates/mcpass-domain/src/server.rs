@@ -84,14 +84,17 @@ pub enum ServerKind {
     Demo,
     /// Streamable HTTP.
     Http(HttpUpstream),
+    /// A child process that speaks MCP over its standard input and output.
+    Stdio(StdioUpstream),
 }
 
 impl ServerKind {
-    /// `demo` or `http`.
+    /// `demo`, `http` or `stdio`.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Demo => "demo",
             Self::Http(_) => "http",
+            Self::Stdio(_) => "stdio",
         }
     }
 }
@@ -108,9 +111,28 @@ pub struct HttpUpstream {
     pub connect_timeout: Duration,
     /// How long the first byte of an answer may take.
     pub first_byte_timeout: Duration,
+    /// File of the certificate authorities that are trusted instead of the operating system's
+    /// (PEM).
+    pub ca_file: Option<String>,
+    /// How mcpass shows who it is, where the upstream asks for a certificate.
+    pub client_identity: Option<ClientIdentity>,
+    /// Connections at most, of all threads together.
+    pub max_connections: u32,
+}
+
+/// A client's certificate and its key, for mutual TLS. Both are files, read when needed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClientIdentity {
+    /// File of the certificate and what it was signed with (PEM).
+    pub certificate: String,
+    /// File of its private key (PEM).
+    pub key: String,
 }
 
 impl HttpUpstream {
+    /// Connections to an upstream that says nothing else.
+    pub const MAX_CONNECTIONS: u32 = 512;
+
     /// An upstream at `url` with the usual timeouts.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -118,6 +140,90 @@ impl HttpUpstream {
             headers: BTreeMap::new(),
             connect_timeout: Duration::from_secs(5),
             first_byte_timeout: Duration::from_mins(2),
+            ca_file: None,
+            client_identity: None,
+            max_connections: Self::MAX_CONNECTIONS,
+        }
+    }
+}
+
+/// How a stdio upstream is run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StdioUpstream {
+    /// The program: a path, or a name that is looked up in `PATH`.
+    pub program: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Variables of its environment: name to a template in which `${env:NAME}` and
+    /// `${file:PATH}` stand for credentials. It gets these and a few harmless ones, nothing else.
+    pub environment: BTreeMap<String, String>,
+    /// Where it runs; mcpass's own working directory if not said.
+    pub folder: Option<String>,
+    /// Whether each token gets a process of its own, for programs that keep what they are told.
+    pub per_token: bool,
+    /// How long it may take until it answers its first message.
+    pub start_timeout: Duration,
+    /// How long the first message of an answer may take.
+    pub answer_timeout: Duration,
+    /// A process that nobody used for so long is ended; zero: never.
+    pub idle: Duration,
+}
+
+impl StdioUpstream {
+    /// A program with the usual timeouts.
+    pub fn new(program: impl Into<String>, arguments: Vec<String>) -> Self {
+        Self {
+            program: program.into(),
+            arguments,
+            environment: BTreeMap::new(),
+            folder: None,
+            per_token: false,
+            start_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_mins(2),
+            idle: Duration::from_mins(10),
+        }
+    }
+}
+
+/// How a server does at the moment, as the running gateway sees it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Health {
+    /// In one word.
+    pub state: HealthState,
+    /// Since when.
+    pub since: Timestamp,
+    /// What last went wrong, in words for the operator; none if nothing did since it was well.
+    pub problem: Option<String>,
+    /// When it is tried again, while it is left alone.
+    pub retry_at: Option<Timestamp>,
+    /// What else there is to know: connections, or a process.
+    pub detail: Option<String>,
+}
+
+/// How a server does, in one word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum HealthState {
+    /// Nobody has used it yet.
+    Unused,
+    /// The last call was answered.
+    Healthy,
+    /// Calls fail, and are still tried.
+    Failing,
+    /// So many calls failed that it is left alone for a while (the circuit is open).
+    Resting,
+    /// Its configuration cannot be used.
+    Broken,
+}
+
+impl HealthState {
+    /// `unused`, `healthy`, `failing`, `resting` or `broken`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unused => "unused",
+            Self::Healthy => "healthy",
+            Self::Failing => "failing",
+            Self::Resting => "resting",
+            Self::Broken => "broken",
         }
     }
 }

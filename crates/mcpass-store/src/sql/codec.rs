@@ -1,12 +1,12 @@
 //! What stands in columns: JSON of lists, names of states, bounds of ids.
 
-use std::collections::BTreeMap;
+mod settings;
+
 use std::time::Duration;
 
-use mcpass_domain::server::HttpUpstream;
-use mcpass_domain::{Permission, Reason, RowState, ServerKind, Surface, Timestamp};
-use serde::{Deserialize, Serialize};
+use mcpass_domain::{Permission, Reason, RowState, Surface, Timestamp};
 
+pub(super) use self::settings::{kind_from_json, settings_to_json};
 use super::failure;
 use crate::StoreError;
 
@@ -21,46 +21,6 @@ pub(super) fn permissions_from_json(json: &str) -> Result<Vec<Permission>, Store
         .iter()
         .map(|text| text.parse().map_err(|error| failure::damaged("permission", error)))
         .collect()
-}
-
-/// The settings of an `http` server.
-#[derive(Deserialize, Serialize)]
-struct HttpSettings {
-    url: String,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    connect_timeout_us: u64,
-    first_byte_timeout_us: u64,
-}
-
-pub(super) fn settings_to_json(kind: &ServerKind) -> Result<String, StoreError> {
-    let json = match kind {
-        ServerKind::Demo => Ok("{}".to_owned()),
-        ServerKind::Http(upstream) => serde_json::to_string(&HttpSettings {
-            url: upstream.url.clone(),
-            headers: upstream.headers.clone(),
-            connect_timeout_us: micros(upstream.connect_timeout),
-            first_byte_timeout_us: micros(upstream.first_byte_timeout),
-        }),
-    };
-    json.map_err(|error| failure::damaged("server", error))
-}
-
-pub(super) fn kind_from_json(kind: &str, json: &str) -> Result<ServerKind, StoreError> {
-    match kind {
-        "demo" => Ok(ServerKind::Demo),
-        "http" => {
-            let settings: HttpSettings =
-                serde_json::from_str(json).map_err(|error| failure::damaged("server", error))?;
-            Ok(ServerKind::Http(HttpUpstream {
-                url: settings.url,
-                headers: settings.headers,
-                connect_timeout: Duration::from_micros(settings.connect_timeout_us),
-                first_byte_timeout: Duration::from_micros(settings.first_byte_timeout_us),
-            }))
-        }
-        other => Err(failure::damaged("server", format_args!("`{other}` is no kind of server"))),
-    }
 }
 
 pub(super) fn reason(text: &str) -> Result<Reason, StoreError> {
@@ -114,10 +74,6 @@ fn id_bound(at: Timestamp, rest: u8) -> [u8; 16] {
         *to = from;
     }
     id
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
