@@ -14,11 +14,12 @@ use serde_json::value::RawValue;
 use self::headers::{carried, forwarded};
 use crate::answer::{self, Answer, Asker};
 use crate::body::Body;
-use crate::link::{self, Exchange, LinkError, Outgoing, Speaker};
+use crate::link::{Exchange, LinkError, Outgoing, Speaker};
 use crate::relay::{self, Own, Relay};
 use crate::sessions::Client;
 use crate::shared::Worker;
 use crate::trail::{Facts, Trail};
+use crate::upstream::remote::Call;
 use crate::upstream::{LocalCaller, Reach, Upstream};
 
 /// The id under which a bare request without one travels.
@@ -152,6 +153,11 @@ pub struct Forward {
 }
 
 impl Forward {
+    fn call(&self, method: HttpMethod, headers: HeaderMap) -> Call {
+        let family = Some(self.permit.subject().family);
+        Call { family, method, headers, body: self.body.clone() }
+    }
+
     fn relay(self) -> Relay {
         let Self { trail, permit, digest, upstream, asking, .. } = self;
         Relay { trail, subject: Arc::clone(permit.subject()), digest, upstream, asking }
@@ -171,14 +177,13 @@ pub async fn message(
     let exchange = match (way, &upstream.reach) {
         (Err(error), _) => Err(error),
         (Ok(Way::Here(own)), _) => return relay::own(forward.relay(), own).await,
-        (Ok(Way::Through), Reach::Http(http)) => {
-            let headers = forwarded(headers, &http.headers, forward.asking.era);
-            let body = forward.body.clone();
-            let sent = link::send(&worker, http, HttpMethod::POST, headers, body).await;
-            sent.map(|(response, lease)| Exchange::Http(response, lease)).map_err(LinkError::from)
+        (Ok(Way::Through), Reach::Remote(remote)) => {
+            let headers = forwarded(headers, &remote.headers, forward.asking.era);
+            let call = forward.call(HttpMethod::POST, headers);
+            remote.send(&worker, call).await.map(Exchange::Remote).map_err(LinkError::from)
         }
         (Ok(Way::Converse | Way::Through), reach) => {
-            if matches!(reach, Reach::Http(_)) && forward.asking.kind == Kind::Request {
+            if matches!(reach, Reach::Remote(_)) && forward.asking.kind == Kind::Request {
                 let id = format!("\"{}\"", forward.trail.id());
                 forward.asking.sent_id = RawValue::from_string(id).ok();
             }
@@ -204,7 +209,7 @@ enum Way {
 
 async fn way(forward: &Forward, worker: &Worker) -> Result<Way, LinkError> {
     let asking = &forward.asking;
-    let Reach::Http(http) = &forward.upstream.reach else {
+    let Reach::Remote(remote) = &forward.upstream.reach else {
         return Ok(Way::Converse);
     };
     // A session was opened at this upstream, so it is known to speak the client's era.
@@ -214,7 +219,7 @@ async fn way(forward: &Forward, worker: &Worker) -> Result<Way, LinkError> {
     if asking.is_bare || asking.is_at_all {
         return Ok(Way::Converse);
     }
-    let offer = forward.upstream.links.offer(worker, http).await?;
+    let offer = forward.upstream.links.offer(worker, remote).await?;
     Ok(match (asking.era, offer) {
         (Era::Legacy, None) | (Era::Modern, Some(_)) => Way::Through,
         (Era::Legacy, Some(offer)) if offer.takes_legacy => Way::Through,
@@ -271,17 +276,17 @@ pub async fn stream(
 ) -> Response<Body> {
     let worker = Arc::clone(forward.trail.worker());
     let upstream = Arc::clone(&forward.upstream);
-    let Reach::Http(http) = &upstream.reach else {
+    let Reach::Remote(remote) = &upstream.reach else {
         let error = LinkError::Broken("it has no streams".to_owned());
         return relay::failed(forward.relay(), &error).await;
     };
     forward.trail.upstream_begins();
-    let headers = forwarded(headers, &http.headers, Era::Legacy);
+    let headers = forwarded(headers, &remote.headers, Era::Legacy);
     let ends_session = method == HttpMethod::DELETE;
-    let sent = link::send(&worker, http, method, headers, Bytes::new()).await;
+    let sent = remote.send(&worker, forward.call(method, headers)).await;
     forward.trail.upstream_answers();
     match sent {
-        Ok((response, lease)) => {
+        Ok(response) => {
             if ends_session
                 && response.status().is_success()
                 && let Some(session) = &forward.asking.session
@@ -289,7 +294,7 @@ pub async fn stream(
                 let family = forward.permit.subject().family;
                 worker.shared.sessions.close(family, upstream.name(), session);
             }
-            relay::answer(forward.relay(), Exchange::Http(response, lease)).await
+            relay::answer(forward.relay(), Exchange::Remote(response)).await
         }
         Err(error) => relay::failed(forward.relay(), &error.into()).await,
     }

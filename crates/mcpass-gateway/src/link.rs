@@ -13,9 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, StatusCode, header};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header};
 use mcpass_domain::{FamilyId, Monotonic};
 use mcpass_protocol::{Answer, Era, List, ListKind, headers, splice};
 use parking_lot::Mutex;
@@ -24,8 +22,9 @@ pub use self::open::Offer;
 use self::open::{Found, OWN_ID, initialize, probe};
 pub use self::read::{answer_text, is_event_stream, stream_answer, whole};
 use crate::shared::Worker;
-use crate::upstream::pool::{Lease, SendError};
-use crate::upstream::{Http, LocalAnswer, LocalCaller, Reach, Upstream};
+use crate::upstream::pool::SendError;
+use crate::upstream::remote::{Call, Remote, Reply};
+use crate::upstream::{LocalAnswer, LocalCaller, Reach, Upstream};
 
 /// How long what is known of an upstream's era is believed.
 const PROFILE_TTL: Duration = Duration::from_mins(5);
@@ -77,10 +76,10 @@ impl LinkError {
 /// An answer that has begun.
 #[derive(Debug)]
 pub enum Exchange {
-    /// From an HTTP upstream.
-    Http(Response<Incoming>, Lease),
     /// From a server inside this process.
     Local(LocalAnswer),
+    /// From any other.
+    Remote(Reply),
 }
 
 /// Who mcpass speaks for.
@@ -148,7 +147,7 @@ impl Links {
     pub async fn offer(
         &self,
         worker: &Worker,
-        http: &Http,
+        remote: &Remote,
     ) -> Result<Option<Arc<Offer>>, LinkError> {
         let now = worker.shared.monotonic();
         if let Some(profile) = &*self.profile.lock()
@@ -156,7 +155,7 @@ impl Links {
         {
             return Ok(profile.offer.clone());
         }
-        let Found::Certain(offer) = probe(worker, http).await? else {
+        let Found::Certain(offer) = probe(worker, remote).await? else {
             return Ok(None);
         };
         let offer = offer.map(Arc::new);
@@ -175,46 +174,46 @@ impl Links {
         speaker: Speaker<'_>,
         message: Outgoing<'_>,
     ) -> Result<Exchange, LinkError> {
-        let http = match &upstream.reach {
+        let remote = match &upstream.reach {
             Reach::Broken(why) => return Err(LinkError::Broken(why.clone())),
             Reach::Local(local) => {
                 let text = adapt_message(message, message.era)?;
                 let answer = local.call(text.as_bytes(), &speaker.caller).await;
                 return Ok(Exchange::Local(answer));
             }
-            Reach::Http(http) => http,
+            Reach::Remote(remote) => remote,
         };
-        let said = match self.offer(worker, http).await? {
-            Some(_) => say_modern(worker, http, message).await,
-            None => self.say_legacy(worker, http, speaker.family, message).await,
+        let said = match self.offer(worker, remote).await? {
+            Some(_) => say_modern(worker, remote, speaker.family, message).await,
+            None => self.say_legacy(worker, remote, speaker.family, message).await,
         };
         if matches!(said, Err(LinkError::Send(SendError::Connect(_)))) {
             // Whatever listens there next may be another version.
             *self.profile.lock() = None;
         }
-        said.map(|(response, lease)| Exchange::Http(response, lease))
+        said.map(Exchange::Remote)
     }
 
     async fn say_legacy(
         &self,
         worker: &Worker,
-        http: &Http,
+        remote: &Remote,
         family: Option<FamilyId>,
         message: Outgoing<'_>,
-    ) -> Result<(Response<Incoming>, Lease), LinkError> {
+    ) -> Result<Reply, LinkError> {
         let text = Bytes::from(adapt_message(message, Era::Legacy)?);
         for attempt in 0..2 {
-            let session = self.session(worker, http, family).await?;
-            let mut headers = http_headers(http, &session.version);
+            let session = self.session(worker, remote, family).await?;
+            let mut headers = http_headers(remote, &session.version);
             carry(&mut headers, message);
             if let Some(id) = &session.id {
                 headers.insert(headers::SESSION_ID, id.clone());
             }
-            let (response, lease) = post(worker, http, headers, text.clone()).await?;
+            let response = post(worker, remote, family, headers, text.clone()).await?;
             // 404: the upstream has forgotten the session and done nothing (2025-11-25,
             // transports, "Session Management"), so a new one may ask again.
             if response.status() != StatusCode::NOT_FOUND || session.id.is_none() || attempt > 0 {
-                return Ok((response, lease));
+                return Ok(response);
             }
             self.sessions.lock().remove(&family);
         }
@@ -224,7 +223,7 @@ impl Links {
     async fn session(
         &self,
         worker: &Worker,
-        http: &Http,
+        remote: &Remote,
         family: Option<FamilyId>,
     ) -> Result<Session, LinkError> {
         let now = worker.shared.monotonic();
@@ -238,14 +237,14 @@ impl Links {
             return Ok(session);
         }
         // Whoever is before us may wait for an upstream that does not answer.
-        let wait = http.origin.first_byte_timeout;
+        let wait = remote.patience;
         let _opening = tokio::time::timeout(wait, self.opening.lock())
             .await
             .map_err(|_| LinkError::Timeout(wait))?;
         if let Some(session) = known() {
             return Ok(session);
         }
-        let session = initialize(worker, http).await?;
+        let session = initialize(worker, remote, family).await?;
         let mut sessions = self.sessions.lock();
         if sessions.len() >= MAX_SESSIONS
             && let Some(oldest) =
@@ -260,17 +259,18 @@ impl Links {
 
 async fn say_modern(
     worker: &Worker,
-    http: &Http,
+    remote: &Remote,
+    family: Option<FamilyId>,
     message: Outgoing<'_>,
-) -> Result<(Response<Incoming>, Lease), LinkError> {
+) -> Result<Reply, LinkError> {
     let text = adapt_message(message, Era::Modern)?;
-    let mut headers = http_headers(http, &HeaderValue::from_static(headers::MODERN));
+    let mut headers = http_headers(remote, &HeaderValue::from_static(headers::MODERN));
     carry(&mut headers, message);
     headers.insert(headers::METHOD, headers::encode(message.method));
     if let Some(name) = message.name {
         headers.insert(headers::NAME, headers::encode(name));
     }
-    post(worker, http, headers, text.into()).await
+    post(worker, remote, family, headers, text.into()).await
 }
 
 /// Adds what goes with the message. mcpass's own headers come first.
@@ -301,8 +301,8 @@ fn adapt_message(message: Outgoing<'_>, upstream: Era) -> Result<String, LinkErr
     Ok(text)
 }
 
-fn http_headers(http: &Http, version: &HeaderValue) -> HeaderMap {
-    let mut headers = http.headers.clone();
+fn http_headers(remote: &Remote, version: &HeaderValue) -> HeaderMap {
+    let mut headers = remote.headers.clone();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
     headers.insert(headers::PROTOCOL_VERSION, version.clone());
@@ -311,31 +311,13 @@ fn http_headers(http: &Http, version: &HeaderValue) -> HeaderMap {
 
 async fn post(
     worker: &Worker,
-    http: &Http,
+    remote: &Remote,
+    family: Option<FamilyId>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<(Response<Incoming>, Lease), LinkError> {
-    Ok(send(worker, http, HttpMethod::POST, headers, body).await?)
-}
-
-/// Sends a request to an upstream over one of this thread's connections.
-///
-/// # Errors
-/// When there is no answer.
-pub async fn send(
-    worker: &Worker,
-    http: &Http,
-    method: HttpMethod,
-    mut headers: HeaderMap,
-    body: Bytes,
-) -> Result<(Response<Incoming>, Lease), SendError> {
-    headers.insert(header::HOST, http.origin.authority.clone());
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = method;
-    *request.uri_mut() = http::Uri::from(http.origin.path.clone());
-    *request.headers_mut() = headers;
-    #[expect(clippy::indexing_slicing, reason = "there is a pool for each worker")]
-    http.pools[worker.number].send(request).await
+) -> Result<Reply, LinkError> {
+    let call = Call { family, method: HttpMethod::POST, headers, body };
+    Ok(remote.send(worker, call).await?)
 }
 
 /// All pages of a list, as whole JSON-RPC answers.

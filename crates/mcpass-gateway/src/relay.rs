@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use hyper::body::Incoming;
 use mcpass_domain::{Reason, Subject, TokenDigest};
 use mcpass_protocol::{Answer as Message, Era, Kind, Method, headers};
 use serde_json::value::RawValue;
@@ -23,7 +22,7 @@ use crate::body::Body;
 use crate::dispatch::{self, Asking};
 use crate::link::{self, Exchange, LinkError};
 use crate::trail::{Ending, Trail};
-use crate::upstream::pool::Lease;
+use crate::upstream::remote::Reply;
 use crate::upstream::{LocalAnswer, Upstream};
 
 /// How long a modern client may keep a list: a change of permissions is seen after that.
@@ -48,13 +47,13 @@ pub struct Relay {
 pub async fn answer(relay: Relay, exchange: Exchange) -> Response<Body> {
     match exchange {
         Exchange::Local(local) => from_local(relay, local).await,
-        Exchange::Http(response, lease) => {
+        Exchange::Remote(response) => {
             note_session(&relay, &response);
             let is_stream = link::is_event_stream(response.headers());
             if is_stream && response.status() == StatusCode::OK && !relay.asking.is_bare {
-                return stream::pass_on(relay, response, lease);
+                return stream::pass_on(relay, response);
             }
-            from_http(relay, response, lease, is_stream).await
+            from_remote(relay, response, is_stream).await
         }
     }
 }
@@ -115,12 +114,7 @@ async fn from_local(relay: Relay, local: LocalAnswer) -> Response<Body> {
 }
 
 /// An upstream's answer in one piece.
-async fn from_http(
-    relay: Relay,
-    response: Response<Incoming>,
-    lease: Lease,
-    is_stream: bool,
-) -> Response<Body> {
+async fn from_remote(relay: Relay, response: Reply, is_stream: bool) -> Response<Body> {
     let max = relay.trail.worker().shared.config.max_answer;
     let (head, body) = response.into_parts();
     let status = head.status;
@@ -133,9 +127,9 @@ async fn from_http(
     let is_request = relay.asking.kind == Kind::Request;
     let text = if is_stream {
         let id = relay.asking.awaited().map_or("null", RawValue::get).to_owned();
-        link::stream_answer(body, lease, &id, max).await.map(Bytes::from)
+        link::stream_answer(body, &id, max).await.map(Bytes::from)
     } else {
-        link::whole(body, lease, max).await
+        link::whole(body, max).await
     };
     let text = match text {
         Ok(text) => text,
@@ -189,7 +183,7 @@ async fn finish_shaped(
 }
 
 /// The upstream has given this client a session, or has none by that name any more.
-fn note_session(relay: &Relay, response: &Response<Incoming>) {
+fn note_session(relay: &Relay, response: &Reply) {
     let asking = &relay.asking;
     if !asking.has_own_session() {
         return;

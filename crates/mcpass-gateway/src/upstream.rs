@@ -2,6 +2,7 @@
 
 pub mod credentials;
 pub mod pool;
+pub mod remote;
 pub mod target;
 
 use std::collections::BTreeMap;
@@ -11,12 +12,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::HeaderMap;
 use mcpass_domain::{Ask, Server, ServerKind};
 use tokio_util::sync::CancellationToken;
 
 use self::credentials::Secrets;
-use self::pool::Pool;
+use self::remote::Remote;
 use self::target::Origin;
 use crate::catalogue::Catalogue;
 use crate::link::Links;
@@ -64,21 +64,10 @@ pub struct LocalAnswer {
 pub enum Reach {
     /// Its configuration cannot be used; the text says why.
     Broken(String),
-    /// Streamable HTTP.
-    Http(Http),
     /// Inside this process.
     Local(Arc<dyn Local>),
-}
-
-/// A Streamable HTTP upstream.
-#[derive(Debug)]
-pub struct Http {
-    /// Where it is.
-    pub origin: Arc<Origin>,
-    /// mcpass's own credentials there.
-    pub headers: HeaderMap,
-    /// One pool for each worker, by its number.
-    pub pools: Box<[Arc<Pool>]>,
+    /// Over HTTP.
+    Remote(Remote),
 }
 
 /// One server.
@@ -171,11 +160,7 @@ impl Servers {
             Err(error) => return Reach::Broken(error.to_string()),
         };
         match credentials::resolve(&http.headers, &*self.secrets) {
-            Ok(headers) => {
-                let pool = || Arc::new(Pool::new(Arc::clone(&origin)));
-                let pools = (0..self.workers).map(|_| pool()).collect();
-                Reach::Http(Http { origin, headers, pools })
-            }
+            Ok(headers) => Reach::Remote(Remote::http(origin, headers, self.workers)),
             Err(error) => Reach::Broken(error.to_string()),
         }
     }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
+use mcpass_domain::FamilyId;
 use mcpass_protocol::{Answer, Era, headers, splice};
 use serde_json::value::RawValue;
 
 use super::read::{answer_text, discard};
 use super::{CLIENT_INFO, Exchange, LinkError, Outgoing, Session, http_headers, post, say_modern};
 use crate::shared::Worker;
-use crate::upstream::Http;
+use crate::upstream::remote::Remote;
 
 /// How long an upstream may think about `server/discover`. One that never answers what it does
 /// not know is legacy.
@@ -42,7 +43,7 @@ pub(super) enum Found {
 
 /// Asks an upstream `server/discover`; whatever is not an answer to that means legacy
 /// (2026-07-28, "Version negotiation").
-pub(super) async fn probe(worker: &Worker, http: &Http) -> Result<Found, LinkError> {
+pub(super) async fn probe(worker: &Worker, remote: &Remote) -> Result<Found, LinkError> {
     let message = Outgoing {
         text: r#"{"jsonrpc":"2.0","id":"mcpass","method":"server/discover","params":{}}"#,
         method: "server/discover",
@@ -50,23 +51,23 @@ pub(super) async fn probe(worker: &Worker, http: &Http) -> Result<Found, LinkErr
         era: Era::Legacy,
         carried: None,
     };
-    let asked = tokio::time::timeout(PROBE_TIME, say_modern(worker, http, message)).await;
+    let asked = tokio::time::timeout(PROBE_TIME, say_modern(worker, remote, None, message)).await;
     let Ok(asked) = asked else {
         return Ok(Found::Certain(None));
     };
-    let (response, lease) = asked?;
+    let response = asked?;
     match response.status() {
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
             return Err(LinkError::Refused(status));
         }
         StatusCode::OK => {}
         status => {
-            discard(response, lease).await;
+            discard(response).await;
             let is_unwell = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
             return Ok(if is_unwell { Found::Unsure } else { Found::Certain(None) });
         }
     }
-    let exchange = Exchange::Http(response, lease);
+    let exchange = Exchange::Remote(response);
     let text = tokio::time::timeout(PROBE_TIME, answer_text(worker, exchange, OWN_ID)).await;
     Ok(match text {
         Ok(Ok(text)) => Found::Certain(offer(&text)),
@@ -92,17 +93,21 @@ fn offer(text: &str) -> Option<Offer> {
 }
 
 /// The handshake of the legacy era.
-pub(super) async fn initialize(worker: &Worker, http: &Http) -> Result<Session, LinkError> {
+pub(super) async fn initialize(
+    worker: &Worker,
+    remote: &Remote,
+    family: Option<FamilyId>,
+) -> Result<Session, LinkError> {
     let text = format!(
         r#"{{"jsonrpc":"2.0","id":{OWN_ID},"method":"initialize","params":{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{CLIENT_INFO}}}}}"#,
         headers::LEGACY
     );
     let version = HeaderValue::from_static(headers::LEGACY);
-    let mut headers = http_headers(http, &version);
+    let mut headers = http_headers(remote, &version);
     headers.remove(headers::PROTOCOL_VERSION);
-    let (response, lease) = post(worker, http, headers, text.into()).await?;
+    let response = post(worker, remote, family, headers, text.into()).await?;
     let id = response.headers().get(headers::SESSION_ID).cloned();
-    let answer = answer_text(worker, Exchange::Http(response, lease), OWN_ID).await?;
+    let answer = answer_text(worker, Exchange::Remote(response), OWN_ID).await?;
     let garbage = || LinkError::Garbage("no protocolVersion in the answer to `initialize`".into());
     let version = splice::value(&answer, &["result", "protocolVersion"]).ok().flatten();
     let version: String =
@@ -110,14 +115,14 @@ pub(super) async fn initialize(worker: &Worker, http: &Http) -> Result<Session, 
     let version = HeaderValue::from_str(&version).map_err(|_| garbage())?;
     let session = Session { id, version, used: worker.shared.monotonic() };
 
-    let mut headers = http_headers(http, &session.version);
+    let mut headers = http_headers(remote, &session.version);
     if let Some(id) = &session.id {
         headers.insert(headers::SESSION_ID, id.clone());
     }
     let initialized =
         Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-    let (response, lease) = post(worker, http, headers, initialized).await?;
-    discard(response, lease).await;
+    let response = post(worker, remote, family, headers, initialized).await?;
+    discard(response).await;
     Ok(session)
 }
 

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Response, StatusCode, header};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http::{HeaderMap, StatusCode, header};
 use mcpass_protocol::{Answer, sse};
 use serde_json::value::RawValue;
 
 use super::{Exchange, LinkError};
 use crate::shared::Worker;
-use crate::upstream::pool::{Lease, SendError};
+use crate::upstream::remote::{Reply, ReplyBody};
 
 /// How long the end of a stream may take after its answer, for its connection to be used again.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -29,8 +27,8 @@ pub async fn answer_text(
     id: &str,
 ) -> Result<String, LinkError> {
     let max = worker.shared.config.max_answer;
-    let (response, lease) = match exchange {
-        Exchange::Http(response, lease) => (response, lease),
+    let response = match exchange {
+        Exchange::Remote(response) => response,
         Exchange::Local(answer) => return utf8(answer.body),
     };
     match response.status() {
@@ -44,9 +42,9 @@ pub async fn answer_text(
     }
     let status = response.status();
     if is_event_stream(response.headers()) {
-        return stream_answer(response.into_body(), lease, id, max).await;
+        return stream_answer(response.into_body(), id, max).await;
     }
-    let body = whole(response.into_body(), lease, max).await?;
+    let body = whole(response.into_body(), max).await?;
     if body.is_empty() && !status.is_success() {
         return Err(LinkError::Status(status));
     }
@@ -57,38 +55,25 @@ pub async fn answer_text(
 ///
 /// # Errors
 /// When there is none within the time that the upstream has for an answer.
-pub async fn stream_answer(
-    body: Incoming,
-    lease: Lease,
-    id: &str,
-    max: usize,
-) -> Result<String, LinkError> {
-    let wait = lease.patience();
-    let found = tokio::time::timeout(wait, find_answer(body, lease, id, max)).await;
+pub async fn stream_answer(body: ReplyBody, id: &str, max: usize) -> Result<String, LinkError> {
+    let wait = body.patience();
+    let found = tokio::time::timeout(wait, find_answer(body, id, max)).await;
     found.unwrap_or(Err(LinkError::Timeout(wait)))
 }
 
-async fn find_answer(
-    mut body: Incoming,
-    lease: Lease,
-    id: &str,
-    max: usize,
-) -> Result<String, LinkError> {
+async fn find_answer(mut body: ReplyBody, id: &str, max: usize) -> Result<String, LinkError> {
     let id: Box<RawValue> = RawValue::from_string(id.to_owned())
         .map_err(|error| LinkError::Garbage(error.to_string()))?;
     let mut reader = sse::Reader::new(max);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(SendError::Http)?;
-        reader.push(frame.data_ref().map_or(&[][..], |data| data));
+    while let Some(piece) = body.piece().await {
+        reader.push(&piece?);
         while let Some(event) = reader.next_event().map_err(|_| LinkError::TooLarge(max))? {
             let Some(data) = event.data.filter(|data| !data.is_empty()) else {
                 continue;
             };
             if Answer::parse(&data).is_ok_and(|answer| answer.answers(&id)) {
                 // The end of the stream is next to come; then the connection is free again.
-                if let Ok(None) = tokio::time::timeout(LAST_WORDS, body.frame()).await {
-                    lease.finished();
-                }
+                let _ = tokio::time::timeout(LAST_WORDS, body.piece()).await;
                 return utf8(data);
             }
         }
@@ -96,26 +81,22 @@ async fn find_answer(
     Err(LinkError::Garbage("the stream ended without an answer".to_owned()))
 }
 
-/// All of a body, after which its connection is free.
+/// All of a body.
 ///
 /// # Errors
 /// When it is larger than `max`, breaks off, or takes longer than the upstream has for an answer.
-pub async fn whole(body: Incoming, lease: Lease, max: usize) -> Result<Bytes, LinkError> {
-    let wait = lease.patience();
+pub async fn whole(body: ReplyBody, max: usize) -> Result<Bytes, LinkError> {
+    let wait = body.patience();
     let read = tokio::time::timeout(wait, collect(body, max)).await;
-    let body = read.unwrap_or(Err(LinkError::Timeout(wait)))?;
-    lease.finished();
-    Ok(body)
+    read.unwrap_or(Err(LinkError::Timeout(wait)))
 }
 
 /// Without a copy where the body comes in one piece.
-async fn collect(mut body: Incoming, max: usize) -> Result<Bytes, LinkError> {
+async fn collect(mut body: ReplyBody, max: usize) -> Result<Bytes, LinkError> {
     let mut first: Option<Bytes> = None;
     let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(SendError::Http)?.into_data() else {
-            continue;
-        };
+    while let Some(piece) = body.piece().await {
+        let data = piece?;
         if first.as_ref().map_or(0, Bytes::len) + all.len() + data.len() > max {
             return Err(LinkError::TooLarge(max));
         }
@@ -131,9 +112,9 @@ async fn collect(mut body: Incoming, max: usize) -> Result<Bytes, LinkError> {
 }
 
 /// Reads an answer that says nothing of interest.
-pub(super) async fn discard(response: Response<Incoming>, lease: Lease) {
+pub(super) async fn discard(response: Reply) {
     // One that is too large or too slow closes its connection, and that is all.
-    let _ = whole(response.into_body(), lease, DISCARDED).await;
+    let _ = whole(response.into_body(), DISCARDED).await;
 }
 
 /// Whether a body is a stream of events.

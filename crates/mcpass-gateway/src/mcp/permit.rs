@@ -127,7 +127,7 @@ fn session(
     let Some(id) = ids.next() else {
         return Ok(None);
     };
-    if ids.next().is_some() || !matches!(upstream.reach, Reach::Http(_)) {
+    if ids.next().is_some() || !matches!(upstream.reach, Reach::Remote(_)) {
         return Err(Reason::SessionUnknown.into());
     }
     let id = id.to_str().map_err(|_| Reason::SessionUnknown)?;
@@ -192,7 +192,7 @@ pub(super) fn stream(
         return Err(Reason::MethodNotAllowed.into());
     };
     let upstream = server(shared, &subject, name, facts)?;
-    if !is_stream || !matches!(upstream.reach, Reach::Http(_)) {
+    if !is_stream || !matches!(upstream.reach, Reach::Remote(_)) {
         return Err(Reason::MethodNotAllowed.into());
     }
     let client = session(shared, &subject, &upstream, &parts.headers)?;

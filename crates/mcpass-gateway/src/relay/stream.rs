@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use mcpass_domain::Reason;
 use mcpass_protocol::{Answer as Message, Kind, Method, sse};
 use tokio::sync::mpsc;
@@ -20,7 +18,7 @@ use crate::link::LinkError;
 use crate::shared::{Worker, has_same_rights};
 use crate::streams::{Lasts, OpenStream};
 use crate::trail::Ending;
-use crate::upstream::pool::{Lease, SendError};
+use crate::upstream::remote::{Reply, ReplyBody};
 
 /// Events that wait for a slow client, before the upstream has to wait too.
 const QUEUE: usize = 16;
@@ -31,7 +29,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 const LAST_BYTES: usize = 64 * 1024;
 
 /// Passes a stream on, event by event.
-pub(super) fn pass_on(relay: Relay, response: Response<Incoming>, lease: Lease) -> Response<Body> {
+pub(super) fn pass_on(relay: Relay, response: Reply) -> Response<Body> {
     let worker = Arc::clone(relay.trail.worker());
     let open = worker.shared.streams.open(relay.subject.token, lasts(&relay.asking));
     if !is_still_allowed(&relay, &worker) {
@@ -42,7 +40,7 @@ pub(super) fn pass_on(relay: Relay, response: Response<Incoming>, lease: Lease) 
     let mut response = Response::new(Body::stream(queue));
     *response.headers_mut() = returned(head.headers, &relay.asking);
     let pump = Pump { relay: Some(relay), events, sent: 0, has_ids: false };
-    worker.tasks.spawn(pump.run(body, lease, open));
+    worker.tasks.spawn(pump.run(body, open));
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
@@ -93,7 +91,7 @@ enum End {
 }
 
 impl Pump {
-    async fn run(mut self, body: Incoming, lease: Lease, open: OpenStream) {
+    async fn run(mut self, body: ReplyBody, open: OpenStream) {
         let told = open.end().clone();
         let over = self.must_end();
         let end = tokio::select! {
@@ -101,7 +99,7 @@ impl Pump {
             biased;
             () = told.cancelled() => End::Ended,
             () = over => End::Ended,
-            end = self.pass(body, lease) => end,
+            end = self.pass(body) => end,
         };
         drop(open);
         let Some(relay) = self.relay.take() else {
@@ -172,21 +170,19 @@ impl Pump {
         }
     }
 
-    async fn pass(&mut self, mut body: Incoming, lease: Lease) -> End {
+    async fn pass(&mut self, mut body: ReplyBody) -> End {
         let max =
             self.relay.as_ref().map_or(0, |relay| relay.trail.worker().shared.config.max_answer);
         let mut reader = sse::Reader::new(max);
         loop {
-            let frame = tokio::select! {
-                frame = body.frame() => frame,
+            let piece = tokio::select! {
+                piece = body.piece() => piece,
                 () = self.events.closed() => return self.client_gone(),
             };
-            match frame {
+            match piece {
                 None => break,
-                Some(Err(error)) => return End::Failed(SendError::Http(error).into()),
-                Some(Ok(frame)) => {
-                    reader.push(frame.data_ref().map_or(&[][..], |data| data));
-                }
+                Some(Err(error)) => return End::Failed(error.into()),
+                Some(Ok(piece)) => reader.push(&piece),
             }
             loop {
                 let event = match reader.next_event() {
@@ -196,7 +192,7 @@ impl Pump {
                 };
                 if let Some(end) = self.event(&event).await {
                     if matches!(end, End::Done) {
-                        tokio::spawn(last_words(body, lease));
+                        tokio::spawn(last_words(body));
                     }
                     return end;
                 }
@@ -204,7 +200,6 @@ impl Pump {
         }
         // A last block without its empty line is not dispatched by clients (WHATWG HTML, server-
         // sent events, section 9.2.6) and has not been looked at, so it is not passed on.
-        lease.finished();
         End::Finished
     }
 
@@ -280,16 +275,13 @@ fn refusal(relay: &Relay) -> Option<Reason> {
 
 /// After the answer there should be nothing but the end (2025-11-25, transports, "Sending
 /// Messages"), after which the connection is free. What comes all the same is for nobody.
-async fn last_words(mut body: Incoming, lease: Lease) {
+async fn last_words(mut body: ReplyBody) {
     let rest = async {
         let mut left = LAST_BYTES;
-        while let Some(frame) = body.frame().await {
-            let read = frame.ok()?.data_ref().map_or(0, Bytes::len);
-            left = left.checked_sub(read)?;
+        while let Some(piece) = body.piece().await {
+            left = left.checked_sub(piece.ok()?.len())?;
         }
         Some(())
     };
-    if let Ok(Some(())) = tokio::time::timeout(LAST_WORDS, rest).await {
-        lease.finished();
-    }
+    let _ = tokio::time::timeout(LAST_WORDS, rest).await;
 }

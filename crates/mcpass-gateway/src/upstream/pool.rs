@@ -177,11 +177,6 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// How long the upstream may take for its answer.
-    pub fn patience(&self) -> Duration {
-        self.pool.origin.first_byte_timeout
-    }
-
     /// The answer's body has been read to its end.
     pub fn finished(mut self) {
         if let Some(sender) = self.sender.take() {
