@@ -1,64 +1,55 @@
-"""Connects with the official Python SDK, lists all tools, calls one, prints one JSON line.
+"""The official Python SDK.
 
-Usage: MCPASS_TOKEN=... python python_sdk.py URL TOOL ARGUMENTS MODE
 MODE is auto, legacy or a modern protocol version such as 2026-07-28.
 """
 
-import asyncio
-import json
-import os
-import sys
+from contextlib import asynccontextmanager
 
 from mcp import Client
 from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+from mcp_types import ElicitResult
 
-TIMEOUT_SECONDS = 30
+from report import run
+
 MAX_PAGES = 100
 
 
-async def list_all(client):
-    """All tools' names: a server may page, and a gateway must not lose a page."""
-    names, cursor = [], None
-    for _ in range(MAX_PAGES):
-        page = await client.list_tools(cursor=cursor)
-        names += [tool.name for tool in page.tools]
-        cursor = page.next_cursor
-        if not cursor:
-            return names
-    raise RuntimeError(f"more than {MAX_PAGES} pages of tools: the cursor does not end")
+class Sdk:
+    def __init__(self, client):
+        self.client = client
+        self.protocol = client.protocol_version
+
+    async def list(self):
+        """All tools' names: a server may page, and a gateway must not lose a page."""
+        names, cursor = [], None
+        for _ in range(MAX_PAGES):
+            page = await self.client.list_tools(cursor=cursor)
+            names += [tool.name for tool in page.tools]
+            cursor = page.next_cursor
+            if not cursor:
+                return names
+        raise RuntimeError(f"more than {MAX_PAGES} pages of tools: the cursor does not end")
+
+    async def call(self, name, arguments, on_progress):
+        return await self.client.call_tool(name, arguments, progress_callback=on_progress)
+
+    async def read(self, uri):
+        return await self.client.read_resource(uri)
+
+    async def prompt(self, name, arguments):
+        return await self.client.get_prompt(name, arguments)
 
 
-async def work(url, tool, arguments, mode, report):
-    token = os.environ.get("MCPASS_TOKEN")
+@asynccontextmanager
+async def connect(url, token, mode, answer):
+    async def on_question(context, params):
+        return ElicitResult(action="accept", content=answer(params.message))
+
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with create_mcp_http_client(headers=headers) as http:
-        async with Client(streamable_http_client(url, http_client=http), mode=mode) as client:
-            report["protocol"] = client.protocol_version
-            report["tools"] = await list_all(client)
-            if tool:
-                result = await client.call_tool(tool, arguments)
-                report["result"] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
-            report["ok"] = True
+        transport = streamable_http_client(url, http_client=http)
+        async with Client(transport, mode=mode, elicitation_callback=on_question) as client:
+            yield Sdk(client)
 
 
-def cause(error):
-    """The one error inside the groups that task groups wrap it in, which say nothing."""
-    while isinstance(error, BaseExceptionGroup) and error.exceptions:
-        error = error.exceptions[0]
-    return error
-
-
-async def main():
-    url, tool, arguments, mode = sys.argv[1:5]
-    report = {"ok": False, "client": f"python-{mode}", "protocol": None, "tools": [],
-              "result": None, "error": None}
-    try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            await work(url, tool, json.loads(arguments), mode, report)
-    except BaseException as error:  # noqa: BLE001  Whatever went wrong belongs into the report.
-        report["ok"] = False
-        report["error"] = f"{type(cause(error)).__name__}: {cause(error)}"
-    print(json.dumps(report))
-
-
-asyncio.run(main())
+run("python", connect)

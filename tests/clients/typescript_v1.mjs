@@ -1,26 +1,12 @@
-// The TypeScript SDK, first generation (`@modelcontextprotocol/sdk`).
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+// The TypeScript SDK, first generation, over Streamable HTTP.
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
 import { run } from "./report.mjs";
+import { connect } from "./v1.mjs";
 
-const MAX_PAGES = 100;
-
-await run("typescript-v1", async (url, headers) => {
-  const client = new Client({ name: "mcpass-test", version: "1.0.0" });
+await run("typescript-v1", async (url, token, mode, answer) => {
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const transport = new StreamableHTTPClientTransport(url, { requestInit: { headers } });
-  await client.connect(transport);
-  return { client, protocol: () => transport.protocolVersion, listAll: () => listAll(client) };
+  const client = await connect(transport, answer);
+  return { ...client, protocol: () => transport.protocolVersion };
 });
-
-async function listAll(client) {
-  const tools = [];
-  let cursor;
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const answer = await client.listTools(cursor ? { cursor } : {});
-    tools.push(...answer.tools);
-    cursor = answer.nextCursor;
-    if (!cursor) return tools;
-  }
-  throw new Error(`more than ${MAX_PAGES} pages of tools: the cursor does not end`);
-}

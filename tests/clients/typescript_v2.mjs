@@ -4,16 +4,21 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 
 import { run } from "./report.mjs";
 
-await run("typescript-v2", async (url, headers, mode = "legacy") => {
+await run("typescript-v2", async (url, token, mode = "legacy", answer) => {
   const client = new Client(
     { name: "mcpass-test", version: "1.0.0" },
-    { versionNegotiation: { mode } },
+    { versionNegotiation: { mode }, capabilities: { elicitation: {} } },
   );
+  client.setRequestHandler("elicitation/create", ({ params }) => answer(params.message));
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
   await client.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers } }));
   return {
-    client,
     protocol: () => client.getNegotiatedProtocolVersion() ?? null,
     // Without a cursor this generation collects all pages by itself.
-    listAll: async () => (await client.listTools()).tools,
+    list: async () => (await client.listTools()).tools.map((tool) => tool.name),
+    call: (params, options) => client.callTool(params, options),
+    read: (uri) => client.readResource({ uri }),
+    prompt: (params) => client.getPrompt(params),
+    close: () => client.close(),
   };
 });

@@ -1,51 +1,54 @@
 //! Third-party MCP clients, and a third-party server, as `scripts/test` installs them.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`step`] | what the SDKs are told to do, and their reports |
+//! | [`everything`] | a third-party server |
+//! | [`inspector`] | the MCP Inspector's command line |
+//! | [`fuzzer`] | a fuzzer of MCP servers |
+
+pub mod everything;
+pub mod fuzzer;
+pub mod inspector;
+pub mod step;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
-use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+pub use self::everything::ServerEverything;
+pub use self::fuzzer::Fuzzer;
+pub use self::inspector::{INSPECTORS, Inspector};
+pub use self::step::{Report, Step};
+use crate::mcpass::Finished;
 
 /// Longest run of one client, its start included.
 const CLIENT_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// One official SDK in one of its modes.
+/// One client in one of its modes.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
     script: &'static str,
     mode: &'static str,
 }
 
-/// All that `tests/clients` has.
+/// All that `tests/clients` has a script for.
 pub const CLIENTS: &[Client] = &[
     Client { script: "python_sdk.py", mode: "auto" },
     Client { script: "python_sdk.py", mode: "legacy" },
     Client { script: "python_sdk.py", mode: "2026-07-28" },
+    Client { script: "fastmcp_client.py", mode: "auto" },
+    Client { script: "fastmcp_client.py", mode: "legacy" },
     Client { script: "typescript_v1.mjs", mode: "" },
     Client { script: "typescript_v2.mjs", mode: "legacy" },
     Client { script: "typescript_v2.mjs", mode: "auto" },
+    Client { script: "mcp_remote.mjs", mode: "" },
 ];
-
-/// The one line that a client prints.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Report {
-    /// Whether everything worked.
-    pub ok: bool,
-    /// Which client this was.
-    pub client: String,
-    /// The protocol revision that was agreed on.
-    pub protocol: Option<String>,
-    /// Names of all tools.
-    pub tools: Vec<String>,
-    /// What the tool answered.
-    pub result: Option<Value>,
-    /// What went wrong.
-    pub error: Option<String>,
-}
 
 impl Client {
     /// Whether it opens with 2026-07-28 and gives up where that is not spoken.
@@ -58,87 +61,80 @@ impl Client {
         matches!(self.mode, "2026-07-28" | "auto")
     }
 
-    /// Connects to `url`, lists all tools and calls `tool`.
+    /// Whether it is a program of its own between the client and mcpass, which may lose what
+    /// neither of them loses.
+    pub fn is_bridge(self) -> bool {
+        self.script == "mcp_remote.mjs"
+    }
+
+    /// Connects to `url` and takes the steps.
     ///
     /// # Errors
     /// When the client cannot be run at all; what it ran into is in the report.
-    pub async fn run(
-        self,
-        url: &str,
-        token: Option<&str>,
-        tool: &str,
-        arguments: &Value,
-    ) -> Result<Report> {
-        let folder = clients()?;
-        let program = if is_python(self.script) { python()? } else { node()? };
-        let mut command = Command::new(program);
-        command.arg(folder.join(self.script)).args([url, tool, &arguments.to_string()]);
+    pub async fn run(self, url: &str, token: Option<&str>, steps: &[Step]) -> Result<Report> {
+        let script = folder()?.join(self.script);
+        let mut command = match script.extension().is_some_and(|kind| kind == "py") {
+            true => Command::new(python()?),
+            false => Command::new(node()?),
+        };
+        command.arg(script).arg(url).arg(serde_json::to_string(steps)?);
         if !self.mode.is_empty() {
             command.arg(self.mode);
         }
         // In the environment: arguments are for everybody to see.
         command.env_remove("MCPASS_TOKEN").envs(token.map(|token| ("MCPASS_TOKEN", token)));
-        command.stdin(Stdio::null()).kill_on_drop(true);
-        let output = tokio::time::timeout(CLIENT_TIMEOUT, command.output())
-            .await
-            .with_context(|| format!("{self:?} takes more than {CLIENT_TIMEOUT:?}"))??;
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        let line = stdout.lines().last().unwrap_or_default();
-        serde_json::from_str(line).with_context(|| {
-            format!(
-                "{self:?} prints no report: {stdout}{}",
-                String::from_utf8_lossy(&output.stderr)
-            )
-        })
+        let finished = run(command).await.with_context(|| format!("{self:?}"))?;
+        let line = finished.stdout.lines().last().unwrap_or_default();
+        serde_json::from_str(line).with_context(|| format!("{self:?} has no report: {finished:?}"))
     }
-}
 
-/// `@modelcontextprotocol/server-everything` over Streamable HTTP on a loopback port.
-#[derive(Debug)]
-pub struct ServerEverything {
-    /// Held so that the server ends with this.
-    _child: Child,
-    url: String,
-}
-
-impl ServerEverything {
-    /// Starts it and waits until it listens.
+    /// Connects to `url`, lists all tools and calls one; gives their names and its result.
     ///
     /// # Errors
-    /// When it is not installed or does not start.
-    pub async fn start() -> Result<Self> {
-        let folder = clients()?;
-        let module = folder.join("node_modules/@modelcontextprotocol/server-everything");
-        let mut command = Command::new(node()?);
-        command.arg("--import").arg(folder.join("loopback.mjs"));
-        command.arg(module.join("dist/index.js")).arg("streamableHttp").env("PORT", "0");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.kill_on_drop(true).spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().context("stdout")?).lines();
-        let address = async {
-            while let Some(line) = lines.next_line().await? {
-                if let Some(address) = line.strip_prefix("listening on ") {
-                    return Ok(address.to_owned());
-                }
-            }
-            anyhow::bail!("server-everything ended before it listened")
-        };
-        let address = tokio::time::timeout(CLIENT_TIMEOUT, address)
-            .await
-            .context("server-everything does not start")??;
-        // It may write more, which must not fill the pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { _child: child, url: format!("{address}/mcp") })
+    /// When anything of that fails.
+    pub async fn list_and_call(
+        self,
+        url: &str,
+        token: Option<&str>,
+        tool: &str,
+        arguments: Value,
+    ) -> Result<(Vec<String>, Value)> {
+        let report = self.run(url, token, &[Step::list(), Step::call(tool, arguments)]).await?;
+        let [tools, result] = report.values()?;
+        let tools = serde_json::from_value(tools).with_context(|| format!("{report:?}"))?;
+        Ok((tools, result))
     }
 
-    /// The URL of its MCP endpoint.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// What a person reads who connects to `url` and calls a tool, if any of that fails.
+    ///
+    /// # Errors
+    /// As [`Client::run`].
+    pub async fn complaint(
+        self,
+        url: &str,
+        token: Option<&str>,
+        tool: &str,
+    ) -> Result<Option<String>> {
+        let steps = [Step::list(), Step::call(tool, json!({}))];
+        Ok(self.run(url, token, &steps).await?.complaint())
     }
 }
 
-fn is_python(script: &str) -> bool {
-    Path::new(script).extension().is_some_and(|kind| kind == "py")
+/// Runs a program of others to its end, in a home of its own.
+async fn run(mut command: Command) -> Result<Finished> {
+    let home = TempDir::with_prefix("mcpass-client-")?;
+    command.env("HOME", home.path()).env("NO_COLOR", "1");
+    // They come out of a checkout that git looks at.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(CLIENT_TIMEOUT, command.output())
+        .await
+        .with_context(|| format!("no end within {CLIENT_TIMEOUT:?}"))??;
+    Ok(Finished {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
 }
 
 /// The repository's root.
@@ -150,7 +146,7 @@ pub fn root() -> Result<PathBuf> {
     Ok(here.ancestors().nth(2).context("the repository's root")?.to_owned())
 }
 
-fn clients() -> Result<PathBuf> {
+fn folder() -> Result<PathBuf> {
     let folder = root()?.join("tests/clients");
     installed(&folder.join("node_modules"))?;
     Ok(folder)

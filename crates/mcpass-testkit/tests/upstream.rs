@@ -40,9 +40,8 @@ async fn real_clients_work_with_it_in_both_eras() -> Result<()> {
                 continue;
             }
             let marker = json!({ "marker": format!("{client:?}") });
-            let report = client.run(&upstream.url(), None, "look", &marker).await?;
-            assert!(report.ok, "{report:?}");
-            assert_eq!(report.tools, names, "all pages, in order: {report:?}");
+            let (tools, _) = client.list_and_call(&upstream.url(), None, "look", marker).await?;
+            assert_eq!(tools, names, "all pages, in order, for {client:?}");
             assert!(upstream.markers().contains(&format!("{client:?}")));
         }
     }
