@@ -8,6 +8,7 @@
 //! | [`time`] | [`Timestamp`], the [`Clock`] and [`Entropy`] traits and their real and manual forms |
 //! | [`id`] | typed ids with a stable textual form |
 //! | [`secret`], [`redact`] | the token's format, checksum, digest and hint; finding tokens in texts |
+//! | [`template`] | references to credentials in texts: `${env:NAME}`, `${file:PATH}` |
 //! | [`permission`] | permissions, targets, annotation classes and the matching of one against the other |
 //! | [`limit`] | limits of a token and the exact sliding-window limiter |
 //! | [`network`] | CIDR lists |
@@ -27,6 +28,7 @@ pub mod permission;
 pub mod redact;
 pub mod secret;
 pub mod server;
+pub mod template;
 pub mod time;
 pub mod token;
 
