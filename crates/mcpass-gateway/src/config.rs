@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use mcpass_record::Options;
 
+use crate::sessions::Lifetime;
+
 /// How the gateway listens and what it bears.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -29,6 +31,10 @@ pub struct Config {
     pub header_timeout: Duration,
     /// How long the body of a request may take.
     pub body_timeout: Duration,
+    /// How long sessions of legacy clients last.
+    pub sessions: Lifetime,
+    /// How long streams last.
+    pub streams: StreamTimes,
     /// `Host` names that are ours beside those of the listening address. Empty on an address
     /// that is not loopback means any.
     pub allowed_hosts: Vec<String>,
@@ -50,8 +56,32 @@ impl Config {
             max_connections: 10_000,
             header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
+            sessions: Lifetime::default(),
+            streams: StreamTimes::default(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+        }
+    }
+}
+
+/// How long streams of events last.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamTimes {
+    /// After so long without an event, a comment is sent: proxies on the way keep the connection,
+    /// and a client that is gone without a word is found out.
+    pub keep_alive: Duration,
+    /// How long an upstream may be silent before its answer to a call is given up.
+    pub silence: Duration,
+    /// How long a stream lasts, whatever is said on it. Clients open another one.
+    pub longest: Duration,
+}
+
+impl Default for StreamTimes {
+    fn default() -> Self {
+        Self {
+            keep_alive: Duration::from_secs(25),
+            silence: Duration::from_hours(1),
+            longest: Duration::from_hours(24),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Phase 7: to the upstream, as the client sent it, or in a conversation of mcpass's own.
 
+mod asking;
 mod between;
 mod headers;
 
@@ -7,133 +8,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method as HttpMethod, Response};
-use mcpass_domain::{Ask, Permit, Reason, Target, TokenDigest};
-use mcpass_protocol::{Era, Kind, ListKind, Message, Method, splice};
+use mcpass_domain::{Ask, Permit, Reason, TokenDigest};
+use mcpass_protocol::{Era, Kind, Message, Method, splice};
 use serde_json::value::RawValue;
 
+use self::asking::BARE_ID;
+pub use self::asking::{Asked, Asking, Renamed};
 use self::headers::{carried, forwarded};
 use crate::answer::{self, Answer, Asker};
 use crate::body::Body;
 use crate::link::{Exchange, LinkError, Outgoing, Speaker};
 use crate::relay::{self, Own, Relay};
-use crate::sessions::Client;
 use crate::shared::Worker;
-use crate::trail::{Facts, Trail};
+use crate::trail::Trail;
 use crate::upstream::remote::Call;
 use crate::upstream::{LocalCaller, Reach, Upstream};
-
-/// The id under which a bare request without one travels.
-const BARE_ID: &str = "1";
-
-/// What has to be remembered of a message until its answer comes.
-#[derive(Debug)]
-pub struct Asking {
-    /// The id, as it was sent; one of ours if it was bare and had none.
-    pub id: Option<Box<RawValue>>,
-    /// The id under which it travels in mcpass's own conversation, which two clients of a family
-    /// may share whose ids are the same.
-    pub sent_id: Option<Box<RawValue>>,
-    /// Its era.
-    pub era: Era,
-    /// Sent without `jsonrpc`.
-    pub is_bare: bool,
-    /// Request, notification or response.
-    pub kind: Kind,
-    /// Its method.
-    pub method: Method,
-    /// Which list its answer is, if it is one.
-    pub list: Option<ListKind>,
-    /// The session of the legacy era that the client named.
-    pub session: Option<Box<str>>,
-    /// Who the client says it is, where it opens a session.
-    pub client: Client,
-    /// Its name as the client knows it, when the upstream knows it by another.
-    pub renamed: Option<Renamed>,
-    /// Whether it came to `/mcp`, where the client has no session with any one server.
-    pub is_at_all: bool,
-}
-
-/// A name that is another one at `/mcp` than at its server.
-#[derive(Clone, Debug)]
-pub struct Renamed {
-    /// As the upstream knows it.
-    pub inner: Box<str>,
-}
-
-impl Asking {
-    /// What has to be remembered of `message`.
-    pub fn new(
-        message: &Message<'_>,
-        asker: &Asker<'_>,
-        facts: &Facts<'_>,
-        is_at_all: bool,
-    ) -> Self {
-        let bare_id = message.is_bare.then(|| RawValue::from_string(BARE_ID.to_owned()).ok());
-        let is_named = matches!(facts.target, Target::Tool(_) | Target::Prompt(_));
-        let renamed =
-            (is_at_all && is_named).then(|| Renamed { inner: facts.target.name().into() });
-        let client = match message.known {
-            Method::Initialize => Client {
-                name: facts.client_name.as_ref().into(),
-                version: facts.client_version.as_ref().into(),
-            },
-            _ => Client::default(),
-        };
-        Self {
-            id: message.id.map(ToOwned::to_owned).or(bare_id.flatten()),
-            sent_id: None,
-            era: asker.era,
-            is_bare: message.is_bare,
-            kind: message.kind,
-            method: message.known,
-            list: message.known.list_kind().filter(|_| message.kind == Kind::Request),
-            session: Some(&*facts.session)
-                .filter(|id| asker.era == Era::Legacy && !is_at_all && !id.is_empty())
-                .map(Into::into),
-            client,
-            renamed,
-            is_at_all,
-        }
-    }
-
-    /// The same for `GET` and `DELETE`, which carry no message.
-    pub fn of_stream(facts: &Facts<'_>) -> Self {
-        Self {
-            id: None,
-            sent_id: None,
-            era: Era::Legacy,
-            is_bare: false,
-            kind: Kind::Notification,
-            method: Method::OtherNotification,
-            list: None,
-            session: Some(&*facts.session).filter(|id| !id.is_empty()).map(Into::into),
-            client: Client::default(),
-            renamed: None,
-            is_at_all: false,
-        }
-    }
-
-    /// The id that the upstream's answer carries.
-    pub fn awaited(&self) -> Option<&RawValue> {
-        self.sent_id.as_deref().or(self.id.as_deref())
-    }
-
-    /// Whether it travels as it was sent, so that a session between client and upstream is the
-    /// client's own.
-    pub fn has_own_session(&self) -> bool {
-        self.era == Era::Legacy && !self.is_at_all && !self.is_bare && self.sent_id.is_none()
-    }
-
-    /// How it has to be answered.
-    pub fn asker(&self) -> Asker<'_> {
-        Asker {
-            id: self.id.as_deref(),
-            era: self.era,
-            is_bare: self.is_bare,
-            is_tool_call: self.method == Method::ToolsCall,
-        }
-    }
-}
 
 /// A request that may go to its upstream: it holds a permit, and its admission is on record.
 #[derive(Debug)]
@@ -291,8 +180,7 @@ pub async fn stream(
                 && response.status().is_success()
                 && let Some(session) = &forward.asking.session
             {
-                let family = forward.permit.subject().family;
-                worker.shared.sessions.close(family, upstream.name(), session);
+                worker.shared.sessions.close(session);
             }
             relay::answer(forward.relay(), Exchange::Remote(response)).await
         }

@@ -24,7 +24,7 @@ use crate::index::{Index, Meters};
 use crate::mcp;
 use crate::metrics::Metrics;
 use crate::origin::OurNames;
-use crate::sessions::Sessions;
+use crate::sessions::{Sessions, farewells};
 use crate::shared::{Elsewhere, RecordFailed, Shared, Worker};
 use crate::streams::Streams;
 use crate::upstream::credentials::Secrets;
@@ -305,10 +305,7 @@ impl Acceptor {
     async fn sweep(&self) {
         loop {
             tokio::time::sleep(SWEEP).await;
-            let now = self.shared.monotonic();
-            self.shared.meters.sweep(now);
-            self.shared.sessions.sweep(now);
-            self.shared.replies.sweep(now);
+            self.shared.sweep();
         }
     }
 }
@@ -334,7 +331,16 @@ fn run_worker(
     };
     runtime.block_on(async {
         let writing = tokio::spawn(Arc::clone(&worker.journal).run());
-        serve(worker, queue, draining, ended).await;
+        let served = serve(worker, queue, draining, ended);
+        if worker.number == 0 {
+            // Goes on for as long as connections come: what ends later is the upstreams' to tell.
+            tokio::select! {
+                () = served => {}
+                () = farewells(worker) => {}
+            }
+        } else {
+            served.await;
+        }
         // Connections and streams all end when `ended` is cancelled, at the latest; whatever
         // was under way records its outcome as it is dropped.
         worker.tasks.close();

@@ -19,9 +19,11 @@ use hyper::body::Incoming;
 use mcpass_domain::{Denial, Permit, Reason, Surface, TokenDigest};
 use mcpass_protocol::{Era, Fault, Message, Method};
 
+use self::permit::Cleared;
 use crate::aggregate;
 use crate::answer::{self, Answer, Asker};
 use crate::body::Body;
+use crate::cors::{self, Page};
 use crate::dispatch::{self, Asking, Forward};
 use crate::index::STRANGERS;
 use crate::read;
@@ -90,10 +92,23 @@ pub async fn route(
     request: Request<Incoming>,
 ) -> Response<Body> {
     match Place::of(request.uri().path()) {
-        Place::All | Place::One(_) => serve(worker, peer.ip(), request).await,
+        Place::All | Place::One(_) => endpoint(worker, peer.ip(), request).await,
         Place::Validate => validate::serve(worker, peer.ip(), request).await,
         Place::Elsewhere => worker.shared.elsewhere.call(peer, request).await,
     }
+}
+
+/// The MCP endpoint, for clients and for pages of a browser, which ask first.
+async fn endpoint(worker: &Arc<Worker>, ip: IpAddr, request: Request<Incoming>) -> Response<Body> {
+    if request.method() == HttpMethod::OPTIONS {
+        return cors::preflight(&worker.shared, ip, request.headers());
+    }
+    let page = Page::of(&worker.shared.names, request.headers());
+    let mut answer = serve(worker, ip, request).await;
+    if let Some(page) = page {
+        page.may_read(&mut answer);
+    }
+    answer
 }
 
 async fn serve(worker: &Arc<Worker>, ip: IpAddr, request: Request<Incoming>) -> Response<Body> {
@@ -167,8 +182,8 @@ async fn message(
     };
 
     let permitted = permit::message(&worker, &parts, &message, ip, &mut facts).await;
-    let (permit, upstream) = match permitted {
-        Ok(permitted) => permitted,
+    let Cleared { permit, upstream, session } = match permitted {
+        Ok(cleared) => cleared,
         Err(stop) => return refuse(trail, stop, &facts, &asker).await,
     };
     if let Err(denial) = trail.admit(&facts, permit.cost()).await {
@@ -176,7 +191,7 @@ async fn message(
         return answer::refusal(shared, &denial, &facts, &asker).into_response();
     }
     let is_at_all = Place::of(parts.uri.path()) == Place::All;
-    let asking = Asking::new(&message, &asker, &facts, is_at_all);
+    let asking = Asking::new(&message, &asker, &facts, session, is_at_all);
     drop(facts);
     match upstream {
         Some(upstream) => {
@@ -202,14 +217,17 @@ async fn stream(
     facts.subject = shared.index.find(&digest);
     facts.method = parts.method.as_str().to_owned().into();
     let permitted = permit::stream(shared, &parts, ip, &mut facts);
-    let (permit, upstream) = match permitted {
-        Ok(permitted) => permitted,
+    let Cleared { permit, upstream, session } = match permitted {
+        Ok(cleared) => cleared,
         Err(stop) => return refuse(trail, stop, &facts, &Asker::UNKNOWN).await,
+    };
+    let Some(upstream) = upstream else {
+        return refuse(trail, Reason::MethodNotAllowed.into(), &facts, &Asker::UNKNOWN).await;
     };
     if let Err(denial) = trail.admit(&facts, permit.cost()).await {
         return answer::refusal(shared, &denial, &facts, &Asker::UNKNOWN).into_response();
     }
-    let asking = Asking::of_stream(&facts);
+    let asking = Asking::of_stream(&facts, session, false);
     drop(facts);
     let headers = std::mem::take(&mut parts.headers);
     let forward = Forward { trail, permit, digest, upstream, asking, body: Bytes::new() };

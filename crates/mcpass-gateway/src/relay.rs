@@ -4,7 +4,9 @@
 //! have it. A stream of events passes on each event as it comes ([`stream`]); the event that
 //! answers the request is treated as an answer in JSON is ([`shape`]).
 
+mod notice;
 mod shape;
+mod standing;
 mod stream;
 
 use std::sync::Arc;
@@ -12,15 +14,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use mcpass_domain::{Reason, Subject, TokenDigest};
-use mcpass_protocol::{Answer as Message, Era, Kind, Method, headers};
+use mcpass_protocol::{Answer as Message, Era, Kind, headers};
 use serde_json::value::RawValue;
 
+pub(crate) use self::notice::list_changed;
 pub use self::shape::shows;
 use self::shape::{Shaped, shape};
 use crate::answer::{self, Answer, json_response};
 use crate::body::Body;
 use crate::dispatch::{self, Asking};
 use crate::link::{self, Exchange, LinkError};
+use crate::sessions::Session;
 use crate::trail::{Ending, Trail};
 use crate::upstream::remote::Reply;
 use crate::upstream::{LocalAnswer, Upstream};
@@ -189,17 +193,20 @@ fn note_session(relay: &Relay, response: &Reply) {
         return;
     }
     let shared = &relay.trail.worker().shared;
-    let (family, server) = (relay.subject.family, relay.upstream.name());
-    if asking.method == Method::Initialize && response.status().is_success() {
+    if let Some(opening) = asking.opening.clone()
+        && response.status().is_success()
+    {
         let id = response.headers().get(headers::SESSION_ID);
         if let Some(id) = id.and_then(|id| id.to_str().ok()) {
-            shared.sessions.open(family, server, id, asking.client.clone(), shared.monotonic());
+            let whose = (relay.digest, &*relay.subject);
+            let (server, now) = (relay.upstream.name(), shared.monotonic());
+            shared.sessions.open(Session::new(whose, server, id, "", opening, now));
         }
     }
     if response.status() == StatusCode::NOT_FOUND
         && let Some(session) = &asking.session
     {
-        shared.sessions.close(family, server, session);
+        shared.sessions.close(session);
     }
 }
 
@@ -208,6 +215,10 @@ fn note_session(relay: &Relay, response: &Reply) {
 /// mcpass's own.
 fn returned(mut headers: HeaderMap, asking: &Asking) -> HeaderMap {
     const TAKEN: &[header::HeaderName] = &[
+        // Which pages may read an answer is said of mcpass, not of what stands behind it.
+        header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
         header::ALT_SVC,
         header::CONNECTION,
         header::CONTENT_LENGTH,

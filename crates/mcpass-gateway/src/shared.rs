@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use mcpass_domain::{
-    Clock, Entropy, Monotonic, RequestId, Subject, Timestamp, TokenDigest, TokenState,
+    Clock, Entropy, Monotonic, RequestId, Server, Subject, Timestamp, TokenDigest, TokenState,
 };
 use mcpass_record::{Gate, Journal};
 use parking_lot::Mutex;
@@ -133,17 +133,38 @@ impl Shared {
         let unchanged = before.is_some_and(|before| has_same_rights(&before, &subject));
         let token = subject.token;
         self.index.put(digest, subject);
-        if !in_standing || !unchanged {
-            let ended = self.streams.end(token);
-            if ended > 0 {
-                tracing::info!(%token, ended, "streams ended because their token changed");
+        if !in_standing {
+            let (streams, sessions) = (self.streams.end(token), self.sessions.end_token(token));
+            if streams + sessions > 0 {
+                tracing::info!(%token, streams, sessions, "ended with their token");
             }
+        } else if !unchanged {
+            self.streams.tell(token);
         }
+    }
+
+    /// Puts these servers in force, in place of those before.
+    pub fn put_servers(&self, servers: Vec<Server>) {
+        self.servers.replace(servers);
+        self.streams.tell_all();
+    }
+
+    /// Ends sessions and forgets meters and answers whose time is over. To be called every few
+    /// minutes.
+    pub(crate) fn sweep(&self) {
+        let now = self.monotonic();
+        self.meters.sweep(now);
+        self.replies.sweep(now);
+        let today = self.now();
+        self.sessions.sweep(now, self.config.sessions, |digest| {
+            let subject = self.index.find(digest);
+            subject.is_some_and(|one| one.state(today).refusal().is_none() && one.owner_is_active)
+        });
     }
 }
 
 /// Whether what was permitted to one is permitted to the other, for as long.
-pub(crate) fn has_same_rights(one: &Subject, other: &Subject) -> bool {
+fn has_same_rights(one: &Subject, other: &Subject) -> bool {
     one.grants == other.grants
         && one.cap == other.cap
         && one.networks == other.networks

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mcpass_domain::TokenId;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// All open streams, by the token that opened them.
@@ -24,6 +25,7 @@ struct Open {
 #[derive(Debug)]
 struct Ending {
     end: CancellationToken,
+    changed: watch::Sender<u64>,
     lasts: Lasts,
 }
 
@@ -47,8 +49,10 @@ impl Streams {
         }
         open.next += 1;
         let number = open.next;
-        open.by_token.entry(token).or_default().insert(number, Ending { end: end.clone(), lasts });
-        OpenStream { streams: Arc::clone(&self.open), token, number, end }
+        let (sender, changed) = watch::channel(0);
+        let ending = Ending { end: end.clone(), changed: sender, lasts };
+        open.by_token.entry(token).or_default().insert(number, ending);
+        OpenStream { streams: Arc::clone(&self.open), token, number, end, changed }
     }
 
     /// Ends all streams of a token; answers how many.
@@ -58,6 +62,21 @@ impl Streams {
             ending.end.cancel();
         }
         ended.len()
+    }
+
+    /// Tells the streams of a token that what it may do has changed.
+    pub fn tell(&self, token: TokenId) {
+        let open = self.open.lock();
+        for ending in open.by_token.get(&token).into_iter().flat_map(HashMap::values) {
+            ending.changed.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Tells all streams that there are other servers, or that they can do something else.
+    pub fn tell_all(&self) {
+        for ending in self.open.lock().by_token.values().flat_map(HashMap::values) {
+            ending.changed.send_modify(|count| *count += 1);
+        }
     }
 
     /// Ends all streams that would not end by themselves, now and from now on: mcpass shuts down.
@@ -96,9 +115,15 @@ pub struct OpenStream {
     token: TokenId,
     number: u64,
     end: CancellationToken,
+    changed: watch::Receiver<u64>,
 }
 
 impl OpenStream {
+    /// Changes whenever the token's rights or the servers have changed.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
+    }
+
     /// Is cancelled when the stream has to end.
     pub fn end(&self) -> &CancellationToken {
         &self.end

@@ -11,20 +11,31 @@ use mcpass_protocol::{Aim, Era, Fault, Kind, Message, Method, headers};
 use super::{Place, Stop};
 use crate::aggregate;
 use crate::index::HANDSHAKES;
-use crate::sessions::Client;
+use crate::sessions::Session;
 use crate::shared::{Shared, Worker};
 use crate::trail::Facts;
 use crate::upstream::{Reach, Upstream};
 
+/// What a request that may go on was found to be.
+#[derive(Debug)]
+pub(super) struct Cleared {
+    /// Leave to go on.
+    pub(super) permit: Permit,
+    /// The server; none where `/mcp` answers for all of them.
+    pub(super) upstream: Option<Arc<Upstream>>,
+    /// The legacy session that the client named.
+    pub(super) session: Option<Arc<Session>>,
+}
+
 /// Phases 2 to 5 for a message that has been read: standing and network once more, permission,
-/// limits. The server is none where `/mcp` answers for all of them.
+/// limits.
 pub(super) async fn message<'m>(
     worker: &Arc<Worker>,
     parts: &Parts,
     message: &'m Message<'m>,
     ip: IpAddr,
     facts: &mut Facts<'m>,
-) -> Result<(Permit, Option<Arc<Upstream>>), Stop> {
+) -> Result<Cleared, Stop> {
     let shared = &*worker.shared;
     let subject = facts.subject.clone().ok_or(Reason::UnknownToken)?;
     let admitted = subject.admit(shared.now(), ip)?;
@@ -41,13 +52,14 @@ pub(super) async fn message<'m>(
         _ => aggregate::locate(worker, &subject, target, facts).await?,
     };
     facts.target = target;
+    // The modern era has no sessions: a session that is named all the same is not looked at, and
+    // not passed on.
+    let session = match era {
+        Era::Legacy => session(shared, &subject, place, upstream.as_deref(), &parts.headers)?,
+        Era::Modern => None,
+    };
+    remember_client(facts, session.as_deref());
     if let Some(upstream) = &upstream {
-        // The modern era has no sessions: a session that is named all the same is not looked at,
-        // and not passed on.
-        if matches!(place, Place::One(_)) && era == Era::Legacy {
-            let client = session(shared, &subject, upstream, &parts.headers)?;
-            remember_client(facts, client);
-        }
         for uri in subscribed(message)? {
             let ask = Ask { server: upstream.name(), target: Target::Resource(&uri), class: None };
             admitted.clone().permit(&ask)?;
@@ -70,7 +82,7 @@ pub(super) async fn message<'m>(
         protect(shared, &subject)?;
         permitted.uncounted(now)
     };
-    Ok((permit, upstream))
+    Ok(Cleared { permit, upstream, session })
 }
 
 /// What a message asks for.
@@ -116,30 +128,34 @@ fn server(
     })
 }
 
-/// Whose session this is, if the request names one.
+/// The session that the request names, if it names one and it is the token's.
 fn session(
     shared: &Shared,
     subject: &Subject,
-    upstream: &Upstream,
+    place: Place<'_>,
+    upstream: Option<&Upstream>,
     headers: &HeaderMap,
-) -> Result<Option<Client>, Denial> {
+) -> Result<Option<Arc<Session>>, Denial> {
     let mut ids = headers.get_all(headers::SESSION_ID).iter();
     let Some(id) = ids.next() else {
         return Ok(None);
     };
-    if ids.next().is_some() || !matches!(upstream.reach, Reach::Remote(_)) {
+    if ids.next().is_some() {
         return Err(Reason::SessionUnknown.into());
     }
     let id = id.to_str().map_err(|_| Reason::SessionUnknown)?;
-    let now = shared.monotonic();
-    match shared.sessions.find(subject.family, upstream.name(), id, now) {
-        Some(client) => Ok(Some(client)),
-        None => Err(Reason::SessionUnknown.into()),
-    }
+    // At `/mcp` the session is with mcpass, whichever server the message is for.
+    let server = match place {
+        Place::One(_) => upstream.map_or("", Upstream::name),
+        _ => "",
+    };
+    let session = shared.sessions.find(subject.token, server, id, shared.monotonic());
+    session.map(Some).ok_or_else(|| Reason::SessionUnknown.into())
 }
 
-fn remember_client(facts: &mut Facts<'_>, client: Option<Client>) {
-    if let Some(client) = client.filter(|_| facts.client_name.is_empty()) {
+fn remember_client(facts: &mut Facts<'_>, session: Option<&Session>) {
+    if let Some(session) = session.filter(|_| facts.client_name.is_empty()) {
+        let client = &session.opening.client;
         facts.client_name = client.name.to_string().into();
         facts.client_version = client.version.to_string().into();
     }
@@ -184,21 +200,31 @@ pub(super) fn stream(
     parts: &Parts,
     ip: IpAddr,
     facts: &mut Facts<'_>,
-) -> Result<(Permit, Arc<Upstream>), Stop> {
+) -> Result<Cleared, Stop> {
     let subject = facts.subject.clone().ok_or(Reason::UnknownToken)?;
     let admitted = subject.admit(shared.now(), ip)?;
     let is_stream = parts.method == HttpMethod::GET || parts.method == HttpMethod::DELETE;
-    let Place::One(name) = Place::of(parts.uri.path()) else {
-        return Err(Reason::MethodNotAllowed.into());
+    let place = Place::of(parts.uri.path());
+    let upstream = match place {
+        Place::One(name) => Some(server(shared, &subject, name, facts)?),
+        _ => None,
     };
-    let upstream = server(shared, &subject, name, facts)?;
-    if !is_stream || !matches!(upstream.reach, Reach::Remote(_)) {
+    let has_streams =
+        upstream.as_ref().is_none_or(|upstream| matches!(upstream.reach, Reach::Remote(_)));
+    if !is_stream || !has_streams {
         return Err(Reason::MethodNotAllowed.into());
     }
-    let client = session(shared, &subject, &upstream, &parts.headers)?;
-    remember_client(facts, client);
-    let permitted =
-        admitted.permit(&Ask { server: upstream.name(), target: Target::Server, class: None })?;
+    let session = session(shared, &subject, place, upstream.as_deref(), &parts.headers)?;
+    remember_client(facts, session.as_deref());
+    let permitted = match &upstream {
+        Some(upstream) => {
+            let server = upstream.name();
+            admitted.permit(&Ask { server, target: Target::Server, class: None })?
+        }
+        // At `/mcp` streams belong to sessions, which are mcpass's own.
+        None if session.is_some() => admitted.open(),
+        None => return Err(Reason::MethodNotAllowed.into()),
+    };
     protect(shared, &subject)?;
-    Ok((permitted.uncounted(shared.monotonic()), upstream))
+    Ok(Cleared { permit: permitted.uncounted(shared.monotonic()), upstream, session })
 }

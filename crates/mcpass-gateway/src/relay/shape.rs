@@ -119,11 +119,19 @@ fn garbage(why: impl std::fmt::Display) -> LinkError {
 /// A message that a stream carries besides the answer that was asked for. Notifications and the
 /// server's own requests pass. A result does too, because a resumed stream repeats earlier answers
 /// (2025-11-25, transports, "Resumability"), but as it would have then: lists filtered, size
-/// bounded. Which list it is can only be told by its members. `None` is unchanged.
-pub(super) fn unasked(relay: &Relay, data: &Bytes) -> Result<Option<Bytes>, LinkError> {
+/// bounded. Which list it is can only be told by its members. News of a resource that the token may
+/// no longer read is for somebody else.
+pub(super) fn unasked(relay: &Relay, data: &Bytes) -> Result<Unasked, LinkError> {
     let message = Message::parse(data).map_err(garbage)?;
+    if message.method.as_deref() == Some("notifications/resources/updated") {
+        let uri = splice::value(message.text(), &["params", "uri"]).map_err(garbage)?;
+        let uri: Option<Cow<'_, str>> = uri.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let target = Target::Resource(uri.as_deref().unwrap_or_default());
+        let ask = Ask { server: relay.upstream.name(), target, class: None };
+        return Ok(if relay.subject.allows(&ask) { Unasked::AsSent } else { Unasked::Withheld });
+    }
     if message.result.is_none() {
-        return Ok(None);
+        return Ok(Unasked::AsSent);
     }
     let limit = relay.subject.limits.max_context;
     let mut text = message.text().to_owned();
@@ -142,9 +150,21 @@ pub(super) fn unasked(relay: &Relay, data: &Bytes) -> Result<Option<Bytes>, Link
     }
     if !is_list && message.is_larger_than(limit) {
         let asker = answer::Asker { id: message.id, ..relay.asking.asker() };
-        return Ok(Some(answer::too_large(message.result_chars(), limit, &asker).body));
+        let body = answer::too_large(message.result_chars(), limit, &asker).body;
+        return Ok(Unasked::Changed(body));
     }
-    Ok((text.as_bytes() != data).then(|| text.into()))
+    let is_same = text.as_bytes() == data;
+    Ok(if is_same { Unasked::AsSent } else { Unasked::Changed(text.into()) })
+}
+
+/// What becomes of a message that a stream carries besides the answer.
+pub(super) enum Unasked {
+    /// It passes as it was sent.
+    AsSent,
+    /// This passes instead.
+    Changed(Bytes),
+    /// It is not for this token.
+    Withheld,
 }
 
 /// A bare request gets the result alone.

@@ -7,15 +7,18 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use mcpass_domain::Reason;
 use mcpass_protocol::{Answer as Message, Kind, Method, sse};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
-use super::shape::{shape, unasked};
-use super::{Relay, returned};
+use super::shape::{Unasked, shape, unasked};
+use super::standing::Standing;
+use super::{Relay, list_changed, returned};
 use crate::answer;
 use crate::body::Body;
+use crate::config::StreamTimes;
 use crate::dispatch::{self, Asking};
 use crate::link::LinkError;
-use crate::shared::{Worker, has_same_rights};
+use crate::sessions::Session;
 use crate::streams::{Lasts, OpenStream};
 use crate::trail::Ending;
 use crate::upstream::remote::{Reply, ReplyBody};
@@ -32,15 +35,23 @@ const LAST_BYTES: usize = 64 * 1024;
 pub(super) fn pass_on(relay: Relay, response: Reply) -> Response<Body> {
     let worker = Arc::clone(relay.trail.worker());
     let open = worker.shared.streams.open(relay.subject.token, lasts(&relay.asking));
-    if !is_still_allowed(&relay, &worker) {
+    let standing = Standing::of(&relay);
+    if standing.now().is_err() {
         open.end().cancel();
     }
     let (head, body) = response.into_parts();
     let (events, queue) = mpsc::channel(QUEUE);
     let mut response = Response::new(Body::stream(queue));
     *response.headers_mut() = returned(head.headers, &relay.asking);
-    let pump = Pump { relay: Some(relay), events, sent: 0, has_ids: false };
-    worker.tasks.spawn(pump.run(body, open));
+    let held = relay.asking.session.as_ref().map(Session::stream);
+    let times = worker.shared.config.streams;
+    let changed = open.changed();
+    let pump =
+        Pump { relay: Some(relay), standing, times, changed, events, sent: 0, has_ids: false };
+    worker.tasks.spawn(async move {
+        pump.run(body, open).await;
+        drop(held);
+    });
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
@@ -56,20 +67,14 @@ fn lasts(asking: &Asking) -> Lasts {
     }
 }
 
-/// Whether the token is as it was when the request was permitted.
-fn is_still_allowed(relay: &Relay, worker: &Worker) -> bool {
-    worker.shared.index.find(&relay.digest).is_some_and(|subject| {
-        Arc::ptr_eq(&subject, &relay.subject)
-            || subject.state(worker.shared.now()).refusal().is_none()
-                && subject.owner_is_active
-                && has_same_rights(&subject, &relay.subject)
-    })
-}
-
 /// Passes events on until the stream ends on either side.
 struct Pump {
     /// Gone once the request is answered and recorded.
     relay: Option<Relay>,
+    standing: Standing,
+    times: StreamTimes,
+    /// Fires when the token's rights or the servers change.
+    changed: watch::Receiver<u64>,
     events: mpsc::Sender<Bytes>,
     sent: u64,
     /// The upstream's events can be resumed, so an early end is no failure.
@@ -126,30 +131,21 @@ impl Pump {
         }
     }
 
-    /// Resolves when the token expires, or the server of a lasting stream is taken away.
+    /// Resolves when the token may not go on, when the stream has lasted long enough, and, if it is
+    /// one that would last, when its server is taken away or its session ends.
     fn must_end(&self) -> impl Future<Output = ()> + use<> {
-        let relay = self.relay.as_ref();
-        let left = relay.and_then(|relay| {
-            Some(relay.subject.expires_at?.since(relay.trail.worker().shared.now()))
-        });
-        let lasting = relay.filter(|relay| lasts(&relay.asking) == Lasts::UntilEnded);
+        let lost = self.standing.clone().lost(self.changed.clone());
+        let longest = tokio::time::sleep(self.times.longest);
+        let lasting = self.relay.as_ref().filter(|relay| lasts(&relay.asking) == Lasts::UntilEnded);
         let retired = lasting.map(|relay| relay.upstream.retired.clone());
+        let session =
+            lasting.and_then(|relay| Some(relay.asking.session.as_ref()?.ended().clone()));
         async move {
-            let expired = async {
-                match left {
-                    Some(left) => tokio::time::sleep(left).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let retired = async {
-                match retired {
-                    Some(retired) => retired.cancelled_owned().await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                () = expired => {}
-                () = retired => {}
+                () = lost => {}
+                () = longest => {}
+                () = cancelled(retired) => {}
+                () = cancelled(session) => {}
             }
         }
     }
@@ -174,11 +170,28 @@ impl Pump {
         let max =
             self.relay.as_ref().map_or(0, |relay| relay.trail.worker().shared.config.max_answer);
         let mut reader = sse::Reader::new(max);
+        let mut silent = Duration::ZERO;
         loop {
             let piece = tokio::select! {
                 piece = body.piece() => piece,
                 () = self.events.closed() => return self.client_gone(),
+                told = self.changed.changed() => {
+                    // Without whoever would tell, the stream is being ended.
+                    let end = if told.is_ok() { self.rights_changed().await } else { Some(End::Ended) };
+                    match end {
+                        Some(end) => return end,
+                        None => continue,
+                    }
+                }
+                () = tokio::time::sleep(self.times.keep_alive) => {
+                    silent = silent.saturating_add(self.times.keep_alive);
+                    match self.still_here(silent).await {
+                        Some(end) => return end,
+                        None => continue,
+                    }
+                }
             };
+            silent = Duration::ZERO;
             match piece {
                 None => break,
                 Some(Err(error)) => return End::Failed(error.into()),
@@ -203,6 +216,32 @@ impl Pump {
         End::Finished
     }
 
+    /// The token may do more or less than before: what comes from now on is filtered by that, and
+    /// whoever listens is told to ask for the lists again.
+    async fn rights_changed(&mut self) -> Option<End> {
+        let relay = self.relay.as_mut()?;
+        let Ok(subject) = self.standing.now() else {
+            return Some(End::Ended);
+        };
+        relay.subject = subject;
+        for notice in list_changed(&relay.asking) {
+            if let Some(end) = self.send(notice).await {
+                return Some(end);
+            }
+        }
+        None
+    }
+
+    /// Nothing has come for so long. A call's answer is given up in the end; otherwise a comment
+    /// keeps the connection, and finds out whether there still is one.
+    async fn still_here(&mut self, silent: Duration) -> Option<End> {
+        let relay = self.relay.as_ref()?;
+        if lasts(&relay.asking) == Lasts::UntilAnswered && silent >= self.times.silence {
+            return Some(End::Failed(LinkError::Timeout(silent)));
+        }
+        self.send(Bytes::from_static(b":\n\n")).await
+    }
+
     /// Passes one event on. Answers how the stream ends, if it is the one that ends it.
     async fn event(&mut self, event: &sse::Event) -> Option<End> {
         self.has_ids |= event.id.is_some();
@@ -217,8 +256,9 @@ impl Pump {
             return Some(self.answer(event, data).await);
         }
         match unasked(relay, data) {
-            Ok(None) => self.send(event.raw.clone()).await,
-            Ok(Some(changed)) => self.send(event.with_data(&changed)).await,
+            Ok(Unasked::AsSent) => self.send(event.raw.clone()).await,
+            Ok(Unasked::Changed(data)) => self.send(event.with_data(&data)).await,
+            Ok(Unasked::Withheld) => None,
             Err(error) => Some(End::Failed(error)),
         }
     }
@@ -262,6 +302,13 @@ impl Pump {
     fn client_gone(&mut self) -> End {
         self.relay = self.relay.take().filter(|relay| lasts(&relay.asking) == Lasts::UntilEnded);
         End::Gone
+    }
+}
+
+async fn cancelled(token: Option<CancellationToken>) {
+    match token {
+        Some(token) => token.cancelled_owned().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sessions belong to the family that opened them.
+//! Sessions belong to the token that opened them.
 
 use anyhow::{Context, Result};
 use mcpass_domain::Reason;
@@ -20,7 +20,7 @@ async fn call(bed: &Bed, token: &Token, session: &str) -> Result<mcpass_testkit:
 }
 
 #[tokio::test]
-async fn a_session_of_another_family_is_unknown_and_one_of_the_family_is_not() -> Result<()> {
+async fn a_session_of_another_token_is_unknown_even_of_the_same_family() -> Result<()> {
     let upstream = FakeUpstream::start().await?;
     let bed = Bed::start();
     bed.serve(&[("fake", upstream.url())]);
@@ -30,7 +30,7 @@ async fn a_session_of_another_family_is_unknown_and_one_of_the_family_is_not() -
     bed.put(&rotated);
     let session = open(&bed, &owner).await?;
     assert_eq!(call(&bed, &owner, &session).await?.status, 200);
-    assert_eq!(call(&bed, &rotated, &session).await?.status, 200, "rotation keeps sessions");
+    assert_eq!(call(&bed, &rotated, &session).await?.status, 404);
     let stolen = call(&bed, &thief, &session).await?;
     let invented = call(&bed, &thief, "session-999").await?;
     assert_eq!((stolen.status, stolen.text()), (404, invented.text()));
@@ -41,9 +41,9 @@ async fn a_session_of_another_family_is_unknown_and_one_of_the_family_is_not() -
     let two = [("Mcp-Session-Id", session.as_str()), ("Mcp-Session-Id", session.as_str())];
     let body = wire::call("look", "m");
     assert_eq!(bed.post_with("/mcp/fake", &owner, &two, &body).await?.status, 404);
-    assert_eq!(upstream.markers().len(), 2);
+    assert_eq!(upstream.markers().len(), 1);
     let rows = bed.settled(8).await?;
-    assert!(rows[3..].iter().all(|row| row.brief() == (Reason::SessionUnknown, 404, None)));
+    assert!(rows[2..].iter().all(|row| row.brief() == (Reason::SessionUnknown, 404, None)));
     Ok(())
 }
 

@@ -94,7 +94,7 @@ async fn a_stream_ends_at_once_when_the_token_changes() -> Result<()> {
         (|token| token.subject.is_revoked = true, Some(Reason::Revoked)),
         (|token| token.subject.is_active = false, Some(Reason::Disabled)),
         (|token| token.subject.owner_is_active = false, Some(Reason::OwnerInactive)),
-        (|token| token.subject.grants = grants(&["fake.look"]), None),
+        (|token| token.subject.grants = grants(&["other.look"]), None),
         (|token| token.subject.networks = CidrList::parse(["10.0.0.0/8"]).unwrap(), None),
     ];
     for (number, (change, failure)) in changes.into_iter().enumerate() {

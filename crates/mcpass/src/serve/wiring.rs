@@ -41,7 +41,7 @@ pub(super) struct ToGateway(pub(super) Arc<Shared>);
 impl Publisher for ToGateway {
     fn publish(&self, update: Update) {
         match update {
-            Update::Servers(servers) => self.0.servers.replace(servers),
+            Update::Servers(servers) => self.0.put_servers(servers),
             Update::Tokens(tokens) => {
                 for token in tokens {
                     self.0.put(token.digest, token.subject);
