@@ -13,6 +13,7 @@
 //! | [`dispatch`], [`link`], [`relay`] | to an upstream, and what comes back |
 //! | [`aggregate`] | `/mcp`: all servers behind one endpoint |
 //! | [`validate`] | `POST /rpc/validate_mcp_token` |
+//! | [`origin`], [`cors`] | which hosts and pages are ours, and what pages may read |
 //! | [`index`], [`sessions`], [`streams`] | tokens and what they use, hold and keep open |
 //! | [`upstream`], [`catalogue`] | servers and what their tools say of themselves |
 //! | [`listener`] | sockets, threads, shutdown |
@@ -23,6 +24,7 @@ pub mod answer;
 pub mod body;
 pub mod catalogue;
 pub mod config;
+pub mod cors;
 pub mod dispatch;
 pub mod index;
 pub mod link;

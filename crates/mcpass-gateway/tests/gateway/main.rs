@@ -11,6 +11,7 @@
 mod aggregate;
 mod bodies;
 mod context;
+mod cors;
 mod eras;
 mod harness;
 mod identify;
