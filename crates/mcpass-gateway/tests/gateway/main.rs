@@ -21,6 +21,7 @@ mod record;
 mod scripted;
 mod sessions;
 mod shutdown;
+mod standing;
 mod streams;
 mod upstreams;
 mod validate;
