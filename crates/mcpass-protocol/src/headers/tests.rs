@@ -115,6 +115,16 @@ fn resources_and_tasks_are_named_too_and_lists_are_not() {
 }
 
 #[test]
+fn a_method_that_the_modern_era_has_removed_needs_no_name() {
+    // Whoever sends one is told that it is gone (-32601), which comes after the headers.
+    let result = modern("tasks/result", r#""taskId":"t","#);
+    assert_eq!(run(&result, &[VERSION, ("Mcp-Method", "tasks/result")]), Ok(Era::Modern));
+    assert_eq!(code_of(&result, &[VERSION]), code::HEADER_MISMATCH);
+    let subscribe = modern("resources/subscribe", r#""uri":"a:b","#);
+    assert_eq!(run(&subscribe, &[VERSION, ("Mcp-Method", "resources/subscribe")]), Ok(Era::Modern));
+}
+
+#[test]
 fn negotiation_never_leaves_the_legacy_era() {
     assert_eq!(negotiate("2025-06-18"), "2025-06-18");
     assert_eq!(negotiate("2026-07-28"), LEGACY);
