@@ -260,6 +260,43 @@ mod tests {
         }
     }
 
+    /// What the format says, written down once more and slowly.
+    fn is_token(bytes: &[u8]) -> bool {
+        let Some(rest) = bytes.strip_prefix(b"mcp_") else {
+            return false;
+        };
+        if rest.len() != 60 || !rest.iter().all(u8::is_ascii_alphanumeric) {
+            return false;
+        }
+        let mut sum = u64::from(crc32fast::hash(&bytes[..58]));
+        for place in (58..64).rev() {
+            let digit = usize::try_from(sum % 62).unwrap();
+            if BASE62[digit] != bytes[place] {
+                return false;
+            }
+            sum /= 62;
+        }
+        sum == 0
+    }
+
+    #[test]
+    fn fuzz_token() {
+        bolero::check!().for_each(|bytes: &[u8]| {
+            assert_eq!(check(bytes).is_ok(), is_token(bytes));
+        });
+        // Real ones, broken in a few places: random bytes hardly ever have the shape.
+        bolero::check!().with_type::<(u64, Vec<(u8, u8)>)>().for_each(|(seed, changes)| {
+            let mut bytes = token(*seed).expose().as_bytes().to_vec();
+            for (at, byte) in changes.iter().take(3) {
+                bytes[usize::from(*at) % LENGTH] = *byte;
+            }
+            assert_eq!(check(&bytes).is_ok(), is_token(&bytes));
+            if let Ok(text) = std::str::from_utf8(&bytes) {
+                assert_eq!(TokenSecret::parse(text).is_ok(), is_token(&bytes));
+            }
+        });
+    }
+
     #[test]
     fn every_base62_replacement_at_every_place_is_refused() {
         let good = token(1);

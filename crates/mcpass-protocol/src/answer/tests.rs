@@ -1,3 +1,6 @@
+use bolero::check;
+use serde_json::Value;
+
 use super::*;
 
 fn parse(text: &str) -> Answer<'_> {
@@ -66,4 +69,42 @@ fn ids_are_compared_as_values() {
     assert!(answer.answers(&id(r#""a""#)));
     assert!(!answer.answers(&id("1")));
     assert!(!parse(r#"{"id":1,"method":"ping"}"#).answers(&id("1")));
+}
+
+/// What is read of an answer is what any JSON reader finds in it.
+fn fuzz_answer(bytes: &[u8]) {
+    let Ok(answer) = Answer::parse(bytes) else {
+        return;
+    };
+    assert_eq!(answer.text().as_bytes(), bytes);
+    // What serde_json refuses in a value that we skip is not ours to refuse.
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
+        return;
+    };
+    assert_eq!(value.get("method").and_then(Value::as_str), answer.method.as_deref());
+    let id = answer.id.map(|raw| serde_json::from_str::<Value>(raw.get()).unwrap());
+    assert_eq!(value.get("id").filter(|id| !id.is_null()).cloned(), id);
+    if let Some(result) = answer.result {
+        assert_eq!(value["result"], serde_json::from_str::<Value>(result.get()).unwrap());
+        let is_error = value["result"].get("isError") == Some(&Value::Bool(true));
+        assert_eq!(answer.is_error, is_error);
+    }
+}
+
+#[test]
+fn fuzz_broken_answers() {
+    const SEEDS: [&str; 4] = [
+        r#"{"jsonrpc":"2.0","id":1,"result":{"content":[],"isError":true,"resultType":"complete"}}"#,
+        r#"{"jsonrpc":"2.0","id":"x","error":{"code":-32602,"message":"no","data":{"a":[1]}}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}}"#,
+        r#"{"id":null,"result":null,"error":{"code":1e2}}"#,
+    ];
+    check!().with_type::<(u8, Vec<(u16, u8)>)>().for_each(|(seed, changes)| {
+        let mut bytes = SEEDS[usize::from(*seed) % SEEDS.len()].as_bytes().to_vec();
+        for (at, byte) in changes.iter().take(4) {
+            let at = usize::from(*at) % bytes.len();
+            bytes[at] = *byte;
+        }
+        fuzz_answer(&bytes);
+    });
 }

@@ -1,3 +1,4 @@
+use bolero::check;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -204,4 +205,30 @@ proptest! {
             }
         }
     }
+}
+
+/// However a list is broken, what is withheld is nowhere in what is passed on.
+#[test]
+fn fuzz_broken_lists() {
+    check!().with_type::<Vec<(u16, u8)>>().for_each(|changes| {
+        let mut bytes = TOOLS.as_bytes().to_vec();
+        for (at, byte) in changes.iter().take(4) {
+            let at = usize::from(*at) % bytes.len();
+            bytes[at] = *byte;
+        }
+        let Ok(text) = std::str::from_utf8(&bytes) else {
+            return;
+        };
+        let Ok(list) = List::read(text, ListKind::Tools) else {
+            return;
+        };
+        let out = list.rewrite(&LEGACY, |item| item.name.as_deref() == Some("read")).unwrap();
+        let Ok(value) = serde_json::from_slice::<Value>(&out) else {
+            return;
+        };
+        let shown = value.pointer("/result/tools").and_then(Value::as_array).cloned();
+        for tool in shown.unwrap_or_default() {
+            assert_eq!(tool["name"], "read", "{text}");
+        }
+    });
 }
