@@ -21,7 +21,7 @@ use crate::link::{Exchange, LinkError, Outgoing, Speaker};
 use crate::relay::{self, Own, Relay};
 use crate::shared::Worker;
 use crate::trail::Trail;
-use crate::upstream::remote::Call;
+use crate::upstream::remote::{Call, is_repeatable};
 use crate::upstream::{LocalCaller, Reach, Upstream};
 
 /// A request that may go to its upstream: it holds a permit, and its admission is on record.
@@ -44,7 +44,8 @@ pub struct Forward {
 impl Forward {
     fn call(&self, method: HttpMethod, headers: HeaderMap) -> Call {
         let family = Some(self.permit.subject().family);
-        Call { family, method, headers, body: self.body.clone() }
+        let is_repeatable = self.asking.kind == Kind::Request && is_repeatable(self.asking.method);
+        Call { family, method, headers, body: self.body.clone(), is_repeatable }
     }
 
     fn relay(self) -> Relay {

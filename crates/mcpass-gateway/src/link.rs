@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header};
 use mcpass_domain::{FamilyId, Monotonic};
-use mcpass_protocol::{Answer, Era, List, ListKind, headers, splice};
+use mcpass_protocol::{Answer, Era, List, ListKind, Method, headers, splice};
 use parking_lot::Mutex;
 
 pub use self::open::Offer;
@@ -23,7 +23,7 @@ use self::open::{Found, OWN_ID, initialize, probe};
 pub use self::read::{answer_text, is_event_stream, stream_answer, whole};
 use crate::shared::Worker;
 use crate::upstream::pool::SendError;
-use crate::upstream::remote::{Call, Remote, Reply};
+use crate::upstream::remote::{Call, Remote, Reply, is_repeatable};
 use crate::upstream::{LocalAnswer, LocalCaller, Reach, Upstream};
 
 /// How long what is known of an upstream's era is believed.
@@ -209,7 +209,8 @@ impl Links {
             if let Some(id) = &session.id {
                 headers.insert(headers::SESSION_ID, id.clone());
             }
-            let response = post(worker, remote, family, headers, text.clone()).await?;
+            let response =
+                post(worker, remote, (family, message.method), headers, text.clone()).await?;
             // 404: the upstream has forgotten the session and done nothing (2025-11-25,
             // transports, "Session Management"), so a new one may ask again.
             if response.status() != StatusCode::NOT_FOUND || session.id.is_none() || attempt > 0 {
@@ -270,7 +271,7 @@ async fn say_modern(
     if let Some(name) = message.name {
         headers.insert(headers::NAME, headers::encode(name));
     }
-    post(worker, remote, family, headers, text.into()).await
+    post(worker, remote, (family, message.method), headers, text.into()).await
 }
 
 /// Adds what goes with the message. mcpass's own headers come first.
@@ -284,9 +285,11 @@ fn carry(headers: &mut HeaderMap, message: Outgoing<'_>) {
 
 /// The message in the form that the upstream's era wants.
 fn adapt_message(message: Outgoing<'_>, upstream: Era) -> Result<String, LinkError> {
-    if upstream == Era::Legacy || message.era == Era::Modern {
-        // A legacy upstream takes the modern members of `_meta` for a client's own.
+    if upstream == message.era {
         return Ok(message.text.to_owned());
+    }
+    if upstream == Era::Legacy {
+        return without_modern_members(message.text);
     }
     let members = [
         ("io.modelcontextprotocol/protocolVersion", format!("\"{}\"", headers::MODERN)),
@@ -296,6 +299,18 @@ fn adapt_message(message: Outgoing<'_>, upstream: Era) -> Result<String, LinkErr
     let mut text = message.text.to_owned();
     for (key, value) in members {
         text = splice::set(&text, &["params", "_meta", key], &value)
+            .map_err(|error| LinkError::Garbage(error.to_string()))?;
+    }
+    Ok(text)
+}
+
+/// The message without what is said per request from 2026-07-28 on. Servers of both eras take a
+/// `protocolVersion` there for the message's own, and refuse it when the header says another.
+fn without_modern_members(text: &str) -> Result<String, LinkError> {
+    let mut text = text.to_owned();
+    for key in ["protocolVersion", "clientCapabilities", "clientInfo", "logLevel"] {
+        let key = format!("io.modelcontextprotocol/{key}");
+        text = splice::remove(&text, &["params", "_meta", &key])
             .map_err(|error| LinkError::Garbage(error.to_string()))?;
     }
     Ok(text)
@@ -312,11 +327,12 @@ fn http_headers(remote: &Remote, version: &HeaderValue) -> HeaderMap {
 async fn post(
     worker: &Worker,
     remote: &Remote,
-    family: Option<FamilyId>,
+    (family, method): (Option<FamilyId>, &str),
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Reply, LinkError> {
-    let call = Call { family, method: HttpMethod::POST, headers, body };
+    let is_repeatable = is_repeatable(Method::parse(method));
+    let call = Call { family, method: HttpMethod::POST, headers, body, is_repeatable };
     Ok(remote.send(worker, call).await?)
 }
 

@@ -27,8 +27,9 @@ use crate::origin::OurNames;
 use crate::sessions::{Sessions, farewells};
 use crate::shared::{Elsewhere, RecordFailed, Shared, Worker};
 use crate::streams::Streams;
+use crate::upstream::circuit::Sources;
 use crate::upstream::credentials::Secrets;
-use crate::upstream::{Local, Servers};
+use crate::upstream::{self, Local, Servers};
 use crate::validate::Replies;
 
 /// How often what nobody uses any more is forgotten.
@@ -101,8 +102,9 @@ impl Gateway {
         listener.set_nonblocking(true).map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
         let names = OurNames::new(config.listen, &config.allowed_hosts, &config.allowed_origins);
+        let sources = Sources { clock: Arc::clone(&clock), entropy: Arc::clone(&entropy) };
         let shared = Arc::new(Shared {
-            servers: Servers::new(config.workers, secrets, locals),
+            servers: Servers::new(config.workers, sources, secrets, locals),
             config,
             clock,
             entropy,
@@ -117,6 +119,7 @@ impl Gateway {
             record_failed: RecordFailed::default(),
             elsewhere,
         });
+        upstream::health::register(registry, &shared);
         Ok(Prepared { shared, run, listener, address })
     }
 

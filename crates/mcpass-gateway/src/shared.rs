@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use mcpass_domain::server::{Health, ServerName};
 use mcpass_domain::{
     Clock, Entropy, Monotonic, RequestId, Server, Subject, Timestamp, TokenDigest, TokenState,
 };
@@ -147,6 +148,11 @@ impl Shared {
     pub fn put_servers(&self, servers: Vec<Server>) {
         self.servers.replace(servers);
         self.streams.tell_all();
+    }
+
+    /// How all enabled servers do at the moment, in the order of their names.
+    pub fn health(&self) -> Vec<(ServerName, Health)> {
+        self.servers.health()
     }
 
     /// Ends sessions and forgets meters and answers whose time is over. To be called every few

@@ -1,9 +1,16 @@
 //! Servers as the gateway reaches them.
 
+pub mod breaker;
+pub mod circuit;
+mod connection;
 pub mod credentials;
+pub mod failure;
+pub mod health;
 pub mod pool;
 pub mod remote;
+mod slots;
 pub mod target;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -12,9 +19,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use mcpass_domain::{Ask, Server, ServerKind};
+use mcpass_domain::{Ask, Server, ServerKind, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use self::circuit::{Circuit, Sources};
 use self::credentials::Secrets;
 use self::remote::Remote;
 use self::target::Origin;
@@ -83,6 +91,8 @@ pub struct Upstream {
     pub links: Links,
     /// Cancelled when it is taken away, switched off or reached otherwise: streams from it end.
     pub retired: CancellationToken,
+    /// When it was put in force.
+    pub since: Timestamp,
 }
 
 impl Upstream {
@@ -97,6 +107,7 @@ impl Upstream {
 pub struct Servers {
     all: ArcSwap<BTreeMap<Box<str>, Arc<Upstream>>>,
     workers: usize,
+    sources: Sources,
     secrets: Arc<dyn Secrets>,
     locals: BTreeMap<&'static str, Arc<dyn Local>>,
 }
@@ -105,10 +116,11 @@ impl Servers {
     /// No servers yet. `locals` are those inside this process, by [`ServerKind::as_str`].
     pub fn new(
         workers: usize,
+        sources: Sources,
         secrets: Arc<dyn Secrets>,
         locals: BTreeMap<&'static str, Arc<dyn Local>>,
     ) -> Self {
-        Self { all: ArcSwap::default(), workers, secrets, locals }
+        Self { all: ArcSwap::default(), workers, sources, secrets, locals }
     }
 
     /// The enabled server of this name.
@@ -145,7 +157,8 @@ impl Servers {
             tracing::error!(server = %server.name, why, "a server cannot be used");
         }
         let (catalogue, links) = (Catalogue::default(), Links::default());
-        Upstream { server, reach, catalogue, links, retired: CancellationToken::new() }
+        let (retired, since) = (CancellationToken::new(), self.sources.clock.now());
+        Upstream { server, reach, catalogue, links, retired, since }
     }
 
     fn reach(&self, server: &Server) -> Reach {
@@ -156,11 +169,14 @@ impl Servers {
             };
         };
         let origin = match Origin::new(http) {
-            Ok(origin) => Arc::new(origin),
+            Ok(origin) => origin,
             Err(error) => return Reach::Broken(error.to_string()),
         };
         match credentials::resolve(&http.headers, &*self.secrets) {
-            Ok(headers) => Reach::Remote(Remote::http(origin, headers, self.workers)),
+            Ok(headers) => {
+                let circuit = Circuit::new(server.name.as_str(), self.sources.clone());
+                Reach::Remote(Remote::http(origin, headers, circuit, self.workers))
+            }
             Err(error) => Reach::Broken(error.to_string()),
         }
     }

@@ -105,7 +105,7 @@ pub(super) async fn initialize(
     let version = HeaderValue::from_static(headers::LEGACY);
     let mut headers = http_headers(remote, &version);
     headers.remove(headers::PROTOCOL_VERSION);
-    let response = post(worker, remote, family, headers, text.into()).await?;
+    let response = post(worker, remote, (family, "initialize"), headers, text.into()).await?;
     let id = response.headers().get(headers::SESSION_ID).cloned();
     let answer = answer_text(worker, Exchange::Remote(response), OWN_ID).await?;
     let garbage = || LinkError::Garbage("no protocolVersion in the answer to `initialize`".into());
@@ -121,7 +121,8 @@ pub(super) async fn initialize(
     }
     let initialized =
         Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-    let response = post(worker, remote, family, headers, initialized).await?;
+    let whose = (family, "notifications/initialized");
+    let response = post(worker, remote, whose, headers, initialized).await?;
     discard(response).await;
     Ok(session)
 }

@@ -49,7 +49,8 @@ async fn tell(worker: &Worker, session: Arc<Session>) {
         headers.insert(headers::PROTOCOL_VERSION, version);
     }
     let family = worker.shared.index.find(&session.digest).map(|subject| subject.family);
-    let call = Call { family, method: Method::DELETE, headers, body: Bytes::new() };
+    let (method, body, is_repeatable) = (Method::DELETE, Bytes::new(), false);
+    let call = Call { family, method, headers, body, is_repeatable };
     if let Err(error) = remote.send(worker, call).await {
         tracing::debug!(server = upstream.name(), %error, "a session's end was not told");
     }

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, Uri, header};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use mcpass_domain::FamilyId;
+use mcpass_domain::server::Health;
+use mcpass_protocol::{Method as McpMethod, headers as mcp};
 
-use super::pool::{Lease, Pool, SendError};
+use super::circuit::Circuit;
+use super::pool::{Lease, Outbound, Pool, Pools, SendError};
 use super::target::Origin;
 use crate::shared::Worker;
 
@@ -30,7 +33,7 @@ pub struct Remote {
 #[derive(Debug)]
 enum Way {
     /// Over the network; one pool for each worker, by its number.
-    Http { origin: Arc<Origin>, pools: Box<[Arc<Pool>]> },
+    Http { pools: Arc<Pools>, threads: Box<[Arc<Pool>]> },
 }
 
 /// One request to an upstream.
@@ -44,14 +47,34 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The message; nothing for `GET` and `DELETE`.
     pub body: Bytes,
+    /// Whether it may be sent again when the connection broke before an answer began:
+    /// [`is_repeatable`].
+    pub is_repeatable: bool,
+}
+
+/// Whether a request of this method does no more when it runs twice than when it runs once: what
+/// lists, and what only asks whether somebody is there. Everything else may have run, may count,
+/// or opens a session.
+pub const fn is_repeatable(method: McpMethod) -> bool {
+    matches!(
+        method,
+        McpMethod::Ping
+            | McpMethod::PromptsList
+            | McpMethod::ResourcesList
+            | McpMethod::ResourcesTemplatesList
+            | McpMethod::ServerDiscover
+            | McpMethod::ToolsList
+    )
 }
 
 impl Remote {
     /// A Streamable HTTP server at `origin`, with pools for so many workers.
-    pub fn http(origin: Arc<Origin>, headers: HeaderMap, workers: usize) -> Self {
-        let pools = (0..workers).map(|_| Arc::new(Pool::new(Arc::clone(&origin)))).collect();
+    pub fn http(origin: Origin, headers: HeaderMap, circuit: Circuit, workers: usize) -> Self {
         let patience = origin.first_byte_timeout;
-        Self { headers, patience, way: Way::Http { origin, pools } }
+        let pools = Pools::new(origin, circuit, workers);
+        let thread = |number| Arc::new(Pool::new(Arc::clone(&pools), number));
+        let threads = (0..workers).map(thread).collect();
+        Self { headers, patience, way: Way::Http { pools, threads } }
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -59,15 +82,17 @@ impl Remote {
     /// # Errors
     /// When there is no answer.
     pub async fn send(&self, worker: &Worker, call: Call) -> Result<Reply, SendError> {
-        let mut request = Request::new(Full::new(call.body));
-        *request.method_mut() = call.method;
-        *request.headers_mut() = call.headers;
         match &self.way {
-            Way::Http { origin, pools } => {
-                request.headers_mut().insert(header::HOST, origin.authority.clone());
-                *request.uri_mut() = Uri::from(origin.path.clone());
+            Way::Http { threads, .. } => {
+                let is_lasting = is_lasting(&call);
+                let mut request = Request::new(Full::new(call.body));
+                *request.method_mut() = call.method;
+                *request.headers_mut() = call.headers;
+                let is_repeatable = call.is_repeatable;
                 #[expect(clippy::indexing_slicing, reason = "there is a pool for each worker")]
-                let (response, lease) = pools[worker.number].send(request).await?;
+                let pool = &threads[worker.number];
+                let outbound = Outbound { request, is_repeatable, is_lasting };
+                let (response, lease) = pool.send(outbound).await?;
                 let patience = self.patience;
                 Ok(response.map(|body| ReplyBody {
                     source: Source::Http(body),
@@ -77,6 +102,41 @@ impl Remote {
             }
         }
     }
+
+    /// How the upstream does, as its calls tell.
+    pub fn health(&self) -> Health {
+        match &self.way {
+            Way::Http { pools, .. } => pools.circuit().health(Some(pools.describe())),
+        }
+    }
+
+    /// What is counted of it.
+    pub fn numbers(&self) -> Numbers {
+        match &self.way {
+            Way::Http { pools, .. } => Numbers {
+                failures: pools.circuit().failures(),
+                refusals: pools.circuit().refusals(),
+                connections: pools.load().0,
+            },
+        }
+    }
+}
+
+/// What is counted of one upstream since it was put in force.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Numbers {
+    /// Calls that failed.
+    pub failures: u64,
+    /// Calls that were refused because it is left alone.
+    pub refusals: u64,
+    /// Open connections.
+    pub connections: usize,
+}
+
+/// Whether a request's answer may go on for ever.
+fn is_lasting(call: &Call) -> bool {
+    call.method == Method::GET
+        || call.headers.get(mcp::METHOD).is_some_and(|method| method == "subscriptions/listen")
 }
 
 /// An upstream's answer, whose body is on its way.
@@ -106,14 +166,19 @@ impl ReplyBody {
             let frame = match &mut self.source {
                 Source::Http(body) => match body.frame().await {
                     None => break,
-                    Some(frame) => frame.map_err(SendError::Http),
+                    Some(frame) => frame.map_err(SendError::http),
                 },
             };
             match frame.map(http_body::Frame::into_data) {
                 Ok(Ok(data)) => return Some(Ok(data)),
                 // Trailers say nothing to MCP.
                 Ok(Err(_)) => {}
-                Err(error) => return Some(Err(error)),
+                Err(error) => {
+                    if let Some(lease) = &mut self.lease {
+                        lease.failed(&error);
+                    }
+                    return Some(Err(error));
+                }
             }
         }
         if let Some(lease) = self.lease.take() {

@@ -1,12 +1,12 @@
 //! Where an upstream is: its URL, read once.
 
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderValue, Uri, uri::PathAndQuery};
 use mcpass_domain::server::HttpUpstream;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+
+use super::tls::{Tls, TlsError};
 
 /// The place and manner of an upstream's connections.
 #[derive(Debug)]
@@ -21,33 +21,42 @@ pub struct Origin {
     pub authority: HeaderValue,
     /// The MCP endpoint.
     pub path: PathAndQuery,
+    /// The whole URL, as HTTP/2 takes its parts from it.
+    pub url: Uri,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long the head of an answer may take.
     pub first_byte_timeout: Duration,
+    /// Connections at most, of all threads together.
+    pub max_connections: usize,
 }
 
 /// Plain TCP, or TLS.
-#[derive(Clone)]
+#[derive(Debug)]
 pub enum Transport {
     /// `http://`
     Plain,
     /// `https://`
     Tls {
-        /// Trust anchors of the operating system.
-        config: Arc<ClientConfig>,
+        /// Whom to trust, and who mcpass is.
+        tls: Box<Tls>,
         /// The name the certificate has to be for.
         name: ServerName<'static>,
     },
 }
 
-impl std::fmt::Debug for Transport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Plain => "Plain",
-            Self::Tls { .. } => "Tls",
-        })
-    }
+/// An upstream's settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OriginError {
+    /// A file of its TLS settings.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Its URL.
+    #[error(transparent)]
+    Url(#[from] InvalidUrl),
+    /// No connection is allowed.
+    #[error("`max_connections` is 0; it has to be 1 or more")]
+    NoConnections,
 }
 
 /// A URL that cannot be an upstream's.
@@ -58,17 +67,23 @@ pub struct InvalidUrl {
 }
 
 impl Origin {
-    /// Reads an upstream's URL.
+    /// Reads an upstream's URL, and the files of its TLS settings.
+    ///
+    /// Any address is fine, private ones as well, because an operator has named it. No other URL is
+    /// ever called: redirects are refused, and nothing that an upstream or a client says is taken
+    /// for an address.
     ///
     /// # Errors
     /// When it is no http or https URL, or holds a user and password: credentials go into header
-    /// templates. The error does not repeat the URL, which may hold a secret.
-    pub fn new(upstream: &HttpUpstream) -> Result<Self, InvalidUrl> {
+    /// templates. The error does not repeat the URL, which may hold a secret. When a file of its
+    /// TLS settings cannot be used.
+    pub fn new(upstream: &HttpUpstream) -> Result<Self, OriginError> {
         let fail = |why| InvalidUrl { why };
         let uri: Uri = upstream.url.parse().map_err(|_| fail("the URL cannot be read"))?;
         let authority = uri.authority().ok_or_else(|| fail("the URL has no host"))?;
         if authority.as_str().contains('@') {
-            return Err(fail("the URL holds a user or password; use a header with a reference"));
+            let why = "the URL holds a user or password; use a header with a reference";
+            return Err(fail(why).into());
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let (port, transport) = match uri.scheme_str() {
@@ -76,11 +91,18 @@ impl Origin {
             Some("https") => {
                 let name = ServerName::try_from(host.clone())
                     .map_err(|_| fail("the URL's host cannot be in a certificate"))?;
-                (443, Transport::Tls { config: tls(), name })
+                (443, Transport::Tls { tls: Box::new(Tls::new(upstream)?), name })
             }
-            _ => return Err(fail("the URL begins neither with http:// nor with https://")),
+            _ => {
+                let why = "the URL begins neither with http:// nor with https://";
+                return Err(fail(why).into());
+            }
         };
         let path = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+        let max_connections = usize::try_from(upstream.max_connections).unwrap_or(usize::MAX);
+        if max_connections == 0 {
+            return Err(OriginError::NoConnections);
+        }
         Ok(Self {
             host,
             port: authority.port_u16().unwrap_or(port),
@@ -88,32 +110,12 @@ impl Origin {
             authority: HeaderValue::from_str(authority.as_str())
                 .map_err(|_| fail("the URL's host cannot be sent"))?,
             path,
+            url: uri.clone(),
             connect_timeout: upstream.connect_timeout,
             first_byte_timeout: upstream.first_byte_timeout,
+            max_connections,
         })
     }
-}
-
-/// One TLS configuration for all upstreams: reading the trust anchors takes a while.
-fn tls() -> Arc<ClientConfig> {
-    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    Arc::clone(CONFIG.get_or_init(|| {
-        let mut roots = rustls::RootCertStore::empty();
-        let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            tracing::warn!(%error, "a trust anchor of the operating system cannot be read");
-        }
-        let (_, unusable) = roots.add_parsable_certificates(found.certs);
-        if unusable > 0 {
-            tracing::debug!(unusable, "trust anchors that cannot be used");
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let versions =
-            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        #[expect(clippy::expect_used, reason = "ring supports the default versions")]
-        let builder = versions.expect("ring speaks TLS 1.2 and 1.3");
-        Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
-    }))
 }
 
 #[cfg(test)]
