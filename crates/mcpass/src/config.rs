@@ -118,6 +118,10 @@ pub(crate) struct Config {
     pub(crate) cap_to_user: Decided<bool>,
     /// `[limits]`
     pub(crate) limits: LimitsConfig,
+    /// `[sessions]`
+    pub(crate) sessions: SessionsConfig,
+    /// `[streams]`
+    pub(crate) streams: StreamsConfig,
     /// `[record]`
     pub(crate) record: RecordConfig,
     /// `[network]`
@@ -141,6 +145,26 @@ pub(crate) struct LimitsConfig {
     pub(crate) read_timeout: Decided<Span>,
     /// How long running calls may take to finish when the server is told to end.
     pub(crate) shutdown_grace: Decided<Span>,
+}
+
+/// `[sessions]`: how long sessions of legacy clients last.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionsConfig {
+    /// How long one may be unused.
+    pub(crate) idle: Decided<Span>,
+    /// How long one lasts, used or not.
+    pub(crate) longest: Decided<Span>,
+}
+
+/// `[streams]`: how long streams of events last.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamsConfig {
+    /// Silence after which a comment is sent.
+    pub(crate) keep_alive: Decided<Span>,
+    /// How long an upstream may be silent in the middle of an answer.
+    pub(crate) silence: Decided<Span>,
+    /// How long one lasts, whatever is said on it.
+    pub(crate) longest: Decided<Span>,
 }
 
 /// `[record]`: how the access log is kept.
@@ -202,6 +226,8 @@ impl Config {
             database,
             cap_to_user: decide.value(setting::CAP_TO_USER, None, file.cap_to_user, false)?,
             limits: decide.limits(file.limits)?,
+            sessions: decide.sessions(file.sessions)?,
+            streams: decide.streams(file.streams)?,
             record: decide.record(file.record)?,
             network: decide.network(file.network)?,
             log: LogConfig {
@@ -240,6 +266,11 @@ impl Config {
             row(setting::CONNECTIONS, &self.limits.connections),
             row(setting::READ_TIMEOUT, &self.limits.read_timeout),
             row(setting::SHUTDOWN_GRACE, &self.limits.shutdown_grace),
+            row(setting::SESSION_IDLE, &self.sessions.idle),
+            row(setting::SESSION_LONGEST, &self.sessions.longest),
+            row(setting::STREAM_KEEP_ALIVE, &self.streams.keep_alive),
+            row(setting::STREAM_SILENCE, &self.streams.silence),
+            row(setting::STREAM_LONGEST, &self.streams.longest),
             row(setting::SYNC, &self.record.sync),
             row(setting::RETENTION_DAYS, &self.record.retention_days),
             row(setting::SEGMENT, &self.record.segment),

@@ -1,15 +1,20 @@
 //! The order of sources: option, environment, file, default. And the ranges of values.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
+use mcpass_gateway::config::StreamTimes;
+use mcpass_gateway::sessions::Lifetime;
 use toml::Spanned;
 
 use super::file::{self, Source};
 use super::{
     ByteSize, ConfigError, DEFAULT_DATA, DatabaseUrl, Decided, Environment, LimitsConfig,
-    NetworkConfig, Options, Origin, RecordConfig, Setting, Span, SyncMode, setting,
+    NetworkConfig, Options, Origin, RecordConfig, SessionsConfig, Setting, Span, StreamsConfig,
+    SyncMode, setting,
 };
 
 /// Decides one value after the other.
@@ -135,6 +140,58 @@ impl Decide<'_> {
             Span::seconds(3_600),
         )?;
         Ok(config)
+    }
+
+    pub(super) fn sessions(&self, file: file::Sessions) -> Result<SessionsConfig, ConfigError> {
+        let usual = Lifetime::default();
+        let (minute, year) = (Duration::from_mins(1), Duration::from_hours(365 * 24));
+        Ok(SessionsConfig {
+            idle: self.span(setting::SESSION_IDLE, file.idle, usual.idle, minute..=year)?,
+            longest: self.span(
+                setting::SESSION_LONGEST,
+                file.longest,
+                usual.longest,
+                minute..=year,
+            )?,
+        })
+    }
+
+    pub(super) fn streams(&self, file: file::Streams) -> Result<StreamsConfig, ConfigError> {
+        let usual = StreamTimes::default();
+        let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
+        let (minute, year) = (Duration::from_mins(1), Duration::from_hours(365 * 24));
+        Ok(StreamsConfig {
+            keep_alive: self.span(
+                setting::STREAM_KEEP_ALIVE,
+                file.keep_alive,
+                usual.keep_alive,
+                second..=hour,
+            )?,
+            silence: self.span(
+                setting::STREAM_SILENCE,
+                file.silence,
+                usual.silence,
+                second..=year,
+            )?,
+            longest: self.span(
+                setting::STREAM_LONGEST,
+                file.longest,
+                usual.longest,
+                minute..=year,
+            )?,
+        })
+    }
+
+    fn span(
+        &self,
+        setting: Setting,
+        file: Option<Spanned<Span>>,
+        usual: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Result<Decided<Span>, ConfigError> {
+        let decided = self.value(setting, None, file, Span(usual))?;
+        within(setting, &decided, Span(*range.start()), Span(*range.end()))?;
+        Ok(decided)
     }
 
     pub(super) fn record(&self, file: file::Record) -> Result<RecordConfig, ConfigError> {

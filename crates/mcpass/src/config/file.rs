@@ -24,6 +24,10 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
+    pub(super) sessions: Sessions,
+    #[serde(default)]
+    pub(super) streams: Streams,
+    #[serde(default)]
     pub(super) record: Record,
     #[serde(default)]
     pub(super) network: Network,
@@ -42,6 +46,23 @@ pub(super) struct Limits {
     pub(super) connections: Key<u32>,
     pub(super) read_timeout: Key<Span>,
     pub(super) shutdown_grace: Key<Span>,
+}
+
+/// `[sessions]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sessions {
+    pub(super) idle: Key<Span>,
+    pub(super) longest: Key<Span>,
+}
+
+/// `[streams]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Streams {
+    pub(super) keep_alive: Key<Span>,
+    pub(super) silence: Key<Span>,
+    pub(super) longest: Key<Span>,
 }
 
 /// `[record]`
@@ -69,15 +90,27 @@ pub(super) struct Log {
     pub(super) format: Key<LogFormat>,
 }
 
-/// `[server.NAME]`
+/// `[server.NAME]`: an address or a command, and what belongs to it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
-    pub(super) url: Spanned<String>,
+    pub(super) url: Key<String>,
     #[serde(default)]
     pub(super) headers: BTreeMap<String, Spanned<String>>,
     pub(super) connect_timeout: Key<Span>,
     pub(super) first_byte_timeout: Key<Span>,
+    pub(super) max_connections: Key<u32>,
+    pub(super) ca_file: Key<PathBuf>,
+    pub(super) client_certificate: Key<PathBuf>,
+    pub(super) client_key: Key<PathBuf>,
+    pub(super) command: Key<Vec<String>>,
+    #[serde(default)]
+    pub(super) environment: BTreeMap<String, Spanned<String>>,
+    pub(super) folder: Key<PathBuf>,
+    pub(super) per_token: Key<bool>,
+    pub(super) start_timeout: Key<Span>,
+    pub(super) answer_timeout: Key<Span>,
+    pub(super) idle: Key<Span>,
     pub(super) enabled: Option<bool>,
 }
 

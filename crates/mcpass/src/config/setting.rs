@@ -37,6 +37,11 @@ settings! {
     CONNECTIONS "limits.connections" "MCPASS_LIMITS_CONNECTIONS" None, "connections at the same time";
     READ_TIMEOUT "limits.read_timeout" "MCPASS_LIMITS_READ_TIMEOUT" None, "how long the body of a request may take";
     SHUTDOWN_GRACE "limits.shutdown_grace" "MCPASS_LIMITS_SHUTDOWN_GRACE" None, "how long running calls may take to finish at the end";
+    SESSION_IDLE "sessions.idle" "MCPASS_SESSIONS_IDLE" None, "how long a session of a client may be unused";
+    SESSION_LONGEST "sessions.longest" "MCPASS_SESSIONS_LONGEST" None, "how long a session lasts, used or not";
+    STREAM_KEEP_ALIVE "streams.keep_alive" "MCPASS_STREAMS_KEEP_ALIVE" None, "silence on a stream after which a comment is sent";
+    STREAM_SILENCE "streams.silence" "MCPASS_STREAMS_SILENCE" None, "how long an upstream may be silent in the middle of an answer";
+    STREAM_LONGEST "streams.longest" "MCPASS_STREAMS_LONGEST" None, "how long a stream lasts, whatever is said on it";
     SYNC "record.sync" "MCPASS_RECORD_SYNC" None, "what the record outlives: the `process`, or `always` also the machine";
     RETENTION_DAYS "record.retention_days" "MCPASS_RECORD_RETENTION_DAYS" None, "days that the access log is kept, 0 means for ever";
     SEGMENT "record.segment" "MCPASS_RECORD_SEGMENT" None, "size of a journal file";

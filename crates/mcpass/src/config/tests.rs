@@ -39,6 +39,11 @@ fn an_empty_file_gives_the_documented_defaults() {
     limits.connections = 10000 (default)
     limits.read_timeout = 30s (default)
     limits.shutdown_grace = 30s (default)
+    sessions.idle = 1d (default)
+    sessions.longest = 7d (default)
+    streams.keep_alive = 25s (default)
+    streams.silence = 1h (default)
+    streams.longest = 1d (default)
     record.sync = process (default)
     record.retention_days = 90 (default)
     record.segment = 64MiB (default)
@@ -100,6 +105,8 @@ fn every_variable_of_the_list_decides_its_setting() {
             "record.retention_days" | "limits.connections" => "7",
             "limits.body" | "limits.headers" => "9KiB",
             "limits.read_timeout" | "limits.shutdown_grace" => "7s",
+            "sessions.idle" | "sessions.longest" | "streams.longest" => "7m",
+            "streams.keep_alive" | "streams.silence" => "7s",
             "network.allowed_hosts" => "a.example, b.example:80",
             "network.allowed_origins" => "https://a.example",
             "log.level" => "debug",

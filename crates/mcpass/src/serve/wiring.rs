@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use mcpass_authority::{Publisher, ToolClasses, Update};
-use mcpass_domain::{Clock, ToolClass};
+use mcpass_authority::{Publisher, ServerHealth, ToolClasses, Update};
+use mcpass_domain::server::Health;
+use mcpass_domain::{Clock, ServerName, ToolClass};
 use mcpass_gateway::Shared;
+use mcpass_gateway::config::StreamTimes;
+use mcpass_gateway::sessions::Lifetime;
 use mcpass_gateway::upstream::{Local, LocalAnswer, LocalCaller};
 use mcpass_models::local::{Body, Call, Caller, LocalServer};
 use mcpass_protocol::{Era, Message};
@@ -29,6 +32,13 @@ pub(super) fn gateway_config(config: &Config, folder: &DataFolder) -> mcpass_gat
     gateway.max_connections =
         usize::try_from(config.limits.connections.value).unwrap_or(usize::MAX);
     gateway.body_timeout = config.limits.read_timeout.value.0;
+    gateway.sessions =
+        Lifetime { idle: config.sessions.idle.value.0, longest: config.sessions.longest.value.0 };
+    gateway.streams = StreamTimes {
+        keep_alive: config.streams.keep_alive.value.0,
+        silence: config.streams.silence.value.0,
+        longest: config.streams.longest.value.0,
+    };
     gateway.allowed_hosts.clone_from(&config.network.allowed_hosts.value);
     gateway.allowed_origins.clone_from(&config.network.allowed_origins.value);
     gateway
@@ -58,6 +68,16 @@ pub(super) struct Tools(pub(super) Arc<Shared>);
 impl ToolClasses for Tools {
     fn class(&self, server: &str, tool: &str) -> Option<ToolClass> {
         self.0.servers.find(server)?.catalogue.last_known(tool)
+    }
+}
+
+/// How servers do, for lists of them.
+#[derive(Debug)]
+pub(super) struct Healths(pub(super) Arc<Shared>);
+
+impl ServerHealth for Healths {
+    fn health(&self) -> Vec<(ServerName, Health)> {
+        self.0.health()
     }
 }
 
