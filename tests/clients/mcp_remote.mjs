@@ -15,7 +15,7 @@ await run("mcp-remote", async (url, token, mode, answer) => {
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [PROXY, url.href, "--allow-http", ...header],
-    env: process.env,
+    env: { ...process.env, MCPASS_TOKEN: token ?? "" },
     stderr: "pipe",
   });
   // A person finds this in the log of the client.

@@ -1,36 +1,45 @@
-// What all JavaScript clients share: the command line, the steps, the time limit and the one line
-// of JSON. README.md says what the steps are.
+// What all JavaScript clients share: the visits and their steps, the time limit and the lines of
+// JSON. README.md says what they are.
 //
-// Usage: MCPASS_TOKEN=... node CLIENT.mjs URL STEPS [MODE]
+// Usage: node CLIENT.mjs [MODE] < VISITS
+import { text } from "node:stream/consumers";
 
 const TIMEOUT_MILLISECONDS = 30_000;
 
 /**
- * Connects and takes the steps. `connect(url, token, mode, answer)` gives a client of one shape for
- * all SDKs: `protocol()`, `list()`, `call(params, options)`, `read(uri)`, `prompt(params)` and
- * `close()`. `answer(question)` is what a person would answer to an elicitation.
+ * Makes the visits. `connect(url, token, mode, answer)` gives a client of one shape for all SDKs:
+ * `protocol()`, `list()`, `call(params, options)`, `read(uri)`, `prompt(params)` and `close()`.
+ * `answer(question)` is what a person would answer to an elicitation.
  */
 export async function run(name, connect) {
-  const [url, stepsText, mode] = process.argv.slice(2);
-  const report = { client: mode ? `${name}-${mode}` : name, protocol: null, error: null, steps: [] };
-  const late = setTimeout(() => {
-    report.error ??= `no end within ${TIMEOUT_MILLISECONDS} ms`;
-    finish(report);
-  }, TIMEOUT_MILLISECONDS);
+  const mode = process.argv[2];
+  let lines = "";
+  for (const visit of JSON.parse(await text(process.stdin))) {
+    const report = { client: mode ? `${name}-${mode}` : name, protocol: null, error: null, steps: [] };
+    let timer;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, TIMEOUT_MILLISECONDS, "late")));
+    const end = await Promise.race([late, make(visit, connect, mode, report)]);
+    clearTimeout(timer);
+    if (end === "late") report.error = `no end within ${TIMEOUT_MILLISECONDS} ms`;
+    lines += `${JSON.stringify(report)}\n`;
+  }
+  // Exit in the callback: a pipe may not have taken the lines yet when write returns.
+  process.stdout.write(lines, () => process.exit(0));
+}
+
+async function make({ url, token, steps }, connect, mode, report) {
   const person = new Person();
   try {
     const answer = (question) => person.answer(question);
-    const client = await connect(new URL(url), process.env.MCPASS_TOKEN, mode, answer);
+    const client = await connect(new URL(url), token, mode, answer);
     report.protocol = client.protocol();
-    for (const step of JSON.parse(stepsText)) {
+    for (const step of steps) {
       report.steps.push(await take(step, client, person));
     }
     await client.close();
   } catch (error) {
     report.error = shown(error);
   }
-  clearTimeout(late);
-  finish(report);
 }
 
 /** Whoever answers what a server asks, and remembers the questions. */
@@ -86,11 +95,10 @@ async function take(step, client, person) {
   }
 }
 
+/** What Node prints of an error that nobody catches, without the stack. */
 function shown(error) {
-  return `${error?.constructor?.name ?? "Error"}: ${error?.message ?? error}`;
-}
-
-function finish(report) {
-  // Exit in the callback: a pipe may not have taken the line yet when write returns.
-  process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit(0));
+  const text = `${error?.constructor?.name ?? "Error"}: ${error?.message ?? error}`;
+  // Where one SDK keeps the server's answer when it has words of its own for it.
+  const answer = error?.data?.text;
+  return typeof answer === "string" && !text.includes(answer) ? `${text} ${answer}` : text;
 }

@@ -1,12 +1,11 @@
-"""What all Python clients share: the command line, the steps, the time limit and the one line of
-JSON. README.md says what the steps are.
+"""What all Python clients share: the visits and their steps, the time limit and the lines of JSON.
+README.md says what they are.
 
-Usage: MCPASS_TOKEN=... python CLIENT.py URL STEPS MODE
+Usage: python CLIENT.py MODE < VISITS
 """
 
 import asyncio
 import json
-import os
 import sys
 
 TIMEOUT_SECONDS = 30
@@ -25,25 +24,26 @@ class Person:
 
 
 def run(name, connect):
-    """Connects and takes the steps.
+    """Makes the visits.
 
     `connect(url, token, mode, answer)` is an async context manager of a client of one shape for all
     SDKs: `protocol`, `list()`, `call(name, arguments, on_progress)`, `read(uri)` and
     `prompt(name, arguments)`. `answer(question)` is what a person would answer to an elicitation.
     """
-    url, steps, mode = sys.argv[1:4]
-    report = {"client": f"{name}-{mode}", "protocol": None, "error": None, "steps": []}
-    asyncio.run(_work(url, json.loads(steps), mode, connect, report))
-    print(json.dumps(report))
+    mode = sys.argv[1]
+    for visit in json.load(sys.stdin):
+        report = {"client": f"{name}-{mode}", "protocol": None, "error": None, "steps": []}
+        asyncio.run(_make(visit, mode, connect, report))
+        print(json.dumps(report))
 
 
-async def _work(url, steps, mode, connect, report):
+async def _make(visit, mode, connect, report):
     person = Person()
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            async with connect(url, os.environ.get("MCPASS_TOKEN"), mode, person.answer) as client:
+            async with connect(visit["url"], visit["token"], mode, person.answer) as client:
                 report["protocol"] = client.protocol
-                for step in steps:
+                for step in visit["steps"]:
                     report["steps"].append(await _take(step, client, person))
     except BaseException as error:  # noqa: BLE001  Whatever went wrong belongs into the report.
         report["error"] = _shown(error)

@@ -3,10 +3,12 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`step`] | what the SDKs are told to do, and their reports |
+//! | [`conformance`] | the official conformance suites, and a server for them |
 //! | [`everything`] | a third-party server |
 //! | [`inspector`] | the MCP Inspector's command line |
 //! | [`fuzzer`] | a fuzzer of MCP servers |
 
+pub mod conformance;
 pub mod everything;
 pub mod fuzzer;
 pub mod inspector;
@@ -17,18 +19,19 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 pub use self::everything::ServerEverything;
 pub use self::fuzzer::Fuzzer;
 pub use self::inspector::{INSPECTORS, Inspector};
-pub use self::step::{Report, Step};
+pub use self::step::{Report, Step, Visit};
 use crate::mcpass::Finished;
 
 /// Longest run of one client, its start included.
-const CLIENT_TIMEOUT: Duration = Duration::from_mins(1);
+const CLIENT_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// One client in one of its modes.
 #[derive(Clone, Copy, Debug)]
@@ -67,25 +70,37 @@ impl Client {
         self.script == "mcp_remote.mjs"
     }
 
-    /// Connects to `url` and takes the steps.
+    /// Makes the visits, one after the other, in one run of the client. Starting it takes longer
+    /// than most visits.
     ///
     /// # Errors
-    /// When the client cannot be run at all; what it ran into is in the report.
-    pub async fn run(self, url: &str, token: Option<&str>, steps: &[Step]) -> Result<Report> {
+    /// When the client cannot be run at all; what it ran into is in the reports.
+    pub async fn visit(self, visits: &[Visit<'_>]) -> Result<Vec<Report>> {
         let script = folder()?.join(self.script);
         let mut command = match script.extension().is_some_and(|kind| kind == "py") {
             true => Command::new(python()?),
             false => Command::new(node()?),
         };
-        command.arg(script).arg(url).arg(serde_json::to_string(steps)?);
+        command.arg(script);
         if !self.mode.is_empty() {
             command.arg(self.mode);
         }
-        // In the environment: arguments are for everybody to see.
-        command.env_remove("MCPASS_TOKEN").envs(token.map(|token| ("MCPASS_TOKEN", token)));
-        let finished = run(command).await.with_context(|| format!("{self:?}"))?;
-        let line = finished.stdout.lines().last().unwrap_or_default();
-        serde_json::from_str(line).with_context(|| format!("{self:?} has no report: {finished:?}"))
+        // The tokens go through stdin: arguments are for everybody to see.
+        let input = serde_json::to_vec(visits)?;
+        let finished = run_with(command, &input).await.with_context(|| format!("{self:?}"))?;
+        let lines = finished.stdout.lines().filter(|line| line.starts_with('{'));
+        let reports = lines.map(serde_json::from_str).collect::<Result<Vec<_>, _>>();
+        let reports = reports.ok().filter(|reports| reports.len() == visits.len());
+        reports.with_context(|| format!("{self:?} has no report of each visit: {finished:?}"))
+    }
+
+    /// Connects to `url` and takes the steps.
+    ///
+    /// # Errors
+    /// As [`Client::visit`].
+    pub async fn run(self, url: &str, token: Option<&str>, steps: &[Step]) -> Result<Report> {
+        let mut reports = self.visit(&[Visit { url, token, steps }]).await?;
+        reports.pop().context("a report")
     }
 
     /// Connects to `url`, lists all tools and calls one; gives their names and its result.
@@ -104,30 +119,28 @@ impl Client {
         let tools = serde_json::from_value(tools).with_context(|| format!("{report:?}"))?;
         Ok((tools, result))
     }
-
-    /// What a person reads who connects to `url` and calls a tool, if any of that fails.
-    ///
-    /// # Errors
-    /// As [`Client::run`].
-    pub async fn complaint(
-        self,
-        url: &str,
-        token: Option<&str>,
-        tool: &str,
-    ) -> Result<Option<String>> {
-        let steps = [Step::list(), Step::call(tool, json!({}))];
-        Ok(self.run(url, token, &steps).await?.complaint())
-    }
 }
 
 /// Runs a program of others to its end, in a home of its own.
-async fn run(mut command: Command) -> Result<Finished> {
+async fn run(command: Command) -> Result<Finished> {
+    run_with(command, b"").await
+}
+
+/// The same, with something to read on stdin.
+async fn run_with(mut command: Command, input: &[u8]) -> Result<Finished> {
     let home = TempDir::with_prefix("mcpass-client-")?;
     command.env("HOME", home.path()).env("NO_COLOR", "1");
     // They come out of a checkout that git looks at.
     command.env("PYTHONDONTWRITEBYTECODE", "1");
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(CLIENT_TIMEOUT, command.output())
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn()?;
+    let mut stdin = child.stdin.take().context("stdin")?;
+    let whole = async {
+        stdin.write_all(input).await?;
+        drop(stdin);
+        child.wait_with_output().await
+    };
+    let output = tokio::time::timeout(CLIENT_TIMEOUT, whole)
         .await
         .with_context(|| format!("no end within {CLIENT_TIMEOUT:?}"))??;
     Ok(Finished {

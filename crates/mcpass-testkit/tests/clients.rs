@@ -1,7 +1,7 @@
 //! The third-party clients work with the third-party server, without mcpass between them.
 
 use anyhow::Result;
-use mcpass_testkit::clients::{CLIENTS, ServerEverything};
+use mcpass_testkit::clients::{CLIENTS, ServerEverything, Step};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -11,7 +11,8 @@ async fn clients_work_with_server_everything_directly() -> Result<()> {
         let url = server.url();
         if client.is_modern_only() {
             // It speaks 2025-11-25 alone. What mcpass adds is that this client works as well.
-            assert!(client.complaint(url, None, "echo").await?.is_some(), "{client:?}");
+            let report = client.run(url, None, &[Step::list()]).await?;
+            assert!(report.complaint().is_some(), "{report:?}");
             continue;
         }
         let arguments = json!({ "message": "hi" });

@@ -11,10 +11,9 @@ use crate::mcpass::Finished;
 /// What the fuzzer makes its messages from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fuzzer {
-    /// The tools that a server lists: arguments of the wrong kind, attacks.
-    Tools,
-    /// The protocol: requests and notifications of every kind, malformed.
-    Protocol,
+    /// The tools that a server lists, with arguments of the wrong kind and attacks; and the
+    /// protocol: requests and notifications of every kind, malformed.
+    All,
     /// Resources.
     Resources,
     /// Prompts.
@@ -46,8 +45,7 @@ impl Fuzzer {
 
     fn mode(self) -> &'static str {
         match self {
-            Self::Tools => "tools",
-            Self::Protocol => "protocol",
+            Self::All => "all",
             Self::Resources => "resources",
             Self::Prompts => "prompts",
         }

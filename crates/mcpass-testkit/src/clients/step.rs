@@ -4,6 +4,17 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// A connection, and what is done with it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Visit<'a> {
+    /// The MCP endpoint.
+    pub url: &'a str,
+    /// The bearer token, if any.
+    pub token: Option<&'a str>,
+    /// In their order.
+    pub steps: &'a [Step],
+}
+
 /// One thing that a client does.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
@@ -83,7 +94,7 @@ impl Step {
     }
 }
 
-/// The one line that a client prints.
+/// The line that a client prints after a visit.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Report {
     /// Which client this was.
