@@ -1,6 +1,7 @@
 //! Server-sent events with their exact bytes (WHATWG HTML, section 9.2 "Server-sent events").
 //!
-//! The reader gives one block after another: what stands up to and including an empty line. All
+//! The reader gives one block after another: what stands up to and including an empty line.
+//! Comments that open a block do not wait for its end, because they are there to be noticed. All
 //! blocks one after another, with what [`Reader::finish`] gives, are the stream byte for byte, so
 //! passing a block on passes on its id, retry, comments and line ends.
 
@@ -19,6 +20,8 @@ pub struct Reader {
     line: usize,
     /// The last byte looked at was a carriage return: a line feed now belongs to it.
     after_cr: bool,
+    /// All lines of the block so far are comments.
+    only_comments: bool,
     is_first: bool,
     max: usize,
 }
@@ -52,7 +55,15 @@ pub struct EventTooLarge {
 impl Reader {
     /// A reader of blocks of at most `max` bytes.
     pub fn new(max: usize) -> Self {
-        Self { buffer: BytesMut::new(), scanned: 0, line: 0, after_cr: false, is_first: true, max }
+        Self {
+            buffer: BytesMut::new(),
+            scanned: 0,
+            line: 0,
+            after_cr: false,
+            only_comments: true,
+            is_first: true,
+            max,
+        }
     }
 
     /// Takes the next bytes of the stream.
@@ -60,7 +71,7 @@ impl Reader {
         self.buffer.extend_from_slice(chunk);
     }
 
-    /// The next complete block, if there is one yet.
+    /// The next complete block, or the comments that open the next one, if they are there yet.
     ///
     /// # Errors
     /// When a block is too large, now and ever after.
@@ -72,7 +83,10 @@ impl Reader {
             self.line = 0;
             return Err(EventTooLarge { max: self.max });
         }
-        Ok(end.map(|end| self.take(end)))
+        // Comments are ignored wherever they stand (WHATWG HTML, section 9.2.6), so they may go
+        // ahead of their block.
+        let comments = (self.only_comments && self.line > 0).then_some(self.line);
+        Ok(end.or(comments).map(|end| self.take(end)))
     }
 
     /// What is left when the stream has ended: a block without its empty line, which clients do
@@ -86,6 +100,7 @@ impl Reader {
         let raw = self.buffer.split_to(end).freeze();
         self.scanned = 0;
         self.line = 0;
+        self.only_comments = true;
         let is_first = std::mem::take(&mut self.is_first);
         Event::parse(&raw, is_first)
     }
@@ -109,6 +124,7 @@ impl Reader {
             let is_cr = rest.get(found) == Some(&b'\r');
             let at = self.scanned.saturating_add(found);
             let is_empty = at == self.line;
+            self.only_comments &= is_empty || self.buffer.get(self.line) == Some(&b':');
             self.scanned = at.saturating_add(1);
             if is_cr && self.buffer.get(self.scanned) == Some(&b'\n') {
                 self.scanned = self.scanned.saturating_add(1);

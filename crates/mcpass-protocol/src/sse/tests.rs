@@ -83,6 +83,26 @@ fn an_unfinished_block_is_told_apart() {
 }
 
 #[test]
+fn comments_do_not_wait_for_the_end_of_their_block() {
+    for end in ["\n", "\r", "\r\n"] {
+        let mut reader = Reader::new(MAX);
+        let mut next = |chunk: &str| {
+            reader.push(chunk.as_bytes());
+            let event = reader.next_event().unwrap();
+            assert!(event.is_none() || reader.next_event().unwrap().is_none());
+            event.map(|event| String::from_utf8(event.raw.to_vec()).unwrap())
+        };
+        assert_eq!(next(": ke"), None);
+        assert_eq!(next(&format!("ep{end}")), Some(format!(": keep{end}")));
+        assert_eq!(next(&format!(":a{end}:b{end}id:")), Some(format!(":a{end}:b{end}")));
+        assert_eq!(next(&format!(" 7{end}:c{end}")), None, "a field waits, and what follows it");
+        let block = format!("id: 7{end}:c{end}data: x{end}{end}");
+        let whole = next(&format!("data: x{end}{end}"));
+        assert_eq!(whole.map(|whole| whole.trim_start_matches('\n').to_owned()), Some(block));
+    }
+}
+
+#[test]
 fn blocks_are_bounded_whole_or_growing() {
     let mut reader = Reader::new(16);
     reader.push(b"data: 0123456\n\n");
