@@ -456,6 +456,3 @@ impl Drop for Lease {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
