@@ -97,6 +97,8 @@ async fn a_modern_client_is_translated_for_at_a_legacy_upstream() -> Result<()> 
     let sent = calls.iter().find(|call| call.marker.as_deref() == Some("m")).unwrap();
     assert_eq!(sent.head.header("mcp-protocol-version"), Some("2025-11-25"));
     assert!(sent.head.header("mcp-session-id").is_some());
+    // A server that knows both eras would believe it, against the header.
+    assert!(!sent.body.contains("io.modelcontextprotocol/protocolVersion"), "{}", sent.body);
     Ok(())
 }
 
