@@ -34,7 +34,7 @@ const LIST_TIME: Duration = Duration::from_secs(10);
 /// The server that a message at `/mcp` is for, and what it asks for there. No server: mcpass
 /// answers itself.
 pub async fn locate<'m>(
-    worker: &Worker,
+    worker: &Arc<Worker>,
     subject: &Arc<Subject>,
     target: Target<'m>,
     facts: &mut Facts<'m>,
@@ -66,7 +66,7 @@ fn denied(detail: &str) -> Denial {
 /// The server whose resource this is: the one that lists it, or has a template that fits it. Where
 /// none does and only one may be asked, that one knows best.
 async fn owner(
-    worker: &Worker,
+    worker: &Arc<Worker>,
     subject: &Arc<Subject>,
     uri: &str,
 ) -> Result<Option<Arc<Upstream>>, Denial> {
@@ -130,7 +130,7 @@ fn fits_template(template: &str, uri: &str) -> bool {
 /// What these servers list, each within its time. A server that gives nothing is left out: it
 /// must not take the others' tools away.
 async fn lists(
-    worker: &Worker,
+    worker: &Arc<Worker>,
     subject: &Arc<Subject>,
     upstreams: &[Arc<Upstream>],
     kind: ListKind,
@@ -138,6 +138,7 @@ async fn lists(
     let may = |ask: &Ask<'_>| subject.allows(ask);
     let speaker = Speaker {
         family: Some(subject.family),
+        party: None,
         caller: LocalCaller {
             may: &may,
             token: &subject.name,
@@ -265,7 +266,7 @@ fn discover(worker: &Worker, subject: &Subject) -> String {
 }
 
 /// One list of what all servers have for this token, in the order of the servers' names.
-async fn merged(worker: &Worker, subject: &Arc<Subject>, kind: ListKind, era: Era) -> String {
+async fn merged(worker: &Arc<Worker>, subject: &Arc<Subject>, kind: ListKind, era: Era) -> String {
     let mut upstreams = worker.shared.servers.all();
     upstreams.retain(|upstream| subject.allows_server(upstream.name()));
     let mut merge = Merge::new(kind);

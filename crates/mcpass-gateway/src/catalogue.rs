@@ -2,6 +2,7 @@
 //! `github.@read`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcpass_domain::{Monotonic, ToolClass};
@@ -51,8 +52,8 @@ impl Catalogue {
     /// When the list cannot be read. Nothing may be assumed of the tool then.
     pub async fn class(
         &self,
-        worker: &Worker,
-        upstream: &Upstream,
+        worker: &Arc<Worker>,
+        upstream: &Arc<Upstream>,
         tool: &str,
     ) -> Result<Option<ToolClass>, LinkError> {
         if let Known::Class(class) = self.lookup(tool, worker.shared.monotonic()) {
@@ -64,8 +65,8 @@ impl Catalogue {
 
     async fn read(
         &self,
-        worker: &Worker,
-        upstream: &Upstream,
+        worker: &Arc<Worker>,
+        upstream: &Arc<Upstream>,
         tool: &str,
     ) -> Result<Option<ToolClass>, LinkError> {
         let _reading = self.reading.lock().await;

@@ -17,7 +17,7 @@ pub use self::asking::{Asked, Asking, Renamed};
 use self::headers::{carried, forwarded};
 use crate::answer::{self, Answer, Asker};
 use crate::body::Body;
-use crate::link::{Exchange, LinkError, Outgoing, Speaker};
+use crate::link::{Exchange, LinkError, Outgoing, Said, Speaker};
 use crate::relay::{self, Own, Relay};
 use crate::shared::Worker;
 use crate::trail::Trail;
@@ -77,7 +77,11 @@ pub async fn message(
                 let id = format!("\"{}\"", forward.trail.id());
                 forward.asking.sent_id = RawValue::from_string(id).ok();
             }
-            converse(&forward, &worker, message, &carried(&headers)).await
+            let said = converse(&forward, &worker, message, &carried(&headers)).await;
+            said.map(|said| {
+                forward.asking.flight = said.flight;
+                said.exchange
+            })
         }
     };
     forward.trail.upstream_answers();
@@ -121,10 +125,10 @@ async fn way(forward: &Forward, worker: &Worker) -> Result<Way, LinkError> {
 /// Says the message in mcpass's own conversation, adapted to the upstream.
 async fn converse(
     forward: &Forward,
-    worker: &Worker,
+    worker: &Arc<Worker>,
     message: &Message<'_>,
     carried: &HeaderMap,
-) -> Result<Exchange, LinkError> {
+) -> Result<Said, LinkError> {
     let subject = forward.permit.subject();
     let mut text = message.to_json_rpc(BARE_ID).into_owned();
     if let Some(id) = &forward.asking.sent_id {
@@ -145,6 +149,7 @@ async fn converse(
     let may = |ask: &Ask<'_>| subject.allows(ask);
     let speaker = Speaker {
         family: Some(subject.family),
+        party: forward.asking.party(),
         caller: LocalCaller {
             may: &may,
             token: &subject.name,
@@ -153,8 +158,10 @@ async fn converse(
         },
     };
     let era = forward.asking.era;
-    let outgoing =
-        Outgoing { text: &text, method: &message.method, name, era, carried: Some(carried) };
+    // To a client of the modern era, leaving means giving up (2026-07-28, "Cancellation").
+    let gives_up = forward.asking.sent_id.as_deref().filter(|_| era == Era::Modern);
+    let method = &*message.method;
+    let outgoing = Outgoing { text: &text, method, name, era, carried: Some(carried), gives_up };
     forward.upstream.links.say(worker, &forward.upstream, speaker, outgoing).await
 }
 

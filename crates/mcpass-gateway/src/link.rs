@@ -3,9 +3,14 @@
 //! Most messages pass through in the client's own session. mcpass talks for itself where that is
 //! not possible: to read what tools say of themselves, at `/mcp`, for bare messages, and for a
 //! modern client in front of a legacy upstream (and the reverse). A conversation belongs to one
-//! family, so that nothing that an upstream keeps in a session reaches another token.
+//! family, or to one session at `/mcp`, so that nothing that an upstream keeps in a session
+//! reaches another token.
 
+mod conversation;
+mod flight;
 mod open;
+mod pages;
+mod party;
 mod read;
 
 use std::collections::HashMap;
@@ -15,11 +20,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header};
 use mcpass_domain::{FamilyId, Monotonic};
-use mcpass_protocol::{Answer, Era, List, ListKind, Method, headers, splice};
+use mcpass_protocol::{Era, Method, headers, splice};
 use parking_lot::Mutex;
+use serde_json::value::RawValue;
 
+use self::conversation::Conversation;
+pub(crate) use self::conversation::{Opened, Voice};
+pub use self::flight::Flight;
+pub(crate) use self::open::Hello;
 pub use self::open::Offer;
-use self::open::{Found, OWN_ID, initialize, probe};
+use self::open::{Found, probe};
+pub use self::pages::pages;
+pub(crate) use self::party::{Party, request};
 pub use self::read::{answer_text, is_event_stream, stream_answer, whole};
 use crate::shared::Worker;
 use crate::upstream::pool::SendError;
@@ -28,10 +40,8 @@ use crate::upstream::{LocalAnswer, LocalCaller, Reach, Upstream};
 
 /// How long what is known of an upstream's era is believed.
 const PROFILE_TTL: Duration = Duration::from_mins(5);
-/// Conversations kept with one upstream; one more pushes the longest idle one out.
-const MAX_SESSIONS: usize = 1_000;
-/// Pages of a list at most, against an upstream whose cursors go round.
-const MAX_PAGES: usize = 1_000;
+/// Families that have a conversation with one upstream; one more pushes the longest idle one out.
+const MAX_FAMILIES: usize = 10_000;
 /// How mcpass names itself to upstreams.
 pub const CLIENT_INFO: &str =
     concat!(r#"{"name":"mcpass","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
@@ -54,6 +64,9 @@ pub enum LinkError {
     /// Some other status.
     #[error("it answered with HTTP {0}")]
     Status(StatusCode),
+    /// The client's session has ended meanwhile.
+    #[error("the client's session has ended")]
+    Over,
     /// Together it took too long.
     #[error("it took longer than {0:?}")]
     Timeout(Duration),
@@ -85,8 +98,10 @@ pub enum Exchange {
 /// Who mcpass speaks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Speaker<'a> {
-    /// Nobody: mcpass asks for itself.
+    /// None: mcpass asks for itself.
     pub family: Option<FamilyId>,
+    /// The client in whose conversations it is said; none for its family's.
+    pub(crate) party: Option<&'a Party>,
     /// As a server inside this process sees it.
     pub caller: LocalCaller<'a>,
 }
@@ -95,6 +110,7 @@ impl Speaker<'_> {
     /// mcpass itself.
     pub const SELF: Self = Self {
         family: None,
+        party: None,
         caller: LocalCaller { token: "", user: "", max_context: 0, may: &|_| true },
     };
 }
@@ -112,6 +128,8 @@ pub struct Outgoing<'a> {
     pub era: Era,
     /// The client's headers that go with the message.
     pub carried: Option<&'a HeaderMap>,
+    /// Its id, if whoever waits for the answer gives the request up by leaving.
+    pub gives_up: Option<&'a RawValue>,
 }
 
 /// What is known of an upstream.
@@ -122,20 +140,21 @@ struct Profile {
     since: Monotonic,
 }
 
-#[derive(Clone, Debug)]
-struct Session {
-    id: Option<HeaderValue>,
-    version: HeaderValue,
-    used: Monotonic,
+/// What was said, and is being answered.
+#[derive(Debug)]
+pub struct Said {
+    /// The answer that has begun.
+    pub exchange: Exchange,
+    /// To be kept until the answer is complete.
+    pub flight: Option<Flight>,
 }
 
-/// All conversations with one upstream.
+/// All conversations with one upstream that belong to no client in particular.
 #[derive(Debug, Default)]
 pub struct Links {
     profile: Mutex<Option<Profile>>,
-    sessions: Mutex<HashMap<Option<FamilyId>, Session>>,
-    /// Held while a conversation is opened, so that two calls do not open two.
-    opening: tokio::sync::Mutex<()>,
+    /// By family; mcpass's own has none.
+    families: Mutex<HashMap<Option<FamilyId>, Arc<Conversation>>>,
 }
 
 impl Links {
@@ -169,109 +188,180 @@ impl Links {
     /// When there is no answer.
     pub async fn say(
         &self,
-        worker: &Worker,
-        upstream: &Upstream,
+        worker: &Arc<Worker>,
+        upstream: &Arc<Upstream>,
         speaker: Speaker<'_>,
         message: Outgoing<'_>,
-    ) -> Result<Exchange, LinkError> {
+    ) -> Result<Said, LinkError> {
         let remote = match &upstream.reach {
             Reach::Broken(why) => return Err(LinkError::Broken(why.clone())),
             Reach::Local(local) => {
                 let text = adapt_message(message, message.era)?;
                 let answer = local.call(text.as_bytes(), &speaker.caller).await;
-                return Ok(Exchange::Local(answer));
+                return Ok(Said { exchange: Exchange::Local(answer), flight: None });
             }
             Reach::Remote(remote) => remote,
         };
         let said = match self.offer(worker, remote).await? {
-            Some(_) => say_modern(worker, remote, speaker.family, message).await,
-            None => self.say_legacy(worker, remote, speaker.family, message).await,
+            Some(_) => say_modern(worker, remote, speaker, message)
+                .await
+                .map(|reply| Said { exchange: Exchange::Remote(reply), flight: None }),
+            None => self.say_legacy(worker, (upstream, remote), speaker, message).await,
         };
         if matches!(said, Err(LinkError::Send(SendError::Connect(_)))) {
             // Whatever listens there next may be another version.
             *self.profile.lock() = None;
         }
-        said.map(Exchange::Remote)
+        said
     }
 
     async fn say_legacy(
         &self,
-        worker: &Worker,
-        remote: &Remote,
-        family: Option<FamilyId>,
+        worker: &Arc<Worker>,
+        (upstream, remote): (&Arc<Upstream>, &Remote),
+        speaker: Speaker<'_>,
         message: Outgoing<'_>,
-    ) -> Result<Reply, LinkError> {
+    ) -> Result<Said, LinkError> {
         let text = Bytes::from(adapt_message(message, Era::Legacy)?);
         for attempt in 0..2 {
-            let session = self.session(worker, remote, family).await?;
-            let mut headers = http_headers(remote, &session.version);
+            let voice = self.voice(worker, (upstream, remote), speaker).await?;
+            let mut headers = voice.headers(remote);
             carry(&mut headers, message);
-            if let Some(id) = &session.id {
-                headers.insert(headers::SESSION_ID, id.clone());
+            let whose = (speaker.family, message.method);
+            let mut flight = Flight::new(worker, voice.clone(), message.gives_up);
+            let reply = post(worker, remote, whose, headers, text.clone()).await;
+            if !matches!(&reply, Err(error) if error.is_timeout()) && reply.is_err() {
+                flight.landed();
             }
-            let response =
-                post(worker, remote, (family, message.method), headers, text.clone()).await?;
+            let reply = reply?;
             // 404: the upstream has forgotten the session and done nothing (2025-11-25,
             // transports, "Session Management"), so a new one may ask again.
-            if response.status() != StatusCode::NOT_FOUND || session.id.is_none() || attempt > 0 {
-                return Ok(response);
+            let is_known = reply.status() != StatusCode::NOT_FOUND || voice.opened.id.is_none();
+            if is_known || attempt > 0 {
+                return Ok(Said { exchange: Exchange::Remote(reply), flight: Some(flight) });
             }
-            self.sessions.lock().remove(&family);
+            flight.landed();
+            self.forget(&voice, speaker);
         }
         Err(LinkError::Status(StatusCode::NOT_FOUND))
     }
 
-    async fn session(
+    /// The conversation of `speaker` with this legacy upstream, opened if it is not.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(crate) async fn voice(
         &self,
-        worker: &Worker,
-        remote: &Remote,
-        family: Option<FamilyId>,
-    ) -> Result<Session, LinkError> {
-        let now = worker.shared.monotonic();
-        let known = || {
-            let mut sessions = self.sessions.lock();
-            let session = sessions.get_mut(&family)?;
-            session.used = now;
-            Some(session.clone())
+        worker: &Arc<Worker>,
+        (upstream, remote): (&Arc<Upstream>, &Remote),
+        speaker: Speaker<'_>,
+    ) -> Result<Voice, LinkError> {
+        let family = speaker.family;
+        let opened = match speaker.party {
+            Some(party) => {
+                let conversation = party.conversation(upstream)?;
+                let hello = party.hello();
+                let (opened, is_new) = conversation.open(worker, remote, family, hello).await?;
+                if is_new {
+                    party.opened(worker, upstream, opened.clone()).await;
+                }
+                opened
+            }
+            None => {
+                let conversation = self.of_family(worker, upstream, family);
+                conversation.open(worker, remote, family, &Hello::default()).await?.0
+            }
         };
-        if let Some(session) = known() {
-            return Ok(session);
+        Ok(Voice { upstream: Arc::clone(upstream), family, opened })
+    }
+
+    fn of_family(
+        &self,
+        worker: &Arc<Worker>,
+        upstream: &Arc<Upstream>,
+        family: Option<FamilyId>,
+    ) -> Arc<Conversation> {
+        let mut families = self.families.lock();
+        if let Some(known) = families.get(&family) {
+            return Arc::clone(known);
         }
-        // Whoever is before us may wait for an upstream that does not answer.
-        let wait = remote.patience;
-        let _opening = tokio::time::timeout(wait, self.opening.lock())
-            .await
-            .map_err(|_| LinkError::Timeout(wait))?;
-        if let Some(session) = known() {
-            return Ok(session);
+        let mut pushed_out = None;
+        if families.len() >= MAX_FAMILIES {
+            let oldest = families.iter().min_by_key(|(_, conversation)| conversation.last_used());
+            let oldest = oldest.map(|(family, _)| *family);
+            pushed_out = oldest.and_then(|family| Some((family, families.remove(&family)?)));
         }
-        let session = initialize(worker, remote, family).await?;
-        let mut sessions = self.sessions.lock();
-        if sessions.len() >= MAX_SESSIONS
-            && let Some(oldest) =
-                sessions.iter().min_by_key(|(_, session)| session.used).map(|(key, _)| *key)
+        let conversation = Arc::clone(families.entry(family).or_default());
+        drop(families);
+        if let Some((family, opened)) =
+            pushed_out.and_then(|(family, old)| Some((family, old.close()?)))
         {
-            sessions.remove(&oldest);
+            let voice = Voice { upstream: Arc::clone(upstream), family, opened };
+            let worker = Arc::clone(worker);
+            tokio::spawn(async move { voice.close(&worker).await });
         }
-        sessions.insert(family, session.clone());
-        Ok(session)
+        conversation
+    }
+
+    fn forget(&self, voice: &Voice, speaker: Speaker<'_>) {
+        match speaker.party {
+            Some(party) => party.forget(voice),
+            None => {
+                if let Some(known) = self.families.lock().get(&voice.family) {
+                    known.forget(&voice.opened);
+                }
+            }
+        }
+    }
+
+    /// Ends conversations that nobody has used for `idle`; answers those whose upstream has to be
+    /// told.
+    pub(crate) fn sweep(
+        &self,
+        upstream: &Arc<Upstream>,
+        now: Monotonic,
+        idle: Duration,
+    ) -> Vec<Voice> {
+        let mut ended = Vec::new();
+        self.families.lock().retain(|family, conversation| {
+            // One that was never opened, or has been forgotten, is being opened by somebody or
+            // waits for the next who does.
+            let is_used = conversation.last_used().is_none_or(|used| now.since(used) < idle);
+            if !is_used && let Some(opened) = conversation.close() {
+                let (upstream, family) = (Arc::clone(upstream), *family);
+                ended.push(Voice { upstream, family, opened });
+            }
+            is_used
+        });
+        ended
     }
 }
 
-async fn say_modern(
+/// An id for a request of mcpass's own, unlike any other in a conversation.
+pub(crate) fn own_id(worker: &Worker) -> String {
+    format!("\"{}\"", worker.request_id(worker.shared.now()))
+}
+
+pub(crate) async fn say_modern(
     worker: &Worker,
     remote: &Remote,
-    family: Option<FamilyId>,
+    speaker: Speaker<'_>,
     message: Outgoing<'_>,
 ) -> Result<Reply, LinkError> {
-    let text = adapt_message(message, Era::Modern)?;
+    let mut text = adapt_message(message, Era::Modern)?;
+    if let Some(level) = speaker.party.and_then(Party::level) {
+        // What a legacy client asked for once is said with each request in this era.
+        let path = ["params", "_meta", "io.modelcontextprotocol/logLevel"];
+        text = splice::set(&text, &path, &level)
+            .map_err(|error| LinkError::Garbage(error.to_string()))?;
+    }
     let mut headers = http_headers(remote, &HeaderValue::from_static(headers::MODERN));
     carry(&mut headers, message);
     headers.insert(headers::METHOD, headers::encode(message.method));
     if let Some(name) = message.name {
         headers.insert(headers::NAME, headers::encode(name));
     }
-    post(worker, remote, (family, message.method), headers, text.into()).await
+    post(worker, remote, (speaker.family, message.method), headers, text.into()).await
 }
 
 /// Adds what goes with the message. mcpass's own headers come first.
@@ -334,54 +424,4 @@ async fn post(
     let is_repeatable = is_repeatable(Method::parse(method));
     let call = Call { family, method: HttpMethod::POST, headers, body, is_repeatable };
     Ok(remote.send(worker, call).await?)
-}
-
-/// All pages of a list, as whole JSON-RPC answers.
-///
-/// # Errors
-/// When a page cannot be had, or is no such list, or when they are too large together.
-pub async fn pages(
-    worker: &Worker,
-    upstream: &Upstream,
-    speaker: Speaker<'_>,
-    kind: ListKind,
-) -> Result<Vec<String>, LinkError> {
-    let method = match kind {
-        ListKind::Prompts => "prompts/list",
-        ListKind::ResourceTemplates => "resources/templates/list",
-        ListKind::Resources => "resources/list",
-        ListKind::Tools => "tools/list",
-    };
-    let max = worker.shared.config.max_answer;
-    let mut pages: Vec<String> = Vec::new();
-    let mut left = max;
-    let mut cursor: Option<String> = None;
-    while pages.len() < MAX_PAGES {
-        let params = match &cursor {
-            Some(cursor) => format!(r#"{{"cursor":{}}}"#, serde_json::Value::from(cursor.as_str())),
-            None => "{}".to_owned(),
-        };
-        let text =
-            format!(r#"{{"jsonrpc":"2.0","id":{OWN_ID},"method":"{method}","params":{params}}}"#);
-        let message = Outgoing { text: &text, method, name: None, era: Era::Legacy, carried: None };
-        let exchange = upstream.links.say(worker, upstream, speaker, message).await?;
-        let page = answer_text(worker, exchange, OWN_ID).await?;
-        left = left.checked_sub(page.len()).ok_or(LinkError::TooLarge(max))?;
-        let answer =
-            Answer::parse(page.as_bytes()).map_err(|why| LinkError::Garbage(why.to_string()))?;
-        if answer.error_code == Some(mcpass_protocol::reply::code::METHOD_NOT_FOUND) {
-            // A server without prompts, say.
-            return Ok(pages);
-        }
-        let next = List::read(&page, kind)
-            .map_err(|why| LinkError::Garbage(why.to_string()))?
-            .next_cursor()
-            .map(std::borrow::Cow::into_owned);
-        pages.push(page);
-        if next.is_none() || next == cursor {
-            return Ok(pages);
-        }
-        cursor = next;
-    }
-    Ok(pages)
 }

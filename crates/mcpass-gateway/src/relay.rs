@@ -63,7 +63,11 @@ pub async fn answer(relay: Relay, exchange: Exchange) -> Response<Body> {
 }
 
 /// Answers a request whose upstream gave nothing.
-pub async fn failed(relay: Relay, error: &LinkError) -> Response<Body> {
+pub async fn failed(mut relay: Relay, error: &LinkError) -> Response<Body> {
+    if error.is_timeout() {
+        // The upstream may be at it still, for nobody.
+        relay.asking.flight = None;
+    }
     tracing::warn!(server = relay.upstream.name(), %error, "an upstream failed");
     let answer = dispatch::failure(relay.upstream.name(), error, &relay.asking.asker());
     finish_own(relay, answer, Some(dispatch::reason(error))).await
@@ -98,7 +102,8 @@ async fn finish_own(relay: Relay, answer: Answer, failure: Option<Reason>) -> Re
 }
 
 /// Phases 9 and 10: the outcome is on record before the answer leaves.
-async fn finish(relay: Relay, ending: Ending, response: Response<Body>) -> Response<Body> {
+async fn finish(mut relay: Relay, ending: Ending, response: Response<Body>) -> Response<Body> {
+    relay.asking.landed();
     match relay.trail.finish(ending).await {
         Ok(()) => response,
         Err(_) => answer::unrecorded(&relay.asking.asker()).into_response(),

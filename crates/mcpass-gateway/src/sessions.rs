@@ -14,10 +14,12 @@ use std::time::Duration;
 
 use mcpass_domain::{Monotonic, Subject, TokenDigest, TokenId};
 use parking_lot::Mutex;
+use serde_json::json;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::farewell::farewells;
+use crate::link::{Hello, Party};
 
 /// Sessions of one token at most; one more pushes the longest idle one out.
 const PER_TOKEN: usize = 1_000;
@@ -40,6 +42,25 @@ pub struct Opening {
     pub capabilities: Arc<str>,
 }
 
+impl Opening {
+    /// How mcpass introduces the client to upstreams.
+    fn hello(&self, version: &str) -> Hello {
+        let Client { name, version: client } = &self.client;
+        let own = Hello::default();
+        Hello {
+            version: version.into(),
+            capabilities: match &*self.capabilities {
+                "" => own.capabilities,
+                _ => Arc::clone(&self.capabilities),
+            },
+            client_info: match &**name {
+                "" => own.client_info,
+                _ => json!({"name": &**name, "version": &**client}).to_string().into(),
+            },
+        }
+    }
+}
+
 /// One session.
 #[derive(Debug)]
 pub struct Session {
@@ -55,6 +76,8 @@ pub struct Session {
     pub opening: Opening,
     /// The protocol revision that was agreed on, as far as mcpass knows; may be empty.
     pub version: Box<str>,
+    /// The conversations that mcpass holds for it, if it is one of `/mcp`.
+    pub(crate) party: Option<Arc<Party>>,
     opened: Monotonic,
     used: AtomicI64,
     streams: AtomicUsize,
@@ -71,7 +94,10 @@ impl Session {
         opening: Opening,
         now: Monotonic,
     ) -> Self {
+        let hello = || opening.hello(version);
+        let party = server.is_empty().then(|| Arc::new(Party::new(subject.family, hello())));
         Self {
+            party,
             digest,
             token: subject.token,
             server: server.into(),
@@ -273,6 +299,7 @@ mod tests {
             id: id.into(),
             opening: Opening::default(),
             version: "".into(),
+            party: None,
             opened: now,
             used: AtomicI64::new(now.as_micros()),
             streams: AtomicUsize::new(0),

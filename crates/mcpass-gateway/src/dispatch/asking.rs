@@ -8,6 +8,7 @@ use mcpass_protocol::{Era, Kind, ListKind, Message, Method, splice};
 use serde_json::value::RawValue;
 
 use crate::answer::Asker;
+use crate::link::{Flight, Party};
 use crate::sessions::{Client, Opening, Session};
 use crate::trail::Facts;
 
@@ -48,6 +49,8 @@ pub struct Asking {
     pub is_get: bool,
     /// Whether it came to `/mcp`, where the client has no session with any one server.
     pub is_at_all: bool,
+    /// Kept until it is answered, if it travels in one of mcpass's own conversations.
+    pub flight: Option<Flight>,
 }
 
 /// A name that is another one at `/mcp` than at its server.
@@ -130,6 +133,7 @@ impl Asking {
             listens: message.subscription.map(ToOwned::to_owned),
             is_get: false,
             is_at_all,
+            flight: None,
         }
     }
 
@@ -151,6 +155,7 @@ impl Asking {
             listens: None,
             is_get: facts.method == "GET",
             is_at_all,
+            flight: None,
         }
     }
 
@@ -163,6 +168,18 @@ impl Asking {
     /// client's own.
     pub fn has_own_session(&self) -> bool {
         self.era == Era::Legacy && !self.is_at_all && !self.is_bare && self.sent_id.is_none()
+    }
+
+    /// The conversations of the session that it belongs to, if it has any of its own.
+    pub(crate) fn party(&self) -> Option<&Party> {
+        self.session.as_ref()?.party.as_deref()
+    }
+
+    /// It has been answered: nobody gives it up any more.
+    pub(crate) fn landed(&mut self) {
+        if let Some(flight) = &mut self.flight {
+            flight.landed();
+        }
     }
 
     /// How it has to be answered.

@@ -1,5 +1,6 @@
 //! The beginning of a conversation: which era an upstream speaks, and the handshake of the older.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,15 +10,39 @@ use mcpass_protocol::{Answer, Era, headers, splice};
 use serde_json::value::RawValue;
 
 use super::read::{answer_text, discard};
-use super::{CLIENT_INFO, Exchange, LinkError, Outgoing, Session, http_headers, post, say_modern};
+use super::{
+    CLIENT_INFO, Exchange, LinkError, Opened, Outgoing, Speaker, http_headers, post, say_modern,
+};
 use crate::shared::Worker;
 use crate::upstream::remote::Remote;
 
 /// How long an upstream may think about `server/discover`. One that never answers what it does
 /// not know is legacy.
 const PROBE_TIME: Duration = Duration::from_secs(5);
-/// The id of what mcpass asks for itself.
-pub(super) const OWN_ID: &str = r#""mcpass""#;
+/// The id of what comes before there is a conversation.
+const OWN_ID: &str = r#""mcpass""#;
+
+/// How a client is introduced to an upstream.
+#[derive(Clone, Debug)]
+pub(crate) struct Hello {
+    /// The newest protocol revision that it speaks.
+    pub(crate) version: Box<str>,
+    /// `capabilities` as JSON.
+    pub(crate) capabilities: Arc<str>,
+    /// `clientInfo` as JSON.
+    pub(crate) client_info: Box<str>,
+}
+
+impl Default for Hello {
+    /// mcpass itself, which cannot be asked anything.
+    fn default() -> Self {
+        Self {
+            version: headers::LEGACY.into(),
+            capabilities: "{}".into(),
+            client_info: CLIENT_INFO.into(),
+        }
+    }
+}
 
 /// What an upstream says of itself in the modern era.
 #[derive(Clone, Debug)]
@@ -50,8 +75,10 @@ pub(super) async fn probe(worker: &Worker, remote: &Remote) -> Result<Found, Lin
         name: None,
         era: Era::Legacy,
         carried: None,
+        gives_up: None,
     };
-    let asked = tokio::time::timeout(PROBE_TIME, say_modern(worker, remote, None, message)).await;
+    let asked = say_modern(worker, remote, Speaker::SELF, message);
+    let asked = tokio::time::timeout(PROBE_TIME, asked).await;
     let Ok(asked) = asked else {
         return Ok(Found::Certain(None));
     };
@@ -97,13 +124,13 @@ pub(super) async fn initialize(
     worker: &Worker,
     remote: &Remote,
     family: Option<FamilyId>,
-) -> Result<Session, LinkError> {
+    hello: &Hello,
+) -> Result<Opened, LinkError> {
+    let Hello { version, capabilities, client_info } = hello;
     let text = format!(
-        r#"{{"jsonrpc":"2.0","id":{OWN_ID},"method":"initialize","params":{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{CLIENT_INFO}}}}}"#,
-        headers::LEGACY
+        r#"{{"jsonrpc":"2.0","id":{OWN_ID},"method":"initialize","params":{{"protocolVersion":"{version}","capabilities":{capabilities},"clientInfo":{client_info}}}}}"#,
     );
-    let version = HeaderValue::from_static(headers::LEGACY);
-    let mut headers = http_headers(remote, &version);
+    let mut headers = http_headers(remote, &HeaderValue::from_static(headers::LEGACY));
     headers.remove(headers::PROTOCOL_VERSION);
     let response = post(worker, remote, (family, "initialize"), headers, text.into()).await?;
     let id = response.headers().get(headers::SESSION_ID).cloned();
@@ -113,10 +140,10 @@ pub(super) async fn initialize(
     let version: String =
         version.and_then(|raw| serde_json::from_str(raw.get()).ok()).ok_or_else(garbage)?;
     let version = HeaderValue::from_str(&version).map_err(|_| garbage())?;
-    let session = Session { id, version, used: worker.shared.monotonic() };
+    let opened = Opened { id, version };
 
-    let mut headers = http_headers(remote, &session.version);
-    if let Some(id) = &session.id {
+    let mut headers = http_headers(remote, &opened.version);
+    if let Some(id) = &opened.id {
         headers.insert(headers::SESSION_ID, id.clone());
     }
     let initialized =
@@ -124,7 +151,7 @@ pub(super) async fn initialize(
     let whose = (family, "notifications/initialized");
     let response = post(worker, remote, whose, headers, initialized).await?;
     discard(response).await;
-    Ok(session)
+    Ok(opened)
 }
 
 #[cfg(test)]

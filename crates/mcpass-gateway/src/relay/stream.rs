@@ -265,9 +265,10 @@ impl Pump {
 
     /// Phases 8 to 10 for the event that answers the request. Nothing comes after it.
     async fn answer(&mut self, event: &sse::Event, data: &Bytes) -> End {
-        let Some(relay) = self.relay.take() else {
+        let Some(mut relay) = self.relay.take() else {
             return End::Done;
         };
+        relay.asking.landed();
         let shaped = match shape(&relay, data) {
             Ok(shaped) => shaped,
             Err(error) => {
