@@ -21,9 +21,9 @@ pub use request::{
     TokenRef, TokenRevoke, TokenRotate, UserCreate, UserEdit, UserRef,
 };
 pub use view::{
-    AccessView, AuditView, EffectivePermission, Explanation, FamilyMember, GroupView, IssuedToken,
-    LimitsView, LogBatch, Page, PermissionCheck, Plaintext, ServerView, Status, TokenDetails,
-    TokenFacts, TokenView, UserView,
+    AccessView, AuditView, EffectivePermission, Explanation, FamilyMember, GroupView, HealthView,
+    HttpView, IssuedToken, KindView, LimitsView, LogBatch, Page, PermissionCheck, Plaintext,
+    ServerView, Status, StdioView, TokenDetails, TokenFacts, TokenView, UserView,
 };
 
 /// One thing to be done. On the wire `{"op":"token.create", …}` with the fields of the request

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mcpass_domain::{Server, Subject, TokenDigest, ToolClass};
+use mcpass_domain::server::Health;
+use mcpass_domain::{Server, ServerName, Subject, TokenDigest, ToolClass};
 
 /// Where changes go to be in force.
 pub trait Publisher: Send + Sync + fmt::Debug {
@@ -57,6 +58,12 @@ pub trait ToolClasses: Send + Sync + fmt::Debug {
     fn class(&self, server: &str, tool: &str) -> Option<ToolClass>;
 }
 
+/// How the servers behind the gateway do.
+pub trait ServerHealth: Send + Sync + fmt::Debug {
+    /// All that are switched on, at the moment of the call.
+    fn health(&self) -> Vec<(ServerName, Health)>;
+}
+
 /// How an authority works.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -68,4 +75,6 @@ pub struct Options {
     pub log: Option<Arc<dyn LogFlush>>,
     /// Asked where an answer depends on a tool's annotations.
     pub tools: Option<Arc<dyn ToolClasses>>,
+    /// Asked when servers are shown. Without it, nobody knows how they do.
+    pub health: Option<Arc<dyn ServerHealth>>,
 }

@@ -42,4 +42,6 @@ mod world;
 
 pub use authority::Authority;
 pub use context::Context;
-pub use hooks::{LogFlush, NoGateway, Options, PublishedToken, Publisher, ToolClasses, Update};
+pub use hooks::{
+    LogFlush, NoGateway, Options, PublishedToken, Publisher, ServerHealth, ToolClasses, Update,
+};

@@ -1,27 +1,42 @@
 //! Servers: added by hand, or declared in the configuration file.
 
+pub(crate) mod credential;
 mod declared;
+mod field;
+mod settings;
+pub mod stdio;
 pub mod upstream;
 
 use std::collections::BTreeMap;
 
-use mcpass_domain::server::HttpUpstream;
 use mcpass_domain::{Server, ServerKind};
 use mcpass_store::Change;
 
-use crate::api::{ApiError, ServerAdd, ServerEdit, ServerRef, ServerView};
+use crate::api::{ApiError, HealthView, ServerAdd, ServerEdit, ServerRef, ServerView};
 use crate::authority::Authority;
 use crate::authorize::Action;
 use crate::context::Context;
 use crate::failure::{EXISTS, store_failed};
 use crate::hooks::Update;
 use crate::turn::{Plan, Turn};
-use crate::{parse, show, when};
+use crate::{parse, show};
 
 pub use declared::DeclaredChanges;
 
+/// Checks a server's settings: those of [`upstream`] or of [`stdio`].
+///
+/// # Errors
+/// When something cannot be used; the error names the field.
+pub fn check(kind: ServerKind) -> Result<ServerKind, ApiError> {
+    Ok(match kind {
+        ServerKind::Demo => ServerKind::Demo,
+        ServerKind::Http(http) => ServerKind::Http(upstream::check(http)?),
+        ServerKind::Stdio(child) => ServerKind::Stdio(stdio::check(child)?),
+    })
+}
+
 impl Authority {
-    /// Adds a Streamable HTTP server. It is reachable when this returns.
+    /// Adds a server. It is reachable when this returns.
     ///
     /// # Errors
     /// When the name is taken or a field cannot be used.
@@ -30,8 +45,9 @@ impl Authority {
         ctx: &Context,
         request: ServerAdd,
     ) -> Result<ServerView, ApiError> {
-        self.change(ctx, Action::AddServer, request, |turn, request| Box::pin(add(turn, request)))
-            .await
+        let added = self
+            .change(ctx, Action::AddServer, request, |turn, request| Box::pin(add(turn, request)));
+        Ok(self.with_health(added.await?))
     }
 
     /// Lists all servers, by name.
@@ -39,13 +55,12 @@ impl Authority {
     /// # Errors
     /// When the store fails.
     pub async fn server_list(&self, ctx: &Context) -> Result<Vec<ServerView>, ApiError> {
-        self.read(ctx, Action::ViewServer, (), |turn, ()| {
-            Box::pin(async move {
-                let servers = turn.core.store.server_list().await.map_err(store_failed)?;
-                Ok(servers.iter().map(show::server).collect())
-            })
-        })
-        .await
+        let servers = self.read(ctx, Action::ViewServer, (), |turn, ()| {
+            Box::pin(async move { turn.core.store.server_list().await.map_err(store_failed) })
+        });
+        let mut views: Vec<_> = servers.await?.iter().map(show::server).collect();
+        self.look_after(&mut views);
+        Ok(views)
     }
 
     /// Shows a server.
@@ -57,10 +72,10 @@ impl Authority {
         ctx: &Context,
         request: ServerRef,
     ) -> Result<ServerView, ApiError> {
-        self.read(ctx, Action::ViewServer, request, |turn, request| {
+        let server = self.read(ctx, Action::ViewServer, request, |turn, request| {
             Box::pin(async move { Ok(show::server(&turn.servers(&request.name).await?.0)) })
-        })
-        .await
+        });
+        Ok(self.with_health(server.await?))
     }
 
     /// Changes a server.
@@ -72,10 +87,10 @@ impl Authority {
         ctx: &Context,
         request: ServerEdit,
     ) -> Result<ServerView, ApiError> {
-        self.change(ctx, Action::ChangeServer, request, |turn, request| {
+        let edited = self.change(ctx, Action::ChangeServer, request, |turn, request| {
             Box::pin(edit(turn, request))
-        })
-        .await
+        });
+        Ok(self.with_health(edited.await?))
     }
 
     /// Switches a server on. Does nothing to one that is on.
@@ -87,10 +102,10 @@ impl Authority {
         ctx: &Context,
         request: ServerRef,
     ) -> Result<ServerView, ApiError> {
-        self.change(ctx, Action::ChangeServer, request, |turn, request| {
+        let enabled = self.change(ctx, Action::ChangeServer, request, |turn, request| {
             Box::pin(switch(turn, request, true))
-        })
-        .await
+        });
+        Ok(self.with_health(enabled.await?))
     }
 
     /// Switches a server off: it answers as if it were not there. Does nothing to one that is
@@ -124,27 +139,33 @@ impl Authority {
         })
         .await
     }
+
+    fn with_health(&self, mut view: ServerView) -> ServerView {
+        self.look_after(std::slice::from_mut(&mut view));
+        view
+    }
+
+    /// How these servers do, as the gateway sees it at the moment. It knows nothing of those that
+    /// are switched off.
+    fn look_after(&self, views: &mut [ServerView]) {
+        let hook = self.core().options.health.as_ref();
+        let mut known: BTreeMap<String, HealthView> = hook
+            .map(|hook| hook.health())
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, health)| (name.to_string(), health.into()))
+            .collect();
+        for view in views.iter_mut().filter(|view| view.is_enabled) {
+            view.health = Some(known.remove(&view.name).unwrap_or_else(HealthView::unknown));
+        }
+    }
 }
 
 async fn add(turn: &mut Turn, request: &ServerAdd) -> Result<ServerView, ApiError> {
-    let usual = HttpUpstream::new(request.url.trim());
     let server = Server {
         // The name is the permission namespace as well, so a free name is a free namespace.
         name: parse::field("name", &request.name)?,
-        kind: ServerKind::Http(upstream::check(HttpUpstream {
-            headers: request.headers.clone(),
-            connect_timeout: timeout(
-                "connect_timeout",
-                request.connect_timeout.as_deref(),
-                usual.connect_timeout,
-            )?,
-            first_byte_timeout: timeout(
-                "first_byte_timeout",
-                request.first_byte_timeout.as_deref(),
-                usual.first_byte_timeout,
-            )?,
-            ..usual
-        })?),
+        kind: settings::added(request)?,
         is_enabled: true,
         is_declared: false,
         created_at: turn.now,
@@ -170,31 +191,7 @@ async fn add(turn: &mut Turn, request: &ServerAdd) -> Result<ServerView, ApiErro
 
 async fn edit(turn: &mut Turn, request: &ServerEdit) -> Result<ServerView, ApiError> {
     let (before, others) = turn.editable(&request.name).await?;
-    let ServerKind::Http(old) = &before.kind else {
-        let message = format!("{} is built in and has nothing to edit", before.name);
-        return Err(ApiError::new("server.built_in", message));
-    };
-    let after = Server {
-        kind: ServerKind::Http(upstream::check(HttpUpstream {
-            url: request
-                .url
-                .as_deref()
-                .map_or_else(|| old.url.clone(), |url| url.trim().to_owned()),
-            headers: edited_headers(&old.headers, request)?,
-            connect_timeout: timeout(
-                "connect_timeout",
-                request.connect_timeout.as_deref(),
-                old.connect_timeout,
-            )?,
-            first_byte_timeout: timeout(
-                "first_byte_timeout",
-                request.first_byte_timeout.as_deref(),
-                old.first_byte_timeout,
-            )?,
-            ..old.clone()
-        })?),
-        ..before.clone()
-    };
+    let after = Server { kind: settings::edited(&before.kind, request)?, ..before.clone() };
     turn.update_server("server.edit", before, after, others).await
 }
 
@@ -216,34 +213,6 @@ async fn remove(turn: &mut Turn, request: &ServerRef) -> Result<ServerView, ApiE
     let audit = turn.audit("server.remove", &server.name, Some(&before), None, "")?;
     turn.commit_servers(Change::ServerDelete(server.name, server.version), audit, others).await?;
     Ok(view)
-}
-
-fn edited_headers(
-    before: &BTreeMap<String, String>,
-    request: &ServerEdit,
-) -> Result<BTreeMap<String, String>, ApiError> {
-    let mut headers = before.clone();
-    for name in &request.remove_headers {
-        let count = headers.len();
-        headers.retain(|known, _| !known.eq_ignore_ascii_case(name));
-        if headers.len() == count {
-            let message = format!("there is no header `{name}` to remove");
-            return Err(ApiError::invalid("remove_headers", message));
-        }
-    }
-    for (name, value) in &request.set_headers {
-        headers.retain(|known, _| !known.eq_ignore_ascii_case(name));
-        headers.insert(name.clone(), value.clone());
-    }
-    Ok(headers)
-}
-
-fn timeout(
-    field: &str,
-    text: Option<&str>,
-    usual: std::time::Duration,
-) -> Result<std::time::Duration, ApiError> {
-    text.map_or(Ok(usual), |text| when::duration(field, text))
 }
 
 impl Turn {

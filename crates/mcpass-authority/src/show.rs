@@ -2,20 +2,18 @@
 //!
 //! No secret gets in here: tokens have none after they are issued, and servers hold references.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use mcpass_domain::{
-    AccessRow, AuditEvent, Grants, Group, Server, ServerKind, Subject, Timestamp, Token, User,
-};
+use mcpass_domain::{AccessRow, AuditEvent, Grants, Group, Subject, Timestamp, Token, User};
 use serde_json::{Value, json};
 
 use crate::api::{
-    AccessView, AuditView, EffectivePermission, FamilyMember, GroupView, LimitsView, ServerView,
-    TokenFacts, TokenView, UserView,
+    AccessView, AuditView, EffectivePermission, FamilyMember, GroupView, LimitsView, TokenFacts,
+    TokenView, UserView,
 };
-use crate::servers::upstream::is_sensitive_literal;
 use crate::world::World;
+
+mod server;
+
+pub(crate) use server::server;
 
 pub(crate) fn token(world: &mut World, token: &Token, now: Timestamp) -> TokenView {
     TokenView { id: token.id, facts: token_facts(world, token, now) }
@@ -101,41 +99,6 @@ pub(crate) fn group(group: &Group) -> GroupView {
         permissions: texts(&group.permissions),
         created_at: group.created_at,
     }
-}
-
-pub(crate) fn server(server: &Server) -> ServerView {
-    let (url, headers, connect, first_byte) = match &server.kind {
-        ServerKind::Demo | ServerKind::Stdio(_) => {
-            (String::new(), BTreeMap::new(), Duration::ZERO, Duration::ZERO)
-        }
-        ServerKind::Http(upstream) => (
-            upstream.url.clone(),
-            safe_headers(&upstream.headers),
-            upstream.connect_timeout,
-            upstream.first_byte_timeout,
-        ),
-    };
-    ServerView {
-        name: server.name.to_string(),
-        kind: server.kind.as_str().to_owned(),
-        url,
-        headers,
-        connect_timeout_ms: millis(connect),
-        first_byte_timeout_ms: millis(first_byte),
-        is_enabled: server.is_enabled,
-        is_declared: server.is_declared,
-        created_at: server.created_at,
-    }
-}
-
-/// Headers as they may be shown. A credential that was written out in full is refused when a
-/// server is added; should the store hold one all the same, it stays there.
-fn safe_headers(headers: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let safe = |(name, value): (&String, &String)| {
-        let value = if is_sensitive_literal(name, value) { "(hidden)" } else { value };
-        (name.clone(), value.to_owned())
-    };
-    headers.iter().map(safe).collect()
 }
 
 pub(crate) fn audit(event: AuditEvent) -> AuditView {
@@ -232,8 +195,4 @@ pub(crate) fn record(view: &impl serde::Serialize) -> Value {
 
 fn texts<T: ToString>(all: &[T]) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -222,19 +222,44 @@ requests! {
         #[serde(default)] remove_permissions: Vec<String>,
     }
 
-    /// Adds a Streamable HTTP server.
+    /// Adds a server: one with a `url` (Streamable HTTP), or one with a `command` (stdio).
+    ///
+    /// Credentials are references: `${env:NAME}` or `${file:PATH}`, as the server process sees
+    /// them. Paths are absolute.
     ServerAdd {
         /// Its name: `[a-z][a-z0-9_-]{0,31}` without `__`.
         name: String,
         /// Its MCP endpoint, `http://` or `https://`.
-        url: String,
-        /// Headers sent with each request. Credentials are references: `Bearer ${env:NAME}` or
-        /// `${file:PATH}`.
+        #[serde(default)] url: Option<String>,
+        /// Headers sent with each request: `Bearer ${env:NAME}`.
         #[serde(default)] headers: BTreeMap<String, String>,
         /// How long connecting may take: `5s` if absent.
         #[serde(default)] connect_timeout: Option<String>,
         /// How long the first byte of an answer may take: `2m` if absent.
         #[serde(default)] first_byte_timeout: Option<String>,
+        /// Connections at most: 512 if absent.
+        #[serde(default)] max_connections: Option<u32>,
+        /// File of the certificate authorities to trust instead of the operating system's (PEM).
+        #[serde(default)] ca_file: Option<String>,
+        /// File of mcpass's own certificate (PEM), for a server that asks for one.
+        #[serde(default)] client_certificate: Option<String>,
+        /// File of its private key (PEM).
+        #[serde(default)] client_key: Option<String>,
+        /// A program that speaks MCP on its standard input and output, and its arguments.
+        #[serde(default)] command: Vec<String>,
+        /// Variables of its environment, with references for credentials. It gets these and a few
+        /// harmless ones.
+        #[serde(default)] environment: BTreeMap<String, String>,
+        /// Where it runs; where mcpass does if absent.
+        #[serde(default)] folder: Option<String>,
+        /// Whether each token gets a process of its own.
+        #[serde(default)] per_token: bool,
+        /// How long it may take until it answers its first message: `30s` if absent.
+        #[serde(default)] start_timeout: Option<String>,
+        /// How long the first message of an answer may take: `2m` if absent.
+        #[serde(default)] answer_timeout: Option<String>,
+        /// A process that nobody used for so long is ended: `10m` if absent, or `never`.
+        #[serde(default)] idle: Option<String>,
     }
 
     /// Names a server.
@@ -243,7 +268,8 @@ requests! {
         name: String,
     }
 
-    /// Changes a server that the configuration file does not declare.
+    /// Changes a server that the configuration file does not declare. Its kind stays, and each
+    /// field has to be one of that kind. An empty path removes it.
     ServerEdit {
         /// Its name, which cannot change: permissions hold it.
         name: String,
@@ -257,6 +283,30 @@ requests! {
         #[serde(default)] connect_timeout: Option<String>,
         /// How long the first byte of an answer may take.
         #[serde(default)] first_byte_timeout: Option<String>,
+        /// Connections at most.
+        #[serde(default)] max_connections: Option<u32>,
+        /// Another file of certificate authorities.
+        #[serde(default)] ca_file: Option<String>,
+        /// Another file of mcpass's own certificate.
+        #[serde(default)] client_certificate: Option<String>,
+        /// Another file of its private key.
+        #[serde(default)] client_key: Option<String>,
+        /// Another program with its arguments.
+        #[serde(default)] command: Vec<String>,
+        /// These variables as well, or instead of those of the same name.
+        #[serde(default)] set_environment: BTreeMap<String, String>,
+        /// Not these variables any more.
+        #[serde(default)] remove_environment: Vec<String>,
+        /// Where it runs.
+        #[serde(default)] folder: Option<String>,
+        /// Whether each token gets a process of its own.
+        #[serde(default)] per_token: Option<bool>,
+        /// How long it may take until it answers its first message.
+        #[serde(default)] start_timeout: Option<String>,
+        /// How long the first message of an answer may take.
+        #[serde(default)] answer_timeout: Option<String>,
+        /// A process that nobody used for so long is ended, or `never`.
+        #[serde(default)] idle: Option<String>,
     }
 
     /// Lists the audit log, newest first.

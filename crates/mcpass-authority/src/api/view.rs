@@ -9,6 +9,10 @@ use zeroize::Zeroizing;
 
 use super::wire;
 
+mod server;
+
+pub use server::{HealthView, HttpView, KindView, ServerView, StdioView};
+
 /// A part of a list.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Page<T> {
@@ -270,30 +274,6 @@ pub struct GroupView {
     /// What it gives.
     pub permissions: Vec<String>,
     /// When it was created.
-    #[serde(with = "wire::moment")]
-    pub created_at: Timestamp,
-}
-
-/// A server. Credentials are shown as the references they are, never as values.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct ServerView {
-    /// Its name.
-    pub name: String,
-    /// `http` or `demo`.
-    pub kind: String,
-    /// Its MCP endpoint; empty for a built-in server.
-    pub url: String,
-    /// Headers sent with each request, with `${env:NAME}` and `${file:PATH}` for credentials.
-    pub headers: BTreeMap<String, String>,
-    /// How long connecting may take, in milliseconds; 0 for a built-in server.
-    pub connect_timeout_ms: u64,
-    /// How long the first byte of an answer may take, in milliseconds; 0 for a built-in server.
-    pub first_byte_timeout_ms: u64,
-    /// Requests to a server that is not enabled are answered as if it were not there.
-    pub is_enabled: bool,
-    /// Declared in the configuration file, and so not editable elsewhere.
-    pub is_declared: bool,
-    /// When it was added.
     #[serde(with = "wire::moment")]
     pub created_at: Timestamp,
 }

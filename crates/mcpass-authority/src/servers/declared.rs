@@ -1,9 +1,9 @@
 //! Servers that the configuration file declares.
 
-use mcpass_domain::{Server, ServerKind};
+use mcpass_domain::Server;
 use mcpass_store::Change;
 
-use super::upstream;
+use super::check;
 use crate::api::ApiError;
 use crate::authority::Authority;
 use crate::authorize::Action;
@@ -61,9 +61,7 @@ async fn sync(turn: &mut Turn, declared: &[Server]) -> Result<DeclaredChanges, A
         stored.iter().filter(|server| !server.is_declared).cloned().collect();
 
     for wanted in declared {
-        if let ServerKind::Http(http) = &wanted.kind {
-            upstream::check(http.clone()).map_err(|error| in_file(error, wanted))?;
-        }
+        check(wanted.kind.clone()).map_err(|error| in_file(error, wanted))?;
         let wanted = Server { is_declared: true, ..wanted.clone() };
         if all.iter().any(|server| server.name == wanted.name && server.is_declared) {
             let message = format!("the configuration declares the server {} twice", wanted.name);

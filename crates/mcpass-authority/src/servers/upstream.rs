@@ -1,11 +1,10 @@
 //! What may be said of an HTTP upstream, by hand or in the configuration file.
 
-use std::time::Duration;
-
 use http::{HeaderName, HeaderValue, Uri};
-use mcpass_domain::redact;
 use mcpass_domain::server::HttpUpstream;
 
+use super::credential::{self, HINT, REFUSED};
+use super::field::{check_path, in_range};
 use crate::api::ApiError;
 
 /// Headers that the gateway sets itself, or that belong to one connection (RFC 9110 section
@@ -33,17 +32,15 @@ const RESERVED: &[&str] = &[
     "upgrade",
 ];
 
-/// Parts of the names of headers that hold credentials.
-const SENSITIVE: &[&str] =
-    &["authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "credential"];
-
 const URL_HINT: &str = "write the MCP endpoint in full, such as http://127.0.0.1:3000/mcp";
 const MAX_HEADERS: usize = 50;
 const MAX_URL: usize = 2_000;
 const MAX_VALUE: usize = 8_000;
-const MAX_TIMEOUT: Duration = Duration::from_hours(24);
+/// Connections that one server may be given at most.
+const MAX_CONNECTIONS: u32 = 100_000;
 
-/// Checks an upstream: its address, its headers, its timeouts.
+/// Checks an upstream: its address, its headers, its timeouts, what TLS needs. Whether its files
+/// are there is found out when they are read.
 ///
 /// # Errors
 /// When something cannot be used; the error names the field.
@@ -56,28 +53,33 @@ pub fn check(upstream: HttpUpstream) -> Result<HttpUpstream, ApiError> {
     for (name, value) in &upstream.headers {
         check_header(name, value)?;
     }
-    for (field, timeout) in [
-        ("connect_timeout", upstream.connect_timeout),
-        ("first_byte_timeout", upstream.first_byte_timeout),
-    ] {
-        if timeout < Duration::from_millis(1) || timeout > MAX_TIMEOUT {
-            return Err(ApiError::invalid(field, format!("{field} goes from 1ms to 24h")));
-        }
+    in_range("connect_timeout", upstream.connect_timeout)?;
+    in_range("first_byte_timeout", upstream.first_byte_timeout)?;
+    if upstream.max_connections == 0 || upstream.max_connections > MAX_CONNECTIONS {
+        let message = format!("max_connections goes from 1 to {MAX_CONNECTIONS}");
+        return Err(ApiError::invalid("max_connections", message));
     }
+    check_tls(&upstream)?;
     Ok(upstream)
 }
 
-/// Whether a header's value is a credential written out in full instead of a reference.
-pub(crate) fn is_sensitive_literal(name: &str, value: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let holds_secret = SENSITIVE.iter().any(|part| name.contains(part));
-    (holds_secret && !has_reference(value)) || redact::holds_token(value)
-}
-
-fn has_reference(value: &str) -> bool {
-    ["${env:", "${file:"].iter().any(|start| {
-        value.split_once(start).is_some_and(|(_, rest)| rest.find('}').is_some_and(|end| end > 0))
-    })
+/// Files for TLS, where TLS is spoken: elsewhere they would silently protect nothing.
+fn check_tls(upstream: &HttpUpstream) -> Result<(), ApiError> {
+    let identity = upstream.client_identity.as_ref();
+    for (field, path) in [
+        ("ca_file", upstream.ca_file.as_ref()),
+        ("client_certificate", identity.map(|identity| &identity.certificate)),
+        ("client_key", identity.map(|identity| &identity.key)),
+    ] {
+        let Some(path) = path else { continue };
+        check_path(field, path)?;
+        if !upstream.url.starts_with("https:") {
+            let message = format!("{field} means nothing without TLS");
+            return Err(ApiError::invalid(field, message)
+                .with_hint("give the server an https:// URL, or leave the file out"));
+        }
+    }
+    Ok(())
 }
 
 fn check_url(url: &str) -> Result<(), ApiError> {
@@ -129,17 +131,21 @@ fn check_header(name: &str, value: &str) -> Result<(), ApiError> {
     if value.len() > MAX_VALUE || HeaderValue::from_str(value).is_err() {
         return fail("its value is too long or holds a control character", "write it in one line");
     }
-    if is_sensitive_literal(name, value) {
-        return fail(
-            "it holds a credential, which mcpass does not keep",
-            "name where it is instead: ${env:NAME} or ${file:PATH}",
-        );
+    if credential::is_literal_in_header(name, value) {
+        return fail(REFUSED, HINT);
     }
-    Ok(())
+    match credential::check_form(value) {
+        Ok(()) => Ok(()),
+        Err(error) => fail(&error.to_string(), HINT),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use mcpass_domain::server::ClientIdentity;
+
     use super::*;
 
     fn with_header(name: &str, value: &str) -> Result<HttpUpstream, ApiError> {
@@ -189,16 +195,48 @@ mod tests {
             ("Mcp-Session-Id", "x"),
             ("a b", "x"),
             ("X-A", "x\r\nX-B: y"),
+            ("X-Team", "${geheim}"),
+            ("X-Team", "a ${env:TEAM"),
         ] {
             let error = with_header(name, value).unwrap_err();
             assert!(!format!("{error:?}").contains("geheim"), "{error:?}");
         }
     }
 
+    fn field_of(url: &str, change: impl FnOnce(&mut HttpUpstream)) -> Option<String> {
+        let mut upstream = HttpUpstream::new(url);
+        change(&mut upstream);
+        check(upstream).err().and_then(|error| error.field)
+    }
+
     #[test]
-    fn timeouts_have_a_range() {
-        let mut upstream = HttpUpstream::new("http://x/");
-        upstream.connect_timeout = Duration::ZERO;
-        assert_eq!(check(upstream).unwrap_err().field.as_deref(), Some("connect_timeout"));
+    fn times_and_counts_have_a_range() {
+        let field = field_of("http://x/", |upstream| upstream.connect_timeout = Duration::ZERO);
+        assert_eq!(field.as_deref(), Some("connect_timeout"));
+        for count in [0, MAX_CONNECTIONS + 1] {
+            let field = field_of("http://x/", |upstream| upstream.max_connections = count);
+            assert_eq!(field.as_deref(), Some("max_connections"));
+        }
+        assert_eq!(field_of("http://x/", |upstream| upstream.max_connections = 1), None);
+    }
+
+    #[test]
+    fn files_for_tls_need_tls_and_a_whole_path() {
+        let identity = || ClientIdentity { certificate: "/c.pem".into(), key: "/k.pem".into() };
+        let ca = |path: &str| {
+            let path = path.to_owned();
+            move |upstream: &mut HttpUpstream| upstream.ca_file = Some(path)
+        };
+        assert_eq!(field_of("https://x/", ca("/ca.pem")), None);
+        assert_eq!(
+            field_of("https://x/", |upstream| upstream.client_identity = Some(identity())),
+            None
+        );
+        assert_eq!(field_of("https://x/", ca("ca.pem")).as_deref(), Some("ca_file"));
+        assert_eq!(field_of("http://x/", ca("/ca.pem")).as_deref(), Some("ca_file"));
+        let relative = |upstream: &mut HttpUpstream| {
+            upstream.client_identity = Some(ClientIdentity { key: "k.pem".into(), ..identity() });
+        };
+        assert_eq!(field_of("https://x/", relative).as_deref(), Some("client_key"));
     }
 }

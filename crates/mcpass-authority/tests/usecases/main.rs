@@ -15,5 +15,6 @@ mod model;
 mod people;
 mod publishing;
 mod secrets;
+mod server_kinds;
 mod servers;
 mod tokens;

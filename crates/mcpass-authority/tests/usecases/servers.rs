@@ -8,6 +8,7 @@ use mcpass_domain::server::HttpUpstream;
 use mcpass_domain::{Server, ServerKind, Timestamp};
 
 use crate::harness::{Harness, code, on_each_store, operator};
+use crate::server_kinds::http;
 
 on_each_store! {
     a_server_is_added_changed_and_removed
@@ -18,7 +19,7 @@ on_each_store! {
 fn request(name: &str) -> ServerAdd {
     ServerAdd {
         name: name.to_owned(),
-        url: "http://127.0.0.1:9/mcp".to_owned(),
+        url: Some("http://127.0.0.1:9/mcp".to_owned()),
         ..ServerAdd::default()
     }
 }
@@ -45,7 +46,8 @@ async fn a_server_is_added_changed_and_removed(harness: &Harness) {
         ..request("github")
     };
     let added = harness.authority.server_add(&ctx, added).await.unwrap();
-    assert_eq!((added.connect_timeout_ms, added.first_byte_timeout_ms), (5_000, 30_000));
+    let settings = http(&added);
+    assert_eq!((settings.connect_timeout_ms, settings.first_byte_timeout_ms), (5_000, 30_000));
     assert_eq!(harness.gateway.servers(), ["github", "zeta"]);
     let row = harness.one_audit().await;
     assert_eq!((row.action.as_str(), row.object.as_str()), ("server.add", "github"));
@@ -61,8 +63,8 @@ async fn a_server_is_added_changed_and_removed(harness: &Harness) {
         ..ServerEdit::default()
     };
     let edited = harness.authority.server_edit(&ctx, edit).await.unwrap();
-    assert_eq!(edited.url, "https://x.example/mcp");
-    assert_eq!(edited.headers, headers(&[("authorization", "Bearer ${file:/run/key}")]));
+    assert_eq!(http(&edited).url, "https://x.example/mcp");
+    assert_eq!(http(&edited).headers, headers(&[("authorization", "Bearer ${file:/run/key}")]));
     let row = harness.one_audit().await;
     assert_eq!(
         (row.action.as_str(), &row.before["url"]),
@@ -95,8 +97,8 @@ async fn bad_servers_are_refused(harness: &Harness) {
         ("name", request("mcpass")),
         ("name", request("a__b")),
         ("name", request("Demo")),
-        ("url", ServerAdd { url: "ftp://x/".to_owned(), ..request("x") }),
-        ("url", ServerAdd { url: "http://ana:geheim@x/".to_owned(), ..request("x") }),
+        ("url", ServerAdd { url: Some("ftp://x/".to_owned()), ..request("x") }),
+        ("url", ServerAdd { url: Some("http://ana:geheim@x/".to_owned()), ..request("x") }),
         (
             "headers",
             ServerAdd { headers: headers(&[("Authorization", "Bearer geheim")]), ..request("x") },
@@ -137,7 +139,7 @@ async fn the_configuration_file_decides(harness: &Harness) {
     assert_eq!(harness.gateway.servers(), ["byhand", "one", "taken"]);
     let taken = harness.authority.server_show(&ctx, named("taken")).await.unwrap();
     assert!(taken.is_declared);
-    assert_eq!(taken.url, "http://x/2");
+    assert_eq!(http(&taken).url, "http://x/2");
 
     assert_eq!(sync(first).await.unwrap(), DeclaredChanges::default());
     assert!(harness.new_audit().await.is_empty());

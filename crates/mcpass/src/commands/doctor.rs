@@ -1,5 +1,6 @@
 //! `mcpass doctor`: checks what can be wrong, and says how to mend it.
 
+use mcpass_authority::api::ServerView;
 use serde::Serialize;
 
 use crate::cli::DatabaseOption;
@@ -12,6 +13,7 @@ mod folder;
 mod state;
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 /// `mcpass doctor`
 #[derive(Debug, clap::Args)]
@@ -113,6 +115,17 @@ pub(crate) async fn run(
         1 => Err(Failure::new("1 thing is broken")),
         many => Err(Failure::new(format!("{many} things are broken"))),
     }
+}
+
+/// What a server's settings need and cannot be found from here, in one sentence each.
+pub(crate) fn missing(server: &ServerView, environment: &Environment) -> Vec<String> {
+    let found = needs(server, environment).into_iter();
+    found.filter(|finding| finding.level == Level::Broken).map(|finding| finding.text).collect()
+}
+
+fn needs(server: &ServerView, environment: &Environment) -> Vec<Finding> {
+    let Ok(name) = server.name.parse() else { return Vec::new() };
+    upstream::check(&name, &server.kind.clone().into(), environment)
 }
 
 async fn examine(options: &Options, environment: &Environment) -> Report {

@@ -113,9 +113,10 @@ fn stdio(
 ) -> Result<StdioUpstream, ConfigError> {
     refuse_foreign(source, "command", &http_keys(section))?;
     let check = |span, stdio: &StdioUpstream| check(source, span, ServerKind::Stdio(stdio.clone()));
-    let (program, arguments) = command.get_ref().split_first().ok_or_else(|| {
-        source.error(Some(command.span()), "this command has no program", None)
-    })?;
+    let (program, arguments) = command
+        .get_ref()
+        .split_first()
+        .ok_or_else(|| source.error(Some(command.span()), "this command has no program", None))?;
     let mut stdio = StdioUpstream::new(program, arguments.to_vec());
     if program.contains('/') {
         stdio.program = absolute(source, command.span(), program.into())?;
@@ -166,7 +167,8 @@ fn path(source: &Source, path: &Spanned<PathBuf>) -> Result<String, ConfigError>
 
 /// A path that means the same wherever the server runs.
 fn absolute(source: &Source, span: Range<usize>, path: PathBuf) -> Result<String, ConfigError> {
-    let fail = |why: &str| source.error(Some(span), &format!("this path cannot be used: {why}"), None);
+    let fail =
+        |why: &str| source.error(Some(span), &format!("this path cannot be used: {why}"), None);
     match std::path::absolute(source.folder().join(path)) {
         Ok(path) => path.into_os_string().into_string().map_err(|_| fail("it is not UTF-8")),
         Err(error) => Err(fail(&error.to_string())),

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
 use super::pages::Pages;
-use super::wiring::{Locals, ToGateway, Tools, gateway_config};
+use super::wiring::{Healths, Locals, ToGateway, Tools, gateway_config};
 use super::{demo, say};
 use crate::config::{Config, SyncMode};
 use crate::data::DataFolder;
@@ -91,6 +91,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             listen: Some(address.to_string()),
             log: Some(Arc::clone(&loader) as _),
             tools: Some(Arc::new(Tools(Arc::clone(prepared.shared())))),
+            health: Some(Arc::new(Healths(Arc::clone(prepared.shared())))),
         },
     );
     observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));

@@ -3,10 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use mcpass_domain::{Server, ServerKind};
-use mcpass_gateway::upstream::credentials::{self, Secrets};
-
-use super::Finding;
+use super::{Finding, upstream};
 use crate::config::{Config, Environment, setting};
 
 const AREA: &str = "configuration";
@@ -25,7 +22,7 @@ pub(super) fn check(config: &Config, environment: &Environment) -> Vec<Finding> 
     findings.extend(unknown_variables(environment));
     findings.extend(open_to_the_network(config));
     for server in &config.servers {
-        findings.extend(references(server, environment));
+        findings.extend(upstream::check(&server.name, &server.kind, environment));
     }
     findings
 }
@@ -77,35 +74,4 @@ fn open_to_the_network(config: &Config) -> Vec<Finding> {
         ));
     }
     findings
-}
-
-/// Whether the credentials of a server can be found from here.
-pub(super) fn references(server: &Server, environment: &Environment) -> Option<Finding> {
-    let ServerKind::Http(http) = &server.kind else { return None };
-    if http.headers.is_empty() {
-        return None;
-    }
-    let name = &server.name;
-    Some(match credentials::resolve(&http.headers, &Here(environment)) {
-        Ok(_) => Finding::ok("servers", format!("the credentials of `{name}` can be read")),
-        Err(error) => Finding::broken(
-            "servers",
-            format!("the credentials of `{name}` cannot be read from here: {error}"),
-            "set it where the server runs; this looks at the environment of this shell",
-        ),
-    })
-}
-
-/// The environment of this process, and the file system.
-#[derive(Debug)]
-struct Here<'a>(&'a Environment);
-
-impl Secrets for Here<'_> {
-    fn env(&self, name: &str) -> Option<String> {
-        self.0.text(name).ok().flatten().map(str::to_owned)
-    }
-
-    fn file(&self, path: &str) -> std::io::Result<String> {
-        std::fs::read_to_string(path)
-    }
 }

@@ -5,13 +5,12 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use mcpass_authority::api::{
-    AuditList, LogList, Page, Reply, Request, ServerView, Status, TokenList, TokenView,
+    AuditList, LogList, Page, Reply, Request, Status, TokenList, TokenView,
 };
-use mcpass_domain::server::HttpUpstream;
-use mcpass_domain::{Clock as _, Server, ServerKind, SystemClock, Timestamp};
+use mcpass_domain::{Clock as _, SystemClock, Timestamp};
 use mcpass_record::Position;
 
-use super::{Finding, configuration};
+use super::Finding;
 use crate::config::{Config, Environment};
 use crate::data::DataFolder;
 use crate::failure::Failure;
@@ -71,7 +70,7 @@ async fn ask(
     if let Reply::Servers(servers) = session.call(Request::ServerList).await? {
         // Those of the file have been looked at.
         let stored = servers.iter().filter(|server| server.is_enabled && !server.is_declared);
-        findings.extend(stored.filter_map(|server| references(server, environment)));
+        findings.extend(stored.flat_map(|server| super::needs(server, environment)));
     }
     Ok(findings)
 }
@@ -229,19 +228,6 @@ async fn list(session: &mut Session, list: TokenList) -> Result<Page<TokenView>,
 fn count(page: &Page<TokenView>) -> String {
     let more = if page.next.is_some() { "at least " } else { "" };
     format!("{more}{}", page.items.len())
-}
-
-fn references(view: &ServerView, environment: &Environment) -> Option<Finding> {
-    let headers = view.headers.clone();
-    let server = Server {
-        name: view.name.parse().ok()?,
-        kind: ServerKind::Http(HttpUpstream { headers, ..HttpUpstream::new(&view.url) }),
-        is_enabled: view.is_enabled,
-        is_declared: view.is_declared,
-        created_at: view.created_at,
-        version: 0,
-    };
-    configuration::references(&server, environment)
 }
 
 #[cfg(test)]
