@@ -12,7 +12,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mcpass-record", &["mcpass-domain"]),
     ("mcpass-authority", &["mcpass-domain", "mcpass-store", "mcpass-record"]),
     ("mcpass-models", &["mcpass-domain", "mcpass-protocol"]),
-    ("mcpass-gateway", &["mcpass-domain", "mcpass-protocol", "mcpass-record"]),
+    ("mcpass-stdio", &["mcpass-domain", "mcpass-protocol"]),
+    ("mcpass-gateway", &["mcpass-domain", "mcpass-protocol", "mcpass-record", "mcpass-stdio"]),
     ("mcpass-web", &["mcpass-domain", "mcpass-authority"]),
     (
         "mcpass",
@@ -23,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mcpass-models",
             "mcpass-protocol",
             "mcpass-record",
+            "mcpass-stdio",
             "mcpass-store",
             "mcpass-web",
         ],
