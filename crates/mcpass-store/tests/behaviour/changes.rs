@@ -1,8 +1,10 @@
 //! Commits: all or nothing, versions, names, references.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use mcpass_domain::{ServerKind, TokenDigest};
+use mcpass_domain::server::{ClientIdentity, HttpUpstream, StdioUpstream};
+use mcpass_domain::{Server, ServerKind, TokenDigest};
 use mcpass_store::{
     AuditFilter, Change, Commit, PageRequest, Store, StoreError, StoreErrorKind, TokenFilter,
 };
@@ -51,6 +53,40 @@ pub(crate) async fn a_commit_is_kept_whole(store: Arc<dyn Store>) {
     assert_eq!(store.token_scan(None, 9).await.unwrap(), [full, plain]);
     assert_eq!(store.server_list().await.unwrap(), [demo, github]);
     assert_eq!(audit_rows(&*store).await, 2);
+}
+
+pub(crate) async fn servers_of_every_kind_are_kept_whole(store: Arc<dyn Store>) {
+    let with = |name: &str, kind: ServerKind| Server { kind, ..server(name) };
+    let mut secured = HttpUpstream::new("https://mcp.example.com/mcp");
+    secured.ca_file = Some("/etc/mcpass/ca.pem".to_owned());
+    secured.client_identity = Some(ClientIdentity {
+        certificate: "/etc/mcpass/client.pem".to_owned(),
+        key: "/etc/mcpass/client.key".to_owned(),
+    });
+    secured.max_connections = 7;
+    let arguments = ["-c", "say 'é'\n\u{1F980}", ""].map(str::to_owned).to_vec();
+    let mut child = StdioUpstream::new("python3", arguments);
+    child.environment = [("API_KEY".to_owned(), "${env:API_KEY}".to_owned())].into();
+    child.folder = Some("/srv/work".to_owned());
+    child.per_token = true;
+    child.start_timeout = Duration::from_micros(1_500_001);
+    child.answer_timeout = Duration::from_secs(3);
+    child.idle = Duration::ZERO;
+    let plain = StdioUpstream::new("/usr/bin/server", Vec::new());
+    let mut all = vec![
+        with("a", ServerKind::Stdio(child)),
+        with("b", ServerKind::Stdio(plain.clone())),
+        with("c", ServerKind::Http(secured)),
+        with("d", ServerKind::Demo),
+    ];
+    commit(&*store, all.iter().cloned().map(Change::ServerInsert)).await.unwrap();
+    assert_eq!(store.server_list().await.unwrap(), all);
+
+    // What is declared takes the place of what was added by hand, whatever its kind.
+    all[2].kind = ServerKind::Stdio(plain);
+    commit(&*store, [Change::ServerUpdate(all[2].clone())]).await.unwrap();
+    all[2].version += 1;
+    assert_eq!(store.server_list().await.unwrap(), all);
 }
 
 pub(crate) async fn a_failure_in_the_last_change_leaves_nothing_of_the_first(

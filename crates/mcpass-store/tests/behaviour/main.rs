@@ -87,6 +87,7 @@ on_every_store! {
     changes::later_changes_of_a_commit_see_earlier_ones;
     changes::names_and_digests_are_exact;
     changes::references_must_exist;
+    changes::servers_of_every_kind_are_kept_whole;
     changes::stale_versions_conflict_and_unknown_things_are_missing;
     changes::strange_texts_survive;
     concurrency::of_many_writers_of_one_version_one_wins;
