@@ -123,8 +123,9 @@ impl Reader {
             };
             let is_cr = rest.get(found) == Some(&b'\r');
             let at = self.scanned.saturating_add(found);
-            let is_empty = at == self.line;
-            self.only_comments &= is_empty || self.buffer.get(self.line) == Some(&b':');
+            let text = self.text_of_line();
+            let is_empty = at == text;
+            self.only_comments &= is_empty || self.buffer.get(text) == Some(&b':');
             self.scanned = at.saturating_add(1);
             if is_cr && self.buffer.get(self.scanned) == Some(&b'\n') {
                 self.scanned = self.scanned.saturating_add(1);
@@ -138,6 +139,12 @@ impl Reader {
                 return Some(self.scanned);
             }
         }
+    }
+
+    /// Where the text of the present line begins: a byte order mark is no part of it.
+    fn text_of_line(&self) -> usize {
+        let has_bom = self.is_first && self.line == 0 && self.buffer.starts_with(BOM);
+        if has_bom { BOM.len() } else { self.line }
     }
 }
 
@@ -186,21 +193,36 @@ impl Event {
     /// The same block with other data: the data lines are replaced where the first of them stood,
     /// and everything else, `id`, `event`, `retry` and comments, stays as it was sent.
     pub fn with_data(&self, data: &[u8]) -> Bytes {
-        let mut out = Vec::with_capacity(self.raw.len().saturating_add(data.len()));
+        self.rewritten("", Some(data))
+    }
+
+    /// The same block with `prefix`, which has no line end, before each id, and with other data if
+    /// there is any. An empty id, by which a stream says that it cannot be resumed from there,
+    /// stays empty.
+    pub fn rewritten(&self, prefix: &str, data: Option<&[u8]>) -> Bytes {
+        let mut out =
+            Vec::with_capacity(self.raw.len().saturating_add(data.map_or(16, <[u8]>::len)));
         let mut is_written = false;
         let (bom, mut rest) = self.split_bom();
         out.extend_from_slice(bom);
         while !rest.is_empty() {
             let (line, ending, after) = split_line(rest);
             rest = after;
-            if field(line).0 == b"data" {
-                if !is_written {
-                    write_data(&mut out, data, if ending.is_empty() { b"\n" } else { ending });
-                    is_written = true;
+            match (field(line), data) {
+                ((b"data", _), Some(data)) => {
+                    if !is_written {
+                        write_data(&mut out, data, if ending.is_empty() { b"\n" } else { ending });
+                        is_written = true;
+                    }
+                    continue;
                 }
-                continue;
+                ((b"id", id), _) if !prefix.is_empty() && !id.is_empty() => {
+                    out.extend_from_slice(b"id: ");
+                    out.extend_from_slice(prefix.as_bytes());
+                    out.extend_from_slice(id);
+                }
+                _ => out.extend_from_slice(line),
             }
-            out.extend_from_slice(line);
             out.extend_from_slice(ending);
         }
         out.into()

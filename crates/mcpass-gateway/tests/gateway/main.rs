@@ -17,6 +17,7 @@ mod harness;
 mod identify;
 mod limits;
 mod lists;
+mod nothing_lost;
 mod record;
 mod scripted;
 mod sessions;

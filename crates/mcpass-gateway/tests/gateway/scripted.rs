@@ -59,6 +59,15 @@ impl Reply {
     }
 }
 
+/// Not known in the legacy era.
+const LEGACY: (u16, &str) =
+    (404, r#"{"jsonrpc":"2.0","id":"mcpass","error":{"code":-32601,"message":"no"}}"#);
+/// The modern era alone.
+const MODERN: (u16, &str) = (
+    200,
+    r#"{"jsonrpc":"2.0","id":"mcpass","result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}}"#,
+);
+
 type Script = dyn Fn(&Head, &str) -> Reply + Send + Sync;
 
 pub(crate) struct Scripted {
@@ -69,6 +78,8 @@ pub(crate) struct Scripted {
 
 struct State {
     script: Box<Script>,
+    /// What it says of itself to mcpass's own first question.
+    discovered: (u16, &'static str),
     seen: Mutex<Vec<(Head, String)>>,
     connections: AtomicUsize,
     streams: AtomicUsize,
@@ -78,9 +89,24 @@ impl Scripted {
     pub(crate) async fn start(
         script: impl Fn(&Head, &str) -> Reply + Send + Sync + 'static,
     ) -> Result<Self> {
+        Self::start_as(LEGACY, script).await
+    }
+
+    /// One that only speaks the modern era.
+    pub(crate) async fn start_modern(
+        script: impl Fn(&Head, &str) -> Reply + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Self::start_as(MODERN, script).await
+    }
+
+    async fn start_as(
+        discovered: (u16, &'static str),
+        script: impl Fn(&Head, &str) -> Reply + Send + Sync + 'static,
+    ) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let state = Arc::new(State {
             script: Box::new(script),
+            discovered,
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
@@ -140,11 +166,8 @@ async fn serve(state: &State, stream: TcpStream) -> Result<()> {
         let Some(head) = reader.head().await? else { return Ok(()) };
         let body = String::from_utf8_lossy(&reader.body(&head).await?).into_owned();
         let reply = if body.contains("server/discover") {
-            Reply::with(
-                404,
-                "",
-                r#"{"jsonrpc":"2.0","id":"mcpass","error":{"code":-32601,"message":"no"}}"#,
-            )
+            let (status, answer) = state.discovered;
+            Reply::with(status, "", answer)
         } else {
             (state.script)(&head, &body)
         };

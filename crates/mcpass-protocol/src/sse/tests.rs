@@ -56,6 +56,8 @@ fn a_byte_order_mark_counts_only_at_the_beginning() {
     assert_eq!(text(events[0].data.as_ref()), Some("a"));
     assert_eq!(events[1].data, None);
     assert!(events[0].with_data(b"z").starts_with("\u{FEFF}data: z".as_bytes()));
+    let (events, rest) = read("\u{FEFF}\ndata: a\n\n".as_bytes(), &[1]);
+    assert_eq!((events.len(), rest), (2, None), "the first line is empty");
 }
 
 #[test]
@@ -118,6 +120,19 @@ fn other_data_leaves_the_rest_of_the_block() {
     let event = one(": c\r\nid: 7\r\ndata: a\r\ndata: b\r\nretry: 5\r\n\r\n");
     assert_eq!(event.with_data(b"{\n}"), ": c\r\nid: 7\r\ndata: {\r\ndata: }\r\nretry: 5\r\n\r\n");
     assert_eq!(one("data\n\n").with_data(b"x"), "data: x\n\n");
+}
+
+#[test]
+fn ids_take_a_prefix_and_empty_ones_stay_empty() {
+    let event = one(": c\r\nid:7\r\ndata: a\r\nid: 8\r\nid\r\n\r\n");
+    assert_eq!(
+        event.rewritten("one/", None),
+        ": c\r\nid: one/7\r\ndata: a\r\nid: one/8\r\nid\r\n\r\n"
+    );
+    assert_eq!(event.rewritten("", None), event.raw);
+    assert_eq!(one("id: 1\ndata: a\n\n").rewritten("x:", Some(b"b")), "id: x:1\ndata: b\n\n");
+    // What primes a stream has an id and no message.
+    assert_eq!(one("id: 1\ndata:\n\n").rewritten("x:", None), "id: x:1\ndata:\n\n");
 }
 
 #[test]
