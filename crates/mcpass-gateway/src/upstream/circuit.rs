@@ -27,6 +27,8 @@ pub struct Circuit {
     /// The breaker's epoch, doubled, plus one while it is [`Condition::Healthy`]: a call to an
     /// upstream that is well takes no lock.
     calm: AtomicU64,
+    /// Whether it opens at all.
+    opens: bool,
     inner: Mutex<Inner>,
     failures: AtomicU64,
     refusals: AtomicU64,
@@ -46,10 +48,17 @@ impl Circuit {
             server: server.into(),
             sources,
             calm: AtomicU64::new(0),
+            opens: true,
             inner: Mutex::new(Inner { breaker, problem: None }),
             failures: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
         }
+    }
+
+    /// A circuit that stays closed whatever happens: for whoever has one caller alone, who is told
+    /// of each failure and decides when to try again.
+    pub fn always_closed(server: &str, sources: Sources) -> Self {
+        Self { opens: false, ..Self::new(server, sources) }
     }
 
     /// Leave for a call that begins now.
@@ -107,6 +116,9 @@ impl Circuit {
     /// The same in words.
     pub fn failed_with(&self, ticket: Ticket, problem: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
+        if !self.opens {
+            return;
+        }
         let now = self.sources.clock.monotonic();
         let mut jitter = [0];
         // Without randomness the while is as long as it can be.
@@ -222,6 +234,15 @@ mod tests {
         circuit.succeeded(circuit.admit(Says::Much).unwrap());
         let health = circuit.health(None);
         assert_eq!((health.state, health.problem), (HealthState::Healthy, None));
+    }
+
+    #[test]
+    fn one_that_stays_closed_lets_every_call_through() {
+        let (_, other) = circuit();
+        let circuit = Circuit::always_closed("fake", other.sources);
+        fail(&circuit, 3 * FAILURES);
+        assert!(circuit.admit(Says::Much).is_ok() && circuit.admit(Says::Little).is_ok());
+        assert_eq!(circuit.failures(), u64::from(3 * FAILURES));
     }
 
     #[test]
