@@ -1,0 +1,73 @@
+//! The official conformance suites: the same result through mcpass as without it, check by check.
+//! There is no list of failures that are accepted.
+
+use anyhow::{Context, Result};
+use mcpass_testkit::Mcpass;
+use mcpass_testkit::clients::conformance::{
+    BEFORE_2026, ConformanceServer, LEGACY, MODERN, Suite, Verdict,
+};
+
+use crate::{GENEROUS, mcpass};
+
+/// What the suites leave out whatever the server is: its way to listen has changed since.
+const SKIPPED: &[&str] = &["tasks-status-notifications"];
+
+/// Starts mcpass with the server `conformance` that `add` names, and runs the suite through it.
+async fn run_through(suite: Suite, add: &[&str]) -> Result<Verdict> {
+    let mut mcpass: Mcpass = mcpass()?;
+    mcpass.cli(&[&["server", "add", "conformance"], add].concat()).await?;
+    mcpass.start().await?;
+    let limits = [GENEROUS, &["--max-context", "0"]].concat();
+    let token = mcpass.token("conformance", &["conformance.*"], &limits).await?;
+    suite.run(&mcpass.url("/mcp/conformance")?, Some(&token.token)).await
+}
+
+/// Runs the suite against the server alone: it has to be above reproach before it can tell
+/// anything about mcpass.
+async fn run_alone(suite: Suite, server: &ConformanceServer) -> Result<Verdict> {
+    let alone = suite.run(server.url(), None).await.context("alone")?;
+    assert!(alone.failed.is_empty(), "alone: {:#?}", alone.failed);
+    assert!(alone.passed.len() >= suite.checks, "alone: {} passed", alone.passed.len());
+    assert!(alone.clone().without(SKIPPED).skipped.is_empty(), "alone: {:?}", alone.skipped);
+    Ok(alone)
+}
+
+async fn passes_alone_and_through_mcpass(suite: Suite) -> Result<()> {
+    let server = ConformanceServer::start().await?;
+    let alone = run_alone(suite, &server).await?;
+    let through = run_through(suite, &["--url", server.url()]).await?;
+    assert!(through.failed.is_empty(), "through mcpass: {:#?}", through.failed);
+    assert_eq!(through, alone);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_before_2026_finds_no_difference() -> Result<()> {
+    passes_alone_and_through_mcpass(BEFORE_2026).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_for_2025_11_25_finds_no_difference() -> Result<()> {
+    passes_alone_and_through_mcpass(LEGACY).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_for_2026_07_28_finds_no_difference() -> Result<()> {
+    passes_alone_and_through_mcpass(MODERN).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_finds_what_a_token_may_not_do() -> Result<()> {
+    // What shows that the others can fail: the same without one permission.
+    let server = ConformanceServer::start().await?;
+    let mut mcpass = mcpass()?;
+    mcpass.add_server("conformance", server.url()).await?;
+    mcpass.start().await?;
+    let permissions = ["conformance.*", "!conformance.test_image_content"];
+    let token = mcpass.token("conformance", &permissions, GENEROUS).await?;
+    let verdict = LEGACY.run(&mcpass.url("/mcp/conformance")?, Some(&token.token)).await?;
+    assert_eq!(verdict.failed.len(), 1, "{:#?}", verdict.failed);
+    let failed = verdict.failed.first().context("a failure")?;
+    assert!(failed.starts_with("tools-call-image/"), "{failed}");
+    Ok(())
+}
