@@ -8,6 +8,7 @@
 mod bad_input;
 mod canary;
 mod clients;
+mod conformance;
 mod crash;
 mod faults;
 mod features;
