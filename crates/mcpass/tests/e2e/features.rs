@@ -6,7 +6,7 @@ use mcpass_testkit::clients::{CLIENTS, Client, Report, ServerEverything, Step};
 use mcpass_testkit::eventually::eventually;
 use serde_json::{Value, json};
 
-use crate::rmcp_server::{NOTE, QUESTION, RmcpServer};
+use crate::rmcp_server::{BOTH_ERAS, LEGACY, MODERN, NOTE, QUESTION, RmcpServer};
 use crate::{GENEROUS, mcpass};
 
 /// Steps at the server of the Rust SDK, whose tools and prompts have this prefix.
@@ -51,21 +51,38 @@ fn ensure_progress(client: Client, seen: &Value) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_client_does_everything_with_a_server_of_both_eras() -> Result<()> {
-    let server = RmcpServer::start().await?;
+async fn every_client_does_everything_with_servers_of_its_era() -> Result<()> {
+    let (both, legacy) =
+        (RmcpServer::start_speaking(BOTH_ERAS).await?, RmcpServer::start_speaking(LEGACY).await?);
+    let modern = RmcpServer::start_speaking(MODERN).await?;
     let mut mcpass = mcpass()?;
-    mcpass.add_server("up", &server.url()).await?;
+    for (name, server) in [("both", &both), ("legacy", &legacy), ("modern", &modern)] {
+        mcpass.add_server(name, &server.url()).await?;
+    }
     mcpass.start().await?;
-    let token = mcpass.token("all", &["up.*"], GENEROUS).await?;
-    let url = mcpass.url("/mcp/up")?;
-    for (number, client) in CLIENTS.iter().enumerate() {
-        let report = client.run(&url, Some(&token.token), &steps("")).await?;
-        ensure_all(*client, &report, "").with_context(|| format!("{client:?}: {report:?}"))?;
-        eventually("the server is told of the cancellation", async || {
-            Ok((server.cancelled() == number + 1).then_some(()))
-        })
-        .await
-        .with_context(|| format!("{client:?}"))?;
+    let token = mcpass.token("all", &["both.*", "legacy.*", "modern.*"], GENEROUS).await?;
+    let token = Some(token.token.as_str());
+    for client in CLIENTS {
+        for (path, server) in
+            [("/mcp/both", &both), ("/mcp/legacy", &legacy), ("/mcp/modern", &modern)]
+        {
+            let is_foreign = match path {
+                "/mcp/legacy" => client.is_modern_only(),
+                "/mcp/modern" => !client.is_modern(),
+                _ => false,
+            };
+            if is_foreign {
+                continue;
+            }
+            let before = server.cancelled();
+            let report = client.run(&mcpass.url(path)?, token, &steps("")).await?;
+            ensure_all(*client, &report, "").with_context(|| format!("{path} {report:?}"))?;
+            eventually("the server is told of the cancellation", async || {
+                Ok((server.cancelled() == before + 1).then_some(()))
+            })
+            .await
+            .with_context(|| format!("{path} {client:?}"))?;
+        }
     }
     Ok(())
 }

@@ -14,9 +14,9 @@ use rmcp::model::{
     ElicitRequest, ElicitRequestParams, ElicitResult, ErrorData, GetPromptRequestParams,
     GetPromptResponse, GetPromptResult, InputRequest, InputRequests, InputRequiredResult,
     ListPromptsResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ProgressNotificationParam, Prompt, PromptArgument, PromptMessage, ReadResourceRequestParams,
-    ReadResourceResponse, ReadResourceResult, Resource, ResourceContents, Role, ServerCapabilities,
-    ServerConfig, ServerRequest, Tool, ToolAnnotations,
+    ProgressNotificationParam, Prompt, PromptArgument, PromptMessage, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
+    ResourceContents, Role, ServerCapabilities, ServerConfig, ServerRequest, Tool, ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -25,6 +25,14 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+
+/// All revisions.
+pub(crate) const BOTH_ERAS: &[ProtocolVersion] = ProtocolVersion::KNOWN_VERSIONS;
+/// Revisions that open with `initialize`.
+pub(crate) const LEGACY: &[ProtocolVersion] =
+    &[ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25];
+/// Revisions that open with `server/discover`.
+pub(crate) const MODERN: &[ProtocolVersion] = &[ProtocolVersion::V_2026_07_28];
 
 /// What it asks.
 pub(crate) const QUESTION: &str = "What is your name?";
@@ -39,12 +47,12 @@ pub(crate) struct RmcpServer {
 }
 
 impl RmcpServer {
-    /// Listens on a port that the system chooses.
-    pub(crate) async fn start() -> Result<Self> {
+    /// Listens on a port that the system chooses, and speaks these revisions alone.
+    pub(crate) async fn start_speaking(revisions: &'static [ProtocolVersion]) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let cancelled = Arc::<AtomicUsize>::default();
-        let handler = Handler { cancelled: Arc::clone(&cancelled) };
+        let handler = Handler { cancelled: Arc::clone(&cancelled), revisions };
         let service = StreamableHttpService::new(
             move || Ok(handler.clone()),
             Arc::new(LocalSessionManager::default()),
@@ -94,6 +102,7 @@ async fn serve(
 #[derive(Clone)]
 struct Handler {
     cancelled: Arc<AtomicUsize>,
+    revisions: &'static [ProtocolVersion],
 }
 
 impl Handler {
@@ -112,6 +121,10 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder();
         ServerConfig::new(capabilities.enable_tools().enable_prompts().enable_resources().build())
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(self.revisions)
     }
 
     async fn list_tools(
