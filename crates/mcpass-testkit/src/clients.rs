@@ -77,10 +77,8 @@ impl Client {
     /// When the client cannot be run at all; what it ran into is in the reports.
     pub async fn visit(self, visits: &[Visit<'_>]) -> Result<Vec<Report>> {
         let script = folder()?.join(self.script);
-        let mut command = match script.extension().is_some_and(|kind| kind == "py") {
-            true => Command::new(python()?),
-            false => Command::new(node()?),
-        };
+        let is_python = script.extension().is_some_and(|kind| kind == "py");
+        let mut command = Command::new(if is_python { python()? } else { node()? });
         command.arg(script);
         if !self.mode.is_empty() {
             command.arg(self.mode);
