@@ -1,7 +1,7 @@
 //! The store on SQLite and on PostgreSQL: one body of SQL, compiled once for each.
 //!
 //! The files in `sql/` are written against the names of a small `dialect` ([`sqlite`] and
-//! [`postgres`] each have their own) and are part of both modules, so that the two databases
+//! [`postgres`] each have their own, and their own way of loading the access log) and are part of both modules, so that the two databases
 //! cannot drift apart. What makes one text possible: `$1` markers, ids and digests as 16 and 32
 //! bytes, times as microseconds from our own clock, JSON as text, no arrays. Only the migrations
 //! differ, and a test compares the schemas they make.
@@ -9,6 +9,7 @@
 //! Every write is one transaction that takes its lock at the beginning, every read of more than
 //! one statement sees one snapshot, and every call ends after a bounded time.
 
+mod cell;
 mod codec;
 mod failure;
 
@@ -28,6 +29,7 @@ mod sqlite {
     mod dialect;
     mod load;
     mod servers;
+    mod sqlite_load;
     mod store;
     mod tokens;
 
@@ -46,6 +48,7 @@ mod postgres {
     #[path = "postgres.rs"]
     mod dialect;
     mod load;
+    mod postgres_load;
     mod servers;
     mod store;
     mod tokens;

@@ -12,7 +12,14 @@ use crate::{StoreError, StoreErrorKind, error};
 
 /// The failure of something that touches no unique or referring column, or reads.
 pub(super) fn of(error: sqlx::Error, doing: &str) -> StoreError {
-    let kind = kind(&error);
+    of_kind(kind(&error), doing, error)
+}
+
+fn of_kind(
+    kind: StoreErrorKind,
+    doing: &str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> StoreError {
     let message = match kind {
         StoreErrorKind::Damaged => format!(
             "cannot {doing}: the database is damaged or was written by another version of mcpass"
@@ -20,6 +27,15 @@ pub(super) fn of(error: sqlx::Error, doing: &str) -> StoreError {
         _ => format!("cannot {doing}: the database is not available"),
     };
     StoreError::with_source(kind, message, error)
+}
+
+/// As [`of`], of the connection that loads the access log.
+pub(super) fn of_rusqlite(error: rusqlite::Error, doing: &str) -> StoreError {
+    let kind = match error.sqlite_error() {
+        Some(error) => kind_of_code(error.extended_code),
+        None => StoreErrorKind::Damaged,
+    };
+    of_kind(kind, doing, error)
 }
 
 /// The failure of a write of `what`, which may be there already or name what is not there.
@@ -82,7 +98,10 @@ fn kind(error: &sqlx::Error) -> StoreErrorKind {
 /// Primary result codes of SQLite: 1 is an error in SQL, here a schema that is not ours; 11 and
 /// 26 are a file that is damaged or no database.
 fn sqlite_kind(error: &SqliteError) -> StoreErrorKind {
-    let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
+    kind_of_code(error.code().and_then(|code| code.parse().ok()).unwrap_or(0))
+}
+
+fn kind_of_code(code: i32) -> StoreErrorKind {
     match code & 0xFF {
         1 | 11 | 26 => StoreErrorKind::Damaged,
         _ => StoreErrorKind::Unavailable,

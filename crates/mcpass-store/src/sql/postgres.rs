@@ -7,7 +7,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use super::super::failure;
-use crate::{StoreError, StoreErrorKind};
+use crate::{AccessBatch, StoreError, StoreErrorKind};
 
 pub(super) type Db = sqlx::Postgres;
 
@@ -62,6 +62,15 @@ pub(in super::super) async fn open(url: &str) -> Result<Pools, StoreError> {
     // Takes an advisory lock, so that only one of several processes migrates.
     MIGRATIONS.run(&pool).await.map_err(failure::of_migration)?;
     Ok(Pools { read: pool.clone(), write: pool })
+}
+
+/// Adds a batch to the access log, in one transaction.
+pub(super) async fn access_load(pools: &Pools, batch: AccessBatch) -> Result<(), StoreError> {
+    let begun = pools.write.begin_with(BEGIN_WRITE).await;
+    let mut transaction = begun.map_err(|error| failure::of(error, "begin to write"))?;
+    super::postgres_load::load(&mut transaction, &batch).await?;
+    let committed = transaction.commit().await;
+    committed.map_err(|error| failure::of(error, "finish a transaction"))
 }
 
 /// Ends on the server what nobody waits for any more. Set here and not in the connection's

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection as _;
@@ -11,7 +12,8 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::super::failure;
-use crate::{StoreError, StoreErrorKind};
+use super::sqlite_load::Appender;
+use crate::{AccessBatch, StoreError, StoreErrorKind};
 
 pub(super) type Db = sqlx::Sqlite;
 
@@ -36,6 +38,7 @@ static MIGRATIONS: Migrator = Migrator {
 pub(in super::super) struct Pools {
     pub(super) read: sqlx::Pool<Db>,
     pub(super) write: sqlx::Pool<Db>,
+    appender: Arc<Appender>,
 }
 
 /// The marker of the bound value `number` in a large statement. SQLite finds the name of a
@@ -82,7 +85,22 @@ pub(in super::super) async fn open(path: &str) -> Result<Pools, StoreError> {
     migration.commit().await.map_err(|error| failure::of(error, "finish the migration"))?;
     let reader = options.pragma("query_only", "on").thread_name(|n| format!("sqlite-r{n}"));
     let read = lasting().max_connections(3).connect_lazy_with(reader);
-    Ok(Pools { read, write })
+    Ok(Pools { read, write, appender: Arc::new(Appender::new(Path::new(path))) })
+}
+
+/// Adds a batch to the access log, in one transaction.
+pub(super) async fn access_load(pools: &Pools, batch: AccessBatch) -> Result<(), StoreError> {
+    // Held meanwhile, so that the writers of this process stand in one line instead of asking
+    // SQLite for its lock again and again.
+    let turn = pools.write.acquire().await;
+    let turn = turn.map_err(|error| failure::of(error, "begin to write"))?;
+    let appender = Arc::clone(&pools.appender);
+    let written = tokio::task::spawn_blocking(move || appender.load(&batch)).await;
+    drop(turn);
+    written.unwrap_or_else(|error| {
+        let message = "cannot write the access log: its thread ended";
+        Err(StoreError::with_source(StoreErrorKind::Unavailable, message, error))
+    })
 }
 
 /// Makes the file if it is not there, for its owner alone; SQLite gives its write-ahead log the

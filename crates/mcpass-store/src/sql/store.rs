@@ -13,7 +13,7 @@ use mcpass_domain::{
 use sqlx::Transaction;
 
 use super::super::failure;
-use super::dialect::{BEGIN_READ, BEGIN_WRITE, Db, Pools};
+use super::dialect::{BEGIN_READ, BEGIN_WRITE, Db, Pools, access_load};
 use super::{access, accounts, audit, change, load, servers, tokens};
 use crate::{
     AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SpentCalls, Store,
@@ -165,7 +165,7 @@ impl Store for SqlStore {
 
     async fn access_load(&self, mut batch: AccessBatch) -> Result<(), StoreError> {
         clean::batch(&mut batch);
-        writing!(self, LONG, |db| load::load(db, &batch))
+        within(LONG, access_load(&self.pools, batch)).await
     }
 
     async fn access_positions(&self) -> Result<BTreeMap<String, Position>, StoreError> {
