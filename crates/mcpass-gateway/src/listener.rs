@@ -15,6 +15,7 @@ use mcpass_record::file::{Disk, Files};
 use mcpass_record::{Gate, Journal, JournalName, RecordError, RunId};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +55,8 @@ pub struct Parts {
     pub secrets: Arc<dyn Secrets>,
     /// Servers inside this process, by kind.
     pub locals: BTreeMap<&'static str, Arc<dyn Local>>,
+    /// Where child processes of stdio servers live.
+    pub background: Handle,
     /// Everything outside the data path.
     pub elsewhere: Arc<dyn Elsewhere>,
 }
@@ -96,7 +99,8 @@ impl Gateway {
     /// # Errors
     /// When the address cannot be listened on.
     pub fn prepare(parts: Parts, registry: &mut Registry) -> Result<Prepared, StartError> {
-        let Parts { config, clock, entropy, gate, run, secrets, locals, elsewhere } = parts;
+        let Parts { config, clock, entropy, gate, run, secrets, locals, background, elsewhere } =
+            parts;
         let fail = |source| StartError::Listen { address: config.listen, source };
         let listener = std::net::TcpListener::bind(config.listen).map_err(fail)?;
         listener.set_nonblocking(true).map_err(fail)?;
@@ -104,7 +108,7 @@ impl Gateway {
         let names = OurNames::new(config.listen, &config.allowed_hosts, &config.allowed_origins);
         let sources = Sources { clock: Arc::clone(&clock), entropy: Arc::clone(&entropy) };
         let shared = Arc::new(Shared {
-            servers: Servers::new(config.workers, sources, secrets, locals),
+            servers: Servers::new(config.workers, sources, secrets, locals, background),
             config,
             clock,
             entropy,
@@ -157,6 +161,7 @@ impl Gateway {
             tracing::error!("the gateway's threads could not be waited for");
         }
         timer.abort();
+        self.shared.servers.stop().await;
     }
 }
 

@@ -19,7 +19,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use futures_util::future::join_all;
+use mcpass_domain::server::{HttpUpstream, StdioUpstream};
 use mcpass_domain::{Ask, Server, ServerKind, Timestamp};
+use mcpass_stdio::{Spec, Stdio};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use self::circuit::{Circuit, Sources};
@@ -74,7 +78,7 @@ pub enum Reach {
     Broken(String),
     /// Inside this process.
     Local(Arc<dyn Local>),
-    /// Over HTTP.
+    /// Outside of this process.
     Remote(Remote),
 }
 
@@ -100,6 +104,12 @@ impl Upstream {
     pub fn name(&self) -> &str {
         self.server.name.as_str()
     }
+
+    async fn let_go(&self) {
+        if let Reach::Remote(remote) = &self.reach {
+            remote.retire().await;
+        }
+    }
 }
 
 /// All enabled servers, by name. Swapped whole when one changes.
@@ -110,17 +120,20 @@ pub struct Servers {
     sources: Sources,
     secrets: Arc<dyn Secrets>,
     locals: BTreeMap<&'static str, Arc<dyn Local>>,
+    background: Handle,
 }
 
 impl Servers {
     /// No servers yet. `locals` are those inside this process, by [`ServerKind::as_str`].
+    /// Child processes live on `background`.
     pub fn new(
         workers: usize,
         sources: Sources,
         secrets: Arc<dyn Secrets>,
         locals: BTreeMap<&'static str, Arc<dyn Local>>,
+        background: Handle,
     ) -> Self {
-        Self { all: ArcSwap::default(), workers, sources, secrets, locals }
+        Self { all: ArcSwap::default(), workers, sources, secrets, locals, background }
     }
 
     /// The enabled server of this name.
@@ -147,8 +160,16 @@ impl Servers {
         for (name, upstream) in &*before {
             if !after.get(name).is_some_and(|kept| Arc::ptr_eq(kept, upstream)) {
                 upstream.retired.cancel();
+                let upstream = Arc::clone(upstream);
+                self.background.spawn(async move { upstream.let_go().await });
             }
         }
+    }
+
+    /// Ends what servers hold, such as child processes. Nothing can be called any more.
+    pub async fn stop(&self) {
+        let all = self.all();
+        join_all(all.iter().map(|upstream| upstream.let_go())).await;
     }
 
     fn build(&self, server: Server) -> Upstream {
@@ -162,22 +183,45 @@ impl Servers {
     }
 
     fn reach(&self, server: &Server) -> Reach {
-        let ServerKind::Http(http) = &server.kind else {
-            return match self.locals.get(server.kind.as_str()) {
+        let name = server.name.as_str();
+        match &server.kind {
+            ServerKind::Demo => match self.locals.get(server.kind.as_str()) {
                 Some(local) => Reach::Local(Arc::clone(local)),
                 None => Reach::Broken(format!("this process has no `{}`", server.kind.as_str())),
-            };
-        };
-        let origin = match Origin::new(http) {
-            Ok(origin) => origin,
-            Err(error) => return Reach::Broken(error.to_string()),
-        };
-        match credentials::resolve(&http.headers, &*self.secrets) {
-            Ok(headers) => {
-                let circuit = Circuit::new(server.name.as_str(), self.sources.clone());
-                Reach::Remote(Remote::http(origin, headers, circuit, self.workers))
+            },
+            ServerKind::Http(http) => {
+                self.http(name, http).map_or_else(Reach::Broken, Reach::Remote)
             }
-            Err(error) => Reach::Broken(error.to_string()),
+            ServerKind::Stdio(stdio) => {
+                self.stdio(name, stdio).map_or_else(Reach::Broken, Reach::Remote)
+            }
         }
+    }
+
+    fn http(&self, name: &str, http: &HttpUpstream) -> Result<Remote, String> {
+        let origin = Origin::new(http).map_err(|error| error.to_string())?;
+        let headers = credentials::resolve(&http.headers, &*self.secrets)
+            .map_err(|error| error.to_string())?;
+        let circuit = Circuit::new(name, self.sources.clone());
+        Ok(Remote::http(origin, headers, circuit, self.workers))
+    }
+
+    fn stdio(&self, name: &str, stdio: &StdioUpstream) -> Result<Remote, String> {
+        let environment = credentials::environment(&stdio.environment, &*self.secrets)
+            .map_err(|error| error.to_string())?;
+        let spec = Spec {
+            program: stdio.program.clone(),
+            arguments: stdio.arguments.clone(),
+            environment,
+            folder: stdio.folder.clone().map(Into::into),
+            per_token: stdio.per_token,
+            start_timeout: stdio.start_timeout,
+            answer_timeout: stdio.answer_timeout,
+            idle: stdio.idle,
+        };
+        let Sources { clock, entropy } = self.sources.clone();
+        let since = clock.now();
+        let process = Stdio::new(name, spec, self.background.clone(), clock, entropy);
+        Ok(Remote::stdio(process, stdio.answer_timeout, since))
     }
 }

@@ -1,8 +1,10 @@
-//! Upstream credentials by reference: `${env:NAME}` and `${file:PATH}` in header templates.
+//! Upstream credentials by reference: `${env:NAME}` and `${file:PATH}` in header and environment templates.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use mcpass_domain::template::{self, InvalidTemplate, Part};
 
 /// Where references are looked up. A trait so that tests need no process environment.
 pub trait Secrets: Send + Sync + std::fmt::Debug {
@@ -26,22 +28,22 @@ impl Secrets for SystemSecrets {
     }
 }
 
-/// A header template cannot be used. Never holds a credential.
+/// A template cannot be used. Never holds a credential.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     /// The variable is not set.
-    #[error("header `{header}` needs the environment variable {name}, which is not set")]
+    #[error("{place} needs the environment variable {name}, which is not set")]
     Env {
-        /// The header.
-        header: String,
+        /// Where it is needed.
+        place: Place,
         /// The variable.
         name: String,
     },
     /// The file cannot be read.
-    #[error("header `{header}` needs the file {path}: {source}")]
+    #[error("{place} needs the file {path}: {source}")]
     File {
-        /// The header.
-        header: String,
+        /// Where it is needed.
+        place: Place,
         /// The file.
         path: String,
         /// Why it cannot be read.
@@ -51,14 +53,34 @@ pub enum CredentialError {
     #[error("`{0}` cannot be set as a header")]
     Name(String),
     /// A reference that is no reference.
-    #[error("header `{header}`: a reference is `${{env:NAME}}` or `${{file:PATH}}`")]
+    #[error("{place}: {problem}")]
     Reference {
-        /// The header.
-        header: String,
+        /// Where it stands.
+        place: Place,
+        /// What is wrong with it.
+        problem: InvalidTemplate,
     },
-    /// The value holds characters that no header may hold.
-    #[error("the value of header `{0}` holds characters that a header cannot hold")]
-    Value(String),
+    /// The value holds characters that its place cannot hold.
+    #[error("the value of {0} holds characters that cannot be there")]
+    Value(Place),
+}
+
+/// Where a credential is used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// A header that is sent to an upstream.
+    Header(String),
+    /// A variable of a process's environment.
+    Variable(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "header `{name}`"),
+            Self::Variable(name) => write!(f, "variable `{name}`"),
+        }
+    }
 }
 
 /// Headers that belong to the message or the connection.
@@ -90,44 +112,61 @@ pub fn resolve(
             .ok()
             .filter(|header| !RESERVED.contains(&header.as_str()))
             .ok_or_else(|| CredentialError::Name(name.clone()))?;
-        let text = expand(name, template, secrets)?;
-        let mut value =
-            HeaderValue::from_str(&text).map_err(|_| CredentialError::Value(name.clone()))?;
+        let place = Place::Header(name.clone());
+        let text = expand(&place, template, secrets)?;
+        let mut value = HeaderValue::from_str(&text).map_err(|_| CredentialError::Value(place))?;
         value.set_sensitive(true);
         headers.insert(header, value);
     }
     Ok(headers)
 }
 
-fn expand(header: &str, template: &str, secrets: &dyn Secrets) -> Result<String, CredentialError> {
+/// Resolves the variables of a process's environment.
+///
+/// # Errors
+/// On the first one that cannot be resolved.
+pub fn environment(
+    templates: &BTreeMap<String, String>,
+    secrets: &dyn Secrets,
+) -> Result<Vec<(String, String)>, CredentialError> {
+    let resolved = templates.iter().map(|(name, template)| {
+        let place = Place::Variable(name.clone());
+        let value = expand(&place, template, secrets)?;
+        // A C string ends there, so the operating system refuses it.
+        if value.contains('\0') {
+            Err(CredentialError::Value(place))
+        } else {
+            Ok((name.clone(), value))
+        }
+    });
+    resolved.collect()
+}
+
+fn expand(place: &Place, template: &str, secrets: &dyn Secrets) -> Result<String, CredentialError> {
+    let parts = template::parse(template)
+        .map_err(|problem| CredentialError::Reference { place: place.clone(), problem })?;
     let mut text = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once("${") {
-        text.push_str(before);
-        let malformed = || CredentialError::Reference { header: header.to_owned() };
-        let (reference, tail) = after.split_once('}').ok_or_else(malformed)?;
-        match reference.split_once(':') {
-            Some(("env", name)) => {
+    for part in parts {
+        match part {
+            Part::Text(plain) => text.push_str(plain),
+            Part::Variable(name) => {
                 let value = secrets.env(name).ok_or_else(|| CredentialError::Env {
-                    header: header.to_owned(),
+                    place: place.clone(),
                     name: name.to_owned(),
                 })?;
                 text.push_str(&value);
             }
-            Some(("file", path)) => {
+            Part::File(path) => {
                 let value = secrets.file(path).map_err(|source| CredentialError::File {
-                    header: header.to_owned(),
+                    place: place.clone(),
                     path: path.to_owned(),
                     source,
                 })?;
                 // Editors and `echo` end files with a line break that is no part of the secret.
                 text.push_str(value.trim_end_matches(['\r', '\n']));
             }
-            _ => return Err(malformed()),
         }
-        rest = tail;
     }
-    text.push_str(rest);
     Ok(text)
 }
 
@@ -168,7 +207,7 @@ mod tests {
             ("A", "${env:NONE}", "NONE"),
             ("A", "${file:/none}", "/none"),
             ("A", "${KEY}", "${env:NAME}"),
-            ("A", "${env:KEY", "${env:NAME}"),
+            ("A", "${env:KEY", "no closing"),
             ("Host", "x", "Host"),
             ("Mcp-Session-Id", "x", "Mcp-Session-Id"),
             ("A", "a\nb", "`A`"),

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use mcpass_domain::Timestamp;
+use mcpass_stdio::StdioError;
 
 /// Why an upstream gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,9 @@ pub enum SendError {
         /// Connections at most.
         max: usize,
     },
+    /// A child process gave no answer.
+    #[error(transparent)]
+    Stdio(#[from] StdioError),
     /// The two sides do not trust each other.
     #[error("no secure connection: {0}")]
     Tls(String),
@@ -65,7 +69,11 @@ pub enum SendError {
 impl SendError {
     /// Whether it was a matter of time.
     pub const fn is_timeout(&self) -> bool {
-        matches!(self, Self::ConnectTimeout(_) | Self::FirstByteTimeout(_))
+        match self {
+            Self::ConnectTimeout(_) | Self::FirstByteTimeout(_) => true,
+            Self::Stdio(error) => error.is_timeout(),
+            _ => false,
+        }
     }
 
     /// Whether it tells of the upstream, and not of mcpass's own bounds.

@@ -10,9 +10,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use mcpass_domain::FamilyId;
-use mcpass_domain::server::Health;
+use mcpass_domain::server::{Health, HealthState};
+use mcpass_domain::{FamilyId, Timestamp};
 use mcpass_protocol::{Method as McpMethod, headers as mcp};
+use mcpass_stdio::{State, Stdio};
 
 use super::circuit::Circuit;
 use super::pool::{Lease, Outbound, Pool, Pools, SendError};
@@ -34,6 +35,8 @@ pub struct Remote {
 enum Way {
     /// Over the network; one pool for each worker, by its number.
     Http { pools: Arc<Pools>, threads: Box<[Arc<Pool>]> },
+    /// Through the standard input and output of a child process.
+    Stdio { process: Arc<Stdio>, since: Timestamp },
 }
 
 /// One request to an upstream.
@@ -77,6 +80,19 @@ impl Remote {
         Self { headers, patience, way: Way::Http { pools, threads } }
     }
 
+    /// A stdio server, put in force at `since`.
+    pub fn stdio(process: Arc<Stdio>, patience: Duration, since: Timestamp) -> Self {
+        Self { headers: HeaderMap::new(), patience, way: Way::Stdio { process, since } }
+    }
+
+    /// Lets go of what it holds: the process of a stdio server ends. It cannot be called any more.
+    pub async fn retire(&self) {
+        match &self.way {
+            Way::Http { .. } => {}
+            Way::Stdio { process, .. } => process.stop().await,
+        }
+    }
+
     /// Sends a request and waits for the head of its answer.
     ///
     /// # Errors
@@ -100,6 +116,18 @@ impl Remote {
                     patience,
                 }))
             }
+            Way::Stdio { process, .. } => {
+                let mut request = Request::new(call.body);
+                *request.method_mut() = call.method;
+                *request.headers_mut() = call.headers;
+                let response = process.handle(call.family, request).await?;
+                let patience = self.patience;
+                Ok(response.map(|body| ReplyBody {
+                    source: Source::Stdio(body),
+                    lease: None,
+                    patience,
+                }))
+            }
         }
     }
 
@@ -107,6 +135,7 @@ impl Remote {
     pub fn health(&self) -> Health {
         match &self.way {
             Way::Http { pools, .. } => pools.circuit().health(Some(pools.describe())),
+            Way::Stdio { process, since } => process_health(process.state(), *since),
         }
     }
 
@@ -118,7 +147,38 @@ impl Remote {
                 refusals: pools.circuit().refusals(),
                 connections: pools.load().0,
             },
+            Way::Stdio { .. } => Numbers::default(),
         }
+    }
+}
+
+/// How a stdio server that was put in force at `added` does.
+fn process_health(state: State, added: Timestamp) -> Health {
+    let unused = Health {
+        state: HealthState::Unused,
+        since: added,
+        problem: None,
+        retry_at: None,
+        detail: None,
+    };
+    match state {
+        State::Idle => unused,
+        State::Running { pids, since, restarts } => {
+            let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+            let detail = format!("process {}; {restarts} started before", pids.join(", "));
+            Health { state: HealthState::Healthy, since, detail: Some(detail), ..unused }
+        }
+        State::Waiting { until, why } => Health {
+            state: HealthState::Resting,
+            problem: Some(why.to_string()),
+            retry_at: Some(until),
+            ..unused
+        },
+        State::Stopped => Health {
+            state: HealthState::Broken,
+            problem: Some("it has been stopped".to_owned()),
+            ..unused
+        },
     }
 }
 
@@ -154,6 +214,7 @@ pub struct ReplyBody {
 #[derive(Debug)]
 enum Source {
     Http(Incoming),
+    Stdio(mcpass_stdio::Body),
 }
 
 impl ReplyBody {
@@ -167,6 +228,10 @@ impl ReplyBody {
                 Source::Http(body) => match body.frame().await {
                     None => break,
                     Some(frame) => frame.map_err(SendError::http),
+                },
+                Source::Stdio(body) => match body.frame().await {
+                    None => break,
+                    Some(frame) => frame.map_err(SendError::Stdio),
                 },
             };
             match frame.map(http_body::Frame::into_data) {

@@ -126,6 +126,7 @@ impl Bed {
             run,
             secrets: Arc::new(FixedSecrets),
             locals: plan.locals,
+            background: tokio::runtime::Handle::current(),
             elsewhere: Arc::new(NotFound),
         };
         let mut registry = Registry::default();

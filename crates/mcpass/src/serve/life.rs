@@ -71,6 +71,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             run,
             secrets: Arc::new(SystemSecrets),
             locals: Locals::all(&clock),
+            background: tokio::runtime::Handle::current(),
             elsewhere: Arc::new(Pages::new(mcpass_web::router(observed.clone()))),
         },
         &mut registry,
