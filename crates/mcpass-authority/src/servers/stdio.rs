@@ -18,9 +18,9 @@ const MAX_IDLE: Duration = Duration::from_hours(30 * 24);
 
 const PROGRAM_HINT: &str =
     "write the whole path, or the name of a program that is in the PATH of the server process";
-const ARGUMENT_HINT: &str = "arguments can be read by every process of the machine; hand it over \
-     in the environment: --env 'NAME=${env:NAME}', and if the program takes it only as an \
-     argument, run it through a shell: sh -c 'exec program \"$NAME\"'";
+const ARGUMENT_HINT: &str = "arguments can be read by every process of the machine: put it into \
+     the environment as NAME=${env:NAME}; if the program takes it only as an argument, run it \
+     through a shell: sh -c 'exec program \"$NAME\"'";
 
 /// Checks how a program is run. Whether it is there is found out when it is started.
 ///
