@@ -18,7 +18,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_rustls::client::TlsStream;
 
+use super::alert::{Alert, Noting};
 use super::failure::SendError;
 use super::slots::Slot;
 use super::target::{Origin, Transport};
@@ -90,6 +92,23 @@ impl Line {
     }
 }
 
+impl Line {
+    /// What an error means.
+    pub(super) fn explain(&self, error: hyper::Error) -> SendError {
+        match self {
+            Self::Shared(stream) => explained(error, &stream.on.alert),
+            Self::Own { .. } => SendError::http(error),
+        }
+    }
+}
+
+fn explained(error: hyper::Error, alert: &Alert) -> SendError {
+    match alert.get() {
+        Some(alert) => SendError::refused(alert),
+        None => SendError::http(error),
+    }
+}
+
 /// A connection of HTTP/2, which bears many calls at once.
 #[derive(Debug)]
 pub(super) struct Multiplexed {
@@ -97,6 +116,7 @@ pub(super) struct Multiplexed {
     load: Mutex<Load>,
     /// How many calls at once the upstream bears.
     bears: Arc<AtomicUsize>,
+    alert: Alert,
 }
 
 #[derive(Debug)]
@@ -183,7 +203,7 @@ pub(super) async fn open(origin: &Origin, slot: Slot) -> Result<Opened, (SendErr
         Err(error) => return Err((SendError::handshake(error, &origin.host), slot)),
     };
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        shared(TokioIo::new(stream), slot).await
+        shared(stream, slot).await
     } else {
         own(TokioIo::new(stream), slot).await
     }
@@ -213,10 +233,9 @@ where
     Ok(Opened::Own(sender))
 }
 
-async fn shared<T>(io: T, slot: Slot) -> Result<Opened, (SendError, Slot)>
-where
-    T: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
-{
+async fn shared(stream: TlsStream<TcpStream>, slot: Slot) -> Result<Opened, (SendError, Slot)> {
+    let alert = Alert::default();
+    let io = TokioIo::new(Noting::new(stream, Arc::clone(&alert)));
     let agreed = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_AFTER)
@@ -228,22 +247,22 @@ where
         .await;
     let (sender, connection) = match agreed {
         Ok(agreed) => agreed,
-        Err(error) => return Err((SendError::http(error), slot)),
+        Err(error) => return Err((explained(error, &alert), slot)),
     };
     let bears = Arc::new(AtomicUsize::new(connection.current_max_send_streams()));
     let told = Arc::clone(&bears);
     tokio::spawn(async move {
         let mut connection = pin!(connection);
-        let ended = std::future::poll_fn(|ctx| {
+        let served = std::future::poll_fn(|ctx| {
             let polled = connection.as_mut().poll(ctx);
             told.store(connection.current_max_send_streams(), Ordering::Relaxed);
             polled
         });
-        if let Err(error) = ended.await {
+        if let Err(error) = served.await {
             tracing::debug!(%error, "an upstream connection ended");
         }
         drop(slot);
     });
     let load = Mutex::new(Load { streams: 0, lasting: 0, since: Instant::now() });
-    Ok(Opened::Shared(Arc::new(Multiplexed { sender, load, bears })))
+    Ok(Opened::Shared(Arc::new(Multiplexed { sender, load, bears, alert })))
 }

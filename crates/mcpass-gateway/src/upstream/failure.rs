@@ -106,9 +106,14 @@ impl SendError {
             Some(alert.to_owned())
         });
         match alert {
-            Some(alert) => Self::Tls(refusal(&alert)),
+            Some(alert) => Self::refused(&alert),
             None => Self::Http(error),
         }
+    }
+
+    /// The upstream has ended the connection with this alert of TLS.
+    pub(super) fn refused(alert: &str) -> Self {
+        Self::Tls(refusal(alert))
     }
 
     /// What a TLS handshake says. `host` is who should be there.

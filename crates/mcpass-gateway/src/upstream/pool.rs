@@ -267,12 +267,12 @@ impl Pool {
                 Err(_) => return Err(SendError::FirstByteTimeout(origin.first_byte_timeout)),
                 Ok(Ok(response)) => return Ok((response, line, lasting)),
                 Ok(Err(mut error)) => {
-                    let unsent = error.take_message().filter(|_| is_kept);
-                    let error = SendError::http(error.into_error());
-                    request = match unsent {
-                        Some(unsent) => unsent,
-                        None => again.after(&error, spare).ok_or(error)?,
-                    };
+                    if let Some(unsent) = error.take_message().filter(|_| is_kept) {
+                        request = unsent;
+                        continue;
+                    }
+                    let error = line.explain(error.into_error());
+                    request = again.after(&error, spare).ok_or(error)?;
                 }
             }
         }

@@ -10,6 +10,7 @@
 
 mod aggregate;
 mod bodies;
+mod breaker;
 mod context;
 mod cors;
 mod eras;
@@ -17,12 +18,16 @@ mod harness;
 mod identify;
 mod limits;
 mod lists;
+mod lying;
 mod nothing_lost;
+mod pools;
 mod record;
 mod scripted;
+mod secure;
 mod sessions;
 mod shutdown;
 mod standing;
 mod streams;
+mod tls;
 mod upstreams;
 mod validate;

@@ -11,7 +11,7 @@ use mcpass_testkit::http1::Reader;
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 /// What to do with one request.
@@ -22,6 +22,8 @@ pub(crate) enum Reply {
     AndClose(Vec<u8>),
     /// A stream of events, each as it comes, until the sender is dropped.
     Events(mpsc::UnboundedReceiver<String>),
+    /// Once there is a permit to take.
+    Later(Arc<Semaphore>, Box<Reply>),
     /// Nothing, ever.
     Silence,
 }
@@ -172,7 +174,15 @@ async fn serve(state: &State, stream: TcpStream) -> Result<()> {
             (state.script)(&head, &body)
         };
         state.seen.lock().push((head, body));
+        let reply = match reply {
+            Reply::Later(leave, reply) => {
+                leave.acquire().await?.forget();
+                *reply
+            }
+            reply => reply,
+        };
         match reply {
+            Reply::Later(..) => anyhow::bail!("a reply is put off once"),
             Reply::Bytes(bytes) => reader.stream().write_all(&bytes).await?,
             Reply::AndClose(bytes) => return Ok(reader.stream().write_all(&bytes).await?),
             Reply::Silence => {
