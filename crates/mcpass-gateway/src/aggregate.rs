@@ -1,225 +1,184 @@
 //! `/mcp`: all servers that a token may use, behind one endpoint.
 //!
-//! Tools and prompts are called `{server}__{name}` here; resources keep their URIs. mcpass answers
-//! handshakes and lists itself, and says everything else in its own conversation with the server
-//! that it is for.
+//! Tools and prompts are called `{server}__{name}` here; resources keep their URIs, and belong to
+//! the server that lists them. mcpass answers handshakes and lists itself, and says everything
+//! else in its own conversation with the server that it is for. A client of the legacy era has a
+//! session with mcpass, which then has a conversation for it with each server that it uses, so
+//! that servers can ask and tell it things.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`names`] | which server a name or an id belongs to |
+//! | [`route`] | which server a message is for |
+//! | [`lists`] | one list of those of all servers |
+//! | [`session`] | sessions, and what is said without an answer |
+//! | [`feed`] | `GET` and `subscriptions/listen`: what servers say unasked |
+
+pub(crate) mod feed;
+mod lists;
+pub(crate) mod names;
+mod route;
+mod session;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::future::join_all;
-use http::{Response, StatusCode};
-use mcpass_domain::{Ask, Denial, Permit, Reason, Subject, Target};
-use mcpass_protocol::list::Merge;
-use mcpass_protocol::{Era, Fault, Kind, List, ListKind, Message, Method, headers, reply};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method as HttpMethod, Response, StatusCode};
+use mcpass_domain::{Permit, Subject, TokenDigest};
+use mcpass_protocol::{Fault, Kind, Message, Method, headers, reply};
 use serde_json::json;
 
-use crate::answer::{Answer, json_response};
+use self::feed::Hears;
+use self::lists::Viewer;
+pub use self::names::SEPARATOR;
+pub use self::route::locate;
+use crate::answer::{Answer, json_response, unrecorded};
 use crate::body::Body;
 use crate::dispatch::Asking;
-use crate::link::{self, LinkError, Speaker};
-use crate::mcp::permit::protect;
-use crate::mcp::{ACCEPTED, Stop};
-use crate::relay::{self, MAX_TTL_MS};
+use crate::mcp::ACCEPTED;
+use crate::relay::MAX_TTL_MS;
 use crate::shared::Worker;
-use crate::trail::{Ending, Facts, Trail};
-use crate::upstream::{LocalCaller, Upstream};
+use crate::trail::{Ending, Trail};
 
-/// Between a server's name and a tool's or prompt's. No server's name holds or ends with it, so
-/// the first one always separates.
-pub const SEPARATOR: &str = "__";
-/// How long one server may take for its part of a list. The others' parts do not wait longer.
-const LIST_TIME: Duration = Duration::from_secs(10);
-
-/// The server that a message at `/mcp` is for, and what it asks for there. No server: mcpass
-/// answers itself.
-pub async fn locate<'m>(
-    worker: &Arc<Worker>,
-    subject: &Arc<Subject>,
-    target: Target<'m>,
-    facts: &mut Facts<'m>,
-) -> Result<(Option<Arc<Upstream>>, Target<'m>), Stop> {
-    let (name, with): (&'m str, fn(&'m str) -> Target<'m>) = match target {
-        Target::Server => return Ok((None, target)),
-        Target::Tool(name) => (name, Target::Tool),
-        Target::Prompt(name) => (name, Target::Prompt),
-        Target::Resource(uri) => return Ok((owner(worker, subject, uri).await?, target)),
-        Target::Method(_) | Target::Permission(_) => {
-            return Err(denied("only `/mcp/{server}` has methods of its own").into());
-        }
-    };
-    facts.asked = Some(name);
-    let (server, inner) =
-        name.split_once(SEPARATOR).ok_or_else(|| denied("no server before `__`"))?;
-    facts.server = server.into();
-    facts.target = with(inner);
-    let upstream = worker.shared.servers.find(server);
-    let upstream = upstream.filter(|_| subject.allows_server(server));
-    Ok((Some(upstream.ok_or_else(|| denied("no such server, or no grant there"))?), with(inner)))
+/// A request at `/mcp` that may go on, and that mcpass answers itself.
+#[derive(Debug)]
+pub struct AtAll {
+    /// Its way through the record.
+    pub trail: Trail,
+    /// Leave to go on.
+    pub permit: Permit,
+    /// The token's digest, to look at the token again.
+    pub digest: TokenDigest,
+    /// What to remember.
+    pub asking: Asking,
 }
 
-fn denied(detail: &str) -> Denial {
-    let reason = Reason::InsufficientPermissions;
-    Denial { reason, exceeded: None, detail: Some(detail.to_owned()) }
-}
-
-/// The server whose resource this is: the one that lists it, or has a template that fits it. Where
-/// none does and only one may be asked, that one knows best.
-async fn owner(
-    worker: &Arc<Worker>,
-    subject: &Arc<Subject>,
-    uri: &str,
-) -> Result<Option<Arc<Upstream>>, Denial> {
-    let mut candidates = worker.shared.servers.all();
-    candidates.retain(|upstream| {
-        let ask = Ask { server: upstream.name(), target: Target::Resource(uri), class: None };
-        subject.allows(&ask)
-    });
-    if candidates.len() > 1 {
-        // Nothing has been counted yet, and each look asks all of them.
-        protect(&worker.shared, subject)?;
-        for kind in [ListKind::Resources, ListKind::ResourceTemplates] {
-            for (upstream, pages) in lists(worker, subject, &candidates, kind).await {
-                if pages.iter().any(|page| offers(page, kind, uri)) {
-                    return Ok(Some(upstream));
-                }
-            }
-        }
-        return Err(denied("no server offers this resource"));
-    }
-    candidates.pop().map(Some).ok_or_else(|| denied("no grant for this resource"))
-}
-
-fn offers(page: &str, kind: ListKind, uri: &str) -> bool {
-    let Ok(list) = List::read(page, kind) else {
-        return false;
-    };
-    list.items().iter().filter_map(|item| item.uri.as_deref()).any(|offered| match kind {
-        ListKind::ResourceTemplates => fits_template(offered, uri),
-        _ => offered == uri,
-    })
-}
-
-/// Whether `uri` may have come from a template (RFC 6570): each expression stands for any text.
-fn fits_template(template: &str, uri: &str) -> bool {
-    let mut rest = uri;
-    let mut is_first = true;
-    let mut literals = template.split('{').map(|part| match part.split_once('}') {
-        Some((_, literal)) => literal,
-        None => part,
-    });
-    let Some(first) = literals.next() else {
-        return uri.is_empty();
-    };
-    match rest.strip_prefix(first) {
-        Some(after) => rest = after,
-        None => return false,
-    }
-    let mut last_literal = first;
-    for literal in literals {
-        is_first = false;
-        match rest.find(literal) {
-            Some(at) => rest = rest.get(at + literal.len()..).unwrap_or(""),
-            None => return false,
-        }
-        last_literal = literal;
-    }
-    rest.is_empty() || !is_first && last_literal.is_empty()
-}
-
-/// What these servers list, each within its time. A server that gives nothing is left out: it
-/// must not take the others' tools away.
-async fn lists(
-    worker: &Arc<Worker>,
-    subject: &Arc<Subject>,
-    upstreams: &[Arc<Upstream>],
-    kind: ListKind,
-) -> Vec<(Arc<Upstream>, Vec<String>)> {
-    let may = |ask: &Ask<'_>| subject.allows(ask);
-    let speaker = Speaker {
-        family: Some(subject.family),
-        party: None,
-        caller: LocalCaller {
-            may: &may,
-            token: &subject.name,
-            user: &subject.user,
-            max_context: 0,
-        },
-    };
-    let reads = upstreams.iter().map(|upstream| async move {
-        let read = link::pages(worker, upstream, speaker, kind);
-        let pages = match tokio::time::timeout(LIST_TIME, read).await {
-            Ok(pages) => pages,
-            Err(_) => Err(LinkError::Timeout(LIST_TIME)),
-        };
-        match pages {
-            Ok(pages) => Some((Arc::clone(upstream), pages)),
-            Err(error) => {
-                tracing::warn!(server = upstream.name(), %error, "a server is missing from a list");
-                None
-            }
-        }
-    });
-    join_all(reads).await.into_iter().flatten().collect()
-}
-
-/// Answers what `/mcp` answers itself.
-pub async fn message(
-    trail: Trail,
-    permit: Permit,
-    asking: Asking,
-    message: &Message<'_>,
-) -> Response<Body> {
+/// Answers a message that is for no server in particular.
+pub async fn message(at_all: AtAll, message: &Message<'_>) -> Response<Body> {
+    let worker = Arc::clone(at_all.trail.worker());
+    let subject = Arc::clone(at_all.permit.subject());
     if message.kind != Kind::Request {
-        let ending = Ending { status: ACCEPTED.as_u16(), ..Ending::default() };
-        return finish(trail, &asking, ending, json_response(ACCEPTED, bytes::Bytes::new())).await;
-    }
-    let subject = permit.subject();
-    let result = match message.known {
-        Method::Initialize => Ok(initialize(message, trail.worker(), subject)),
-        Method::ServerDiscover => Ok(discover(trail.worker(), subject)),
-        Method::Ping | Method::LoggingSetLevel => Ok("{}".to_owned()),
-        known => match known.list_kind() {
-            Some(kind) => Ok(merged(trail.worker(), subject, kind, asking.era).await),
-            None => Err(Fault::unknown_method(&message.method, asking.era)),
-        },
-    };
-    let answer = match result {
-        Ok(result) => {
-            let body = if asking.is_bare {
-                result.into_bytes()
-            } else {
-                reply::result(asking.id.as_deref(), &result)
-            };
-            let ending = Ending {
-                status: StatusCode::OK.as_u16(),
-                bytes: body.len() as u64,
-                ..Ending::default()
-            };
-            return finish(trail, &asking, ending, json_response(StatusCode::OK, body.into()))
-                .await;
+        if let Some(party) = at_all.asking.party() {
+            session::pass(&worker, &subject, party, message).await;
         }
-        Err(fault) => Answer::fault(&fault, &asking.asker()),
-    };
-    let ending = answer.ending(None);
-    finish(trail, &asking, ending, answer.into_response()).await
+        return accepted(at_all).await;
+    }
+    let asking = &at_all.asking;
+    match message.known {
+        Method::Initialize => initialize(at_all, message).await,
+        Method::ServerDiscover => result(at_all, discover(&worker, &subject)).await,
+        Method::Ping => result(at_all, "{}".to_owned()).await,
+        Method::LoggingSetLevel => {
+            if let Some(party) = asking.party() {
+                session::set_level(&worker, party, message);
+            }
+            result(at_all, "{}".to_owned()).await
+        }
+        Method::SubscriptionsListen => feed::subscribe(at_all, message).await,
+        known => match known.list_kind() {
+            Some(kind) => {
+                let party = asking.session.as_ref().and_then(|session| session.party.as_ref());
+                let viewer = Viewer { worker: &worker, subject: &subject, party };
+                let merged = lists::merged(viewer, kind, asking.era).await;
+                result(at_all, merged).await
+            }
+            None => {
+                let fault = Fault::unknown_method(&message.method, asking.era);
+                let answer = Answer::fault(&fault, &asking.asker());
+                finish(at_all, answer.ending(None), answer.into_response()).await
+            }
+        },
+    }
 }
 
-async fn finish(
-    trail: Trail,
-    asking: &Asking,
-    ending: Ending,
-    response: Response<Body>,
-) -> Response<Body> {
+/// Answers `GET` and `DELETE` in a session at `/mcp`.
+pub async fn stream(at_all: AtAll, method: &HttpMethod, headers: HeaderMap) -> Response<Body> {
+    let Some(session) = at_all.asking.session.clone() else {
+        return accepted(at_all).await;
+    };
+    if method == HttpMethod::DELETE {
+        session::close(at_all.trail.worker(), &session);
+        let status = StatusCode::NO_CONTENT;
+        let ending = Ending { status: status.as_u16(), ..Ending::default() };
+        return finish(at_all, ending, json_response(status, Bytes::new())).await;
+    }
+    let last = headers.get(headers::LAST_EVENT_ID).and_then(|value| value.to_str().ok());
+    match last.and_then(names::event) {
+        Some((server, names::Stream::Call, event)) => {
+            feed::resume_call(at_all, &session, server, event).await
+        }
+        Some((server, names::Stream::Unasked, event)) => {
+            let last = Some((server.into(), event.into()));
+            feed::begin(at_all, Hears::Session { session, last }).await
+        }
+        None => feed::begin(at_all, Hears::Session { session, last: None }).await,
+    }
+}
+
+async fn accepted(at_all: AtAll) -> Response<Body> {
+    let ending = Ending { status: ACCEPTED.as_u16(), ..Ending::default() };
+    finish(at_all, ending, json_response(ACCEPTED, Bytes::new())).await
+}
+
+async fn result(at_all: AtAll, result: String) -> Response<Body> {
+    let asking = &at_all.asking;
+    let body = if asking.is_bare {
+        result.into_bytes()
+    } else {
+        reply::result(asking.id.as_deref(), &result)
+    };
+    let (status, bytes) = (StatusCode::OK, body.len() as u64);
+    let ending = Ending { status: status.as_u16(), bytes, ..Ending::default() };
+    finish(at_all, ending, json_response(status, body.into())).await
+}
+
+async fn finish(at_all: AtAll, ending: Ending, response: Response<Body>) -> Response<Body> {
+    let AtAll { trail, asking, .. } = at_all;
     match trail.finish(ending).await {
         Ok(()) => response,
-        Err(_) => crate::answer::unrecorded(&asking.asker()).into_response(),
+        Err(_) => unrecorded(&asking.asker()).into_response(),
     }
+}
+
+/// Answers `initialize`, with a session of mcpass's own. A client that leaves its id out goes on
+/// without one: it can do everything but hear from servers.
+async fn initialize(at_all: AtAll, message: &Message<'_>) -> Response<Body> {
+    let worker = Arc::clone(at_all.trail.worker());
+    let subject = Arc::clone(at_all.permit.subject());
+    let version = headers::negotiate(message.asked_version.as_deref().unwrap_or(headers::LEGACY));
+    let text = json!({
+        "protocolVersion": version,
+        "capabilities": capabilities(),
+        "serverInfo": server_info(),
+        "instructions": instructions(&worker, &subject),
+    })
+    .to_string();
+    if at_all.asking.is_bare {
+        return result(at_all, text).await;
+    }
+    let opened = session::open(&worker, (at_all.digest, &subject), version, &at_all.asking);
+    let mut response = result(at_all, text).await;
+    match opened {
+        Ok(session) => match HeaderValue::from_str(&session.id) {
+            Ok(id) if response.status().is_success() => {
+                response.headers_mut().insert(headers::SESSION_ID, id);
+            }
+            _ => session::close(&worker, &session),
+        },
+        Err(error) => tracing::warn!(%error, "a client gets no session"),
+    }
+    response
 }
 
 /// What `/mcp` can do, whichever servers stand behind it.
 fn capabilities() -> serde_json::Value {
-    json!({"tools": {}, "prompts": {}, "resources": {}, "completions": {}})
+    json!({
+        "tools": {"listChanged": true},
+        "prompts": {"listChanged": true},
+        "resources": {"listChanged": true, "subscribe": true},
+        "logging": {},
+        "completions": {},
+    })
 }
 
 fn server_info() -> serde_json::Value {
@@ -240,17 +199,6 @@ fn instructions(worker: &Worker, subject: &Subject) -> String {
     format!("Tools and prompts are called server__name. Servers: {}.", names.join(", "))
 }
 
-fn initialize(message: &Message<'_>, worker: &Worker, subject: &Subject) -> String {
-    let asked = message.asked_version.as_deref().unwrap_or(headers::LEGACY);
-    json!({
-        "protocolVersion": headers::negotiate(asked),
-        "capabilities": capabilities(),
-        "serverInfo": server_info(),
-        "instructions": instructions(worker, subject),
-    })
-    .to_string()
-}
-
 /// `server/discover` (2026-07-28, "Discovery").
 fn discover(worker: &Worker, subject: &Subject) -> String {
     json!({
@@ -263,46 +211,4 @@ fn discover(worker: &Worker, subject: &Subject) -> String {
         "_meta": {"io.modelcontextprotocol/serverInfo": server_info()},
     })
     .to_string()
-}
-
-/// One list of what all servers have for this token, in the order of the servers' names.
-async fn merged(worker: &Arc<Worker>, subject: &Arc<Subject>, kind: ListKind, era: Era) -> String {
-    let mut upstreams = worker.shared.servers.all();
-    upstreams.retain(|upstream| subject.allows_server(upstream.name()));
-    let mut merge = Merge::new(kind);
-    for (upstream, pages) in lists(worker, subject, &upstreams, kind).await {
-        let prefix = format!("{}{SEPARATOR}", upstream.name());
-        for page in &pages {
-            let Ok(list) = List::read(page, kind) else {
-                continue;
-            };
-            let shown =
-                list.items().iter().filter(|item| relay::shows(subject, upstream.name(), item));
-            for item in shown {
-                merge.push(item, &prefix);
-            }
-        }
-    }
-    merge.finish(None, era, MAX_TTL_MS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn templates_fit_what_they_could_have_made() {
-        for (template, uri, fits) in [
-            ("note://{id}", "note://7", true),
-            ("note://{id}", "file://7", false),
-            ("file:///{path}/meta", "file:///a/b/meta", true),
-            ("file:///{path}/meta", "file:///a/b", false),
-            ("plain://x", "plain://x", true),
-            ("plain://x", "plain://xy", false),
-            ("{scheme}://x", "http://x", true),
-            ("a{x}b{y}c", "a1b2c", true),
-        ] {
-            assert_eq!(fits_template(template, uri), fits, "{template} {uri}");
-        }
-    }
 }

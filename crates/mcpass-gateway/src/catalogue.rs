@@ -1,6 +1,8 @@
 //! What a server's tools say of themselves: their annotation classes, for permissions such as
 //! `github.@read`.
 
+mod listings;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use mcpass_domain::{Monotonic, ToolClass};
 use mcpass_protocol::{self as protocol, ListKind};
 use parking_lot::Mutex;
 
+use self::listings::Listings;
+pub(crate) use self::listings::{Pages, Reading};
 use crate::link::{self, LinkError, Speaker};
 use crate::shared::Worker;
 use crate::upstream::Upstream;
@@ -21,12 +25,13 @@ const ABSENT_TTL: Duration = Duration::from_secs(2);
 /// How long the list may take, with the wait for others who read it. Calls wait for it.
 const READ_TIME: Duration = Duration::from_secs(10);
 
-/// The classes of one server's tools, read from its own `tools/list`.
+/// The classes of one server's tools, read from its own `tools/list`, and its lists.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     list: Mutex<Option<List>>,
     /// Held while the list is read, so that many calls read it once.
     reading: tokio::sync::Mutex<()>,
+    listings: Listings,
 }
 
 /// The tools as they were listed.

@@ -31,6 +31,8 @@ pub struct Config {
     pub header_timeout: Duration,
     /// How long the body of a request may take.
     pub body_timeout: Duration,
+    /// How long a list at `/mcp` waits for one of its servers.
+    pub list_patience: Duration,
     /// How long sessions of legacy clients last.
     pub sessions: Lifetime,
     /// How long streams last.
@@ -56,6 +58,7 @@ impl Config {
             max_connections: 10_000,
             header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
+            list_patience: Duration::from_secs(2),
             sessions: Lifetime::default(),
             streams: StreamTimes::default(),
             allowed_hosts: Vec::new(),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method as HttpMethod, Response};
 use mcpass_domain::{Ask, Permit, Reason, TokenDigest};
-use mcpass_protocol::{Era, Kind, Message, Method, splice};
+use mcpass_protocol::methods::NameSource;
+use mcpass_protocol::{Era, Kind, Message, reply, splice};
 use serde_json::value::RawValue;
 
 use self::asking::BARE_ID;
@@ -74,8 +75,7 @@ pub async fn message(
         }
         (Ok(Way::Converse | Way::Through), reach) => {
             if matches!(reach, Reach::Remote(_)) && forward.asking.kind == Kind::Request {
-                let id = format!("\"{}\"", forward.trail.id());
-                forward.asking.sent_id = RawValue::from_string(id).ok();
+                name_request(&mut forward);
             }
             let said = converse(&forward, &worker, message, &carried(&headers)).await;
             said.map(|said| {
@@ -89,6 +89,19 @@ pub async fn message(
         Ok(exchange) => relay::answer(forward.relay(), exchange).await,
         Err(error) => relay::failed(forward.relay(), &error).await,
     }
+}
+
+/// Sees to it that the request's id is unlike any other in the conversation that it goes to. Where
+/// that is held for one session, the client's own ids are, and what is said of them later, on
+/// another stream perhaps, needs no translation.
+fn name_request(forward: &mut Forward) {
+    let asking = &mut forward.asking;
+    if let (Some(party), Some(id), false) = (asking.party(), &asking.id, asking.is_bare) {
+        party.asked(id, forward.upstream.name());
+        return;
+    }
+    let id = format!("\"{}\"", forward.trail.id());
+    asking.sent_id = RawValue::from_string(id).ok();
 }
 
 /// How a message is answered.
@@ -110,10 +123,17 @@ async fn way(forward: &Forward, worker: &Worker) -> Result<Way, LinkError> {
     if asking.has_own_session() && asking.session.is_some() {
         return Ok(Way::Through);
     }
+    let offer = forward.upstream.links.offer(worker, remote).await?;
+    if let Some(party) = asking.party()
+        && between::subscribes(asking, party, forward.upstream.name())
+        && offer.is_some()
+    {
+        // In that era it is the stream of the session that subscribes.
+        return Ok(Way::Here(Own::Result(reply::result(asking.id.as_deref(), "{}").into())));
+    }
     if asking.is_bare || asking.is_at_all {
         return Ok(Way::Converse);
     }
-    let offer = forward.upstream.links.offer(worker, remote).await?;
     Ok(match (asking.era, offer) {
         (Era::Legacy, None) | (Era::Modern, Some(_)) => Way::Through,
         (Era::Legacy, Some(offer)) if offer.takes_legacy => Way::Through,
@@ -137,9 +157,10 @@ async fn converse(
     }
     let mut name = message.header_name().flatten();
     if let Some(renamed) = &forward.asking.renamed {
-        let path: &[&str] = match message.known {
-            Method::CompletionComplete => &["params", "ref", "name"],
-            _ => &["params", "name"],
+        let path: &[&str] = match message.known.name_source() {
+            NameSource::Reference => &["params", "ref", "name"],
+            NameSource::TaskId => &["params", "taskId"],
+            NameSource::Name | NameSource::Uri | NameSource::None => &["params", "name"],
         };
         let quoted = serde_json::Value::from(&*renamed.inner).to_string();
         text = splice::set(&text, path, &quoted)

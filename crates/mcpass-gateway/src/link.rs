@@ -7,11 +7,13 @@
 //! reaches another token.
 
 mod conversation;
+mod ear;
 mod flight;
 mod open;
 mod pages;
 mod party;
 mod read;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use serde_json::value::RawValue;
 
 use self::conversation::Conversation;
 pub(crate) use self::conversation::{Opened, Voice};
+pub(crate) use self::ear::{Ear, Hearing};
 pub use self::flight::Flight;
 pub(crate) use self::open::Hello;
 pub use self::open::Offer;
@@ -33,6 +36,7 @@ use self::open::{Found, probe};
 pub use self::pages::pages;
 pub(crate) use self::party::{Party, request};
 pub use self::read::{answer_text, is_event_stream, stream_answer, whole};
+pub(crate) use self::watch::{Change, Listening, Watch, listen_modern};
 use crate::shared::Worker;
 use crate::upstream::pool::SendError;
 use crate::upstream::remote::{Call, Remote, Reply, is_repeatable};
@@ -155,6 +159,8 @@ pub struct Links {
     profile: Mutex<Option<Profile>>,
     /// By family; mcpass's own has none.
     families: Mutex<HashMap<Option<FamilyId>, Arc<Conversation>>>,
+    /// Who wants to know when its lists change.
+    pub(crate) watch: Watch,
 }
 
 impl Links {

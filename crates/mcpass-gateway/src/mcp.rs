@@ -20,7 +20,7 @@ use mcpass_domain::{Denial, Permit, Reason, Surface, TokenDigest};
 use mcpass_protocol::{Era, Fault, Message, Method};
 
 use self::permit::Cleared;
-use crate::aggregate;
+use crate::aggregate::{self, AtAll};
 use crate::answer::{self, Answer, Asker};
 use crate::body::Body;
 use crate::cors::{self, Page};
@@ -200,7 +200,7 @@ async fn message(
             let forward = Forward { trail, permit, digest, upstream, asking, body };
             dispatch::message(forward, headers, &message).await
         }
-        None => aggregate::message(trail, permit, asking, &message).await,
+        None => aggregate::message(AtAll { trail, permit, digest, asking }, &message).await,
     }
 }
 
@@ -221,15 +221,16 @@ async fn stream(
         Ok(cleared) => cleared,
         Err(stop) => return refuse(trail, stop, &facts, &Asker::UNKNOWN).await,
     };
-    let Some(upstream) = upstream else {
-        return refuse(trail, Reason::MethodNotAllowed.into(), &facts, &Asker::UNKNOWN).await;
-    };
     if let Err(denial) = trail.admit(&facts, permit.cost()).await {
         return answer::refusal(shared, &denial, &facts, &Asker::UNKNOWN).into_response();
     }
-    let asking = Asking::of_stream(&facts, session, false);
+    let asking = Asking::of_stream(&facts, session, upstream.is_none());
     drop(facts);
     let headers = std::mem::take(&mut parts.headers);
+    let Some(upstream) = upstream else {
+        let at_all = AtAll { trail, permit, digest, asking };
+        return aggregate::stream(at_all, &parts.method, headers).await;
+    };
     let forward = Forward { trail, permit, digest, upstream, asking, body: Bytes::new() };
     dispatch::stream(forward, parts.method, headers).await
 }

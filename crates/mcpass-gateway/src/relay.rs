@@ -4,6 +4,7 @@
 //! have it. A stream of events passes on each event as it comes ([`stream`]); the event that
 //! answers the request is treated as an answer in JSON is ([`shape`]).
 
+mod aside;
 mod notice;
 mod shape;
 mod standing;
@@ -17,9 +18,12 @@ use mcpass_domain::{Reason, Subject, TokenDigest};
 use mcpass_protocol::{Answer as Message, Era, Kind, headers};
 use serde_json::value::RawValue;
 
-pub(crate) use self::notice::list_changed;
+pub(crate) use self::notice::{change, list_changed, wants};
 pub use self::shape::shows;
+pub(crate) use self::shape::{Hearer, Unasked, unasked};
 use self::shape::{Shaped, shape};
+pub(crate) use self::standing::Standing;
+pub(crate) use self::stream::cancelled;
 use crate::answer::{self, Answer, json_response};
 use crate::body::Body;
 use crate::dispatch::{self, Asking};
@@ -45,6 +49,14 @@ pub struct Relay {
     pub upstream: Arc<Upstream>,
     /// What was asked.
     pub asking: Asking,
+}
+
+impl Relay {
+    /// Whoever hears what is said besides the answer.
+    fn hearer(&self) -> Hearer<'_> {
+        let (subject, server, asker) = (&self.subject, self.upstream.name(), self.asking.asker());
+        Hearer { subject, server, asker }
+    }
 }
 
 /// Passes on what an upstream answers.
@@ -180,7 +192,7 @@ async fn finish_shaped(
 ) -> Response<Body> {
     // A legacy client takes a 404 for the end of its session, and the errors of a modern upstream
     // come with such statuses.
-    let is_translated = relay.asking.sent_id.is_some() && relay.asking.era == Era::Legacy;
+    let is_translated = !relay.asking.has_own_session() && relay.asking.era == Era::Legacy;
     let status = if shaped.is_own || is_translated { StatusCode::OK } else { status };
     let ending = shaped.ending(status, shaped.body.len() as u64);
     let mut headers = returned(upstream, &relay.asking);

@@ -7,6 +7,7 @@ use mcpass_domain::Target;
 use mcpass_protocol::{Era, Kind, ListKind, Message, Method, splice};
 use serde_json::value::RawValue;
 
+use crate::aggregate::names;
 use crate::answer::Asker;
 use crate::link::{Flight, Party};
 use crate::sessions::{Client, Opening, Session};
@@ -114,9 +115,11 @@ impl Asking {
         is_at_all: bool,
     ) -> Self {
         let bare_id = message.is_bare.then(|| RawValue::from_string(BARE_ID.to_owned()).ok());
-        let is_named = matches!(facts.target, Target::Tool(_) | Target::Prompt(_));
-        let renamed =
-            (is_at_all && is_named).then(|| Renamed { inner: facts.target.name().into() });
+        let inner = match facts.target {
+            Target::Tool(name) | Target::Prompt(name) => Some(name),
+            _ => message.task_id.as_deref().and_then(names::task).map(|(_, inner)| inner),
+        };
+        let renamed = inner.filter(|_| is_at_all).map(|inner| Renamed { inner: inner.into() });
         Self {
             id: message.id.map(ToOwned::to_owned).or(bare_id.flatten()),
             sent_id: None,

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use mcpass_protocol::{Era, Fault, Kind, Message, Method, headers, reply};
 
-use super::{Asking, Way};
+use super::{Asked, Asking, Way};
 use crate::answer::Answer;
-use crate::link::Offer;
+use crate::link::{Offer, Party};
 use crate::relay::Own;
 
 /// For a legacy client at an upstream that only speaks the modern era: its handshake is answered
@@ -39,6 +39,20 @@ pub(super) fn to_modern(asking: &Asking) -> Way {
     }
     let fault = Fault::unknown_method("server/discover", Era::Modern);
     Way::Here(Own::Error(Answer::fault(&fault, &asking.asker())))
+}
+
+/// Notes what a session at `/mcp` wants to hear of. Answers whether that is what it asks for.
+pub(super) fn subscribes(asking: &Asking, party: &Party, server: &str) -> bool {
+    let (Asked::Resource(uri), wants) = (&asking.asked, asking.method) else {
+        return false;
+    };
+    let wants = match wants {
+        Method::ResourcesSubscribe => true,
+        Method::ResourcesUnsubscribe => false,
+        _ => return false,
+    };
+    party.subscribe(uri, server, wants);
+    true
 }
 
 fn initialize(offer: &Offer, body: &Bytes) -> String {

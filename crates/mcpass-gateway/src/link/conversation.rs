@@ -8,7 +8,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, header};
 use mcpass_domain::{FamilyId, Monotonic};
 use mcpass_protocol::headers;
+use mcpass_protocol::reply::{self, code};
 use parking_lot::Mutex;
+use serde_json::value::RawValue;
 
 use super::open::{Hello, initialize};
 use super::read::discard;
@@ -163,6 +165,30 @@ impl Voice {
         if let Err(error) = said.unwrap_or(Err(LinkError::Timeout(ASIDE))) {
             let server = self.upstream.name();
             tracing::warn!(server, method, %error, "a message for an upstream was lost");
+        }
+    }
+
+    /// The same, without waiting for it.
+    pub(crate) fn tell_aside(&self, worker: &Arc<Worker>, method: &'static str, text: String) {
+        let (worker, voice) = (Arc::clone(worker), self.clone());
+        // Without an event loop mcpass is ending, and its connections with it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { voice.tell(&worker, method, text).await });
+        }
+    }
+
+    /// Answers what the upstream asks where there is no client that could: a ping, and that
+    /// anything else cannot be asked.
+    pub(crate) fn answer(&self, worker: &Arc<Worker>, id: &RawValue, method: &str) {
+        let answer = match method {
+            "ping" => reply::result(Some(id), "{}"),
+            _ => {
+                let message = format!("this client cannot be asked `{method}`");
+                reply::error(Some(id), code::METHOD_NOT_FOUND, &message, None)
+            }
+        };
+        if let Ok(answer) = String::from_utf8(answer) {
+            self.tell_aside(worker, "", answer);
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::conversation::Voice;
@@ -31,25 +30,9 @@ impl Flight {
     }
 
     /// Answers what the upstream asks in the middle of the call, in its conversation, where there
-    /// is no client that could: a ping, and that anything else cannot be asked.
+    /// is no client that could ([`Voice::answer`]).
     pub(crate) fn answer(&self, id: &RawValue, method: &str) {
-        let answer = match method {
-            "ping" => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#),
-            _ => {
-                let message = format!("this client cannot be asked `{method}`");
-                let error = json!({"code": -32_601, "message": message});
-                format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#)
-            }
-        };
-        self.tell("", answer);
-    }
-
-    fn tell(&self, method: &'static str, text: String) {
-        let (worker, voice) = (Arc::clone(&self.worker), self.voice.clone());
-        // Without an event loop mcpass is ending, and its connections with it.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { voice.tell(&worker, method, text).await });
-        }
+        self.voice.answer(&self.worker, id, method);
     }
 }
 
@@ -60,7 +43,7 @@ impl Drop for Flight {
             let text = format!(
                 r#"{{"jsonrpc":"2.0","method":"{METHOD}","params":{{"requestId":{id},"reason":"the client has left"}}}}"#
             );
-            self.tell(METHOD, text);
+            self.voice.tell_aside(&self.worker, METHOD, text);
         }
     }
 }

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::conversation::{Conversation, Opened, Voice};
 use super::open::Hello;
@@ -30,6 +31,8 @@ pub(crate) struct Party {
     hello: Hello,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
+    /// Cancelled when the client opens another stream of what is said unasked.
+    hearer: Mutex<CancellationToken>,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +52,7 @@ impl Party {
     /// No conversations yet, of a client that introduces itself so.
     pub(crate) fn new(family: FamilyId, hello: Hello) -> Self {
         let (state, changed) = (Mutex::default(), watch::Sender::new(0));
-        Self { family, hello, state, changed }
+        Self { family, hello, state, changed, hearer: Mutex::default() }
     }
 
     /// How its client introduces itself.
@@ -60,6 +63,16 @@ impl Party {
     /// Whose it is.
     pub(crate) const fn family(&self) -> FamilyId {
         self.family
+    }
+
+    /// The client opens a stream of what is said unasked. Each message goes to one stream
+    /// (2025-11-25, transports, "Multiple Connections"), and the client may have lost an earlier
+    /// one without mcpass having noticed, so that one ends. Answers what is cancelled when this
+    /// one has to.
+    pub(crate) fn take_over(&self) -> CancellationToken {
+        let token = CancellationToken::new();
+        std::mem::replace(&mut *self.hearer.lock(), token.clone()).cancel();
+        token
     }
 
     /// Changes when a conversation was opened, or the client wants to hear of something else.
@@ -103,11 +116,11 @@ impl Party {
         Some(Voice { upstream: Arc::clone(upstream), family: Some(self.family), opened })
     }
 
-    /// All conversations that are open.
+    /// All conversations that are open, with servers that are still there.
     pub(crate) fn voices(&self) -> Vec<Voice> {
         let state = self.state.lock();
         let voice = |(upstream, conversation): &(Arc<Upstream>, Arc<Conversation>)| {
-            let opened = conversation.opened()?;
+            let opened = conversation.opened().filter(|_| !upstream.retired.is_cancelled())?;
             Some(Voice { upstream: Arc::clone(upstream), family: Some(self.family), opened })
         };
         state.held.values().filter_map(voice).collect()

@@ -46,18 +46,27 @@ pub(super) async fn message<'m>(
     let target = target(message)?;
     facts.target = target;
 
-    let place = Place::of(parts.uri.path());
-    let (upstream, target) = match place {
-        Place::One(name) => (Some(server(shared, &subject, name, facts)?), target),
-        _ => aggregate::locate(worker, &subject, target, facts).await?,
-    };
-    facts.target = target;
     // The modern era has no sessions: a session that is named all the same is not looked at, and
     // not passed on.
-    let session = match era {
-        Era::Legacy => session(shared, &subject, place, upstream.as_deref(), &parts.headers)?,
-        Era::Modern => None,
+    let named = |server: &str| match era {
+        Era::Legacy => session(shared, &subject, server, &parts.headers),
+        Era::Modern => Ok(None),
     };
+    let (upstream, target, session) = match Place::of(parts.uri.path()) {
+        Place::One(name) => {
+            let upstream = server(shared, &subject, name, facts)?;
+            let session = named(upstream.name())?;
+            (Some(upstream), target, session)
+        }
+        // There the session is with mcpass, whichever server the message is for.
+        _ => {
+            let session = named("")?;
+            let found = aggregate::locate(worker, &subject, session.as_ref(), message, facts).await;
+            let (upstream, target) = found?;
+            (upstream, target, session)
+        }
+    };
+    facts.target = target;
     remember_client(facts, session.as_deref());
     if let Some(upstream) = &upstream {
         for uri in subscribed(message)? {
@@ -132,8 +141,7 @@ fn server(
 fn session(
     shared: &Shared,
     subject: &Subject,
-    place: Place<'_>,
-    upstream: Option<&Upstream>,
+    server: &str,
     headers: &HeaderMap,
 ) -> Result<Option<Arc<Session>>, Denial> {
     let mut ids = headers.get_all(headers::SESSION_ID).iter();
@@ -144,11 +152,6 @@ fn session(
         return Err(Reason::SessionUnknown.into());
     }
     let id = id.to_str().map_err(|_| Reason::SessionUnknown)?;
-    // At `/mcp` the session is with mcpass, whichever server the message is for.
-    let server = match place {
-        Place::One(_) => upstream.map_or("", Upstream::name),
-        _ => "",
-    };
     let session = shared.sessions.find(subject.token, server, id, shared.monotonic());
     session.map(Some).ok_or_else(|| Reason::SessionUnknown.into())
 }
@@ -214,7 +217,8 @@ pub(super) fn stream(
     if !is_stream || !has_streams {
         return Err(Reason::MethodNotAllowed.into());
     }
-    let session = session(shared, &subject, place, upstream.as_deref(), &parts.headers)?;
+    let server = upstream.as_ref().map_or("", |upstream| upstream.name());
+    let session = session(shared, &subject, server, &parts.headers)?;
     remember_client(facts, session.as_deref());
     let permitted = match &upstream {
         Some(upstream) => {

@@ -6,30 +6,24 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::dispatch::Asking;
+use crate::link::Change;
 
-/// The lists that can change: what a subscription calls them (2026-07-28, "Subscriptions"), and
-/// the notification.
-const LISTS: [(&str, &str); 3] = [
-    ("promptsListChanged", "notifications/prompts/list_changed"),
-    ("resourcesListChanged", "notifications/resources/list_changed"),
-    ("toolsListChanged", "notifications/tools/list_changed"),
-];
-
-/// Events that tell the listener of a stream to ask for its lists again. None for a stream that
-/// answers a call: what it says is about that call alone.
+/// Events that tell the listener of a stream to ask for its lists again.
 pub(crate) fn list_changed(asking: &Asking) -> Vec<Bytes> {
-    let is_subscription = asking.method == Method::SubscriptionsListen;
-    if !is_subscription && !asking.is_get {
-        return Vec::new();
-    }
-    let wanted = LISTS.iter().filter(|(key, _)| !is_subscription || wants(asking, key));
-    wanted.map(|(_, method)| event(asking, method)).collect()
+    Change::ALL.into_iter().filter_map(|change| self::change(asking, change)).collect()
 }
 
-/// Whether a subscription asked for that.
-fn wants(asking: &Asking, key: &str) -> bool {
+/// The event that tells the listener of a stream that this list is another one. None for who did
+/// not ask for it, and for a stream that answers a call: what it says is about that call alone.
+pub(crate) fn change(asking: &Asking, change: Change) -> Option<Bytes> {
+    (asking.is_get || wants(asking, change)).then(|| event(asking, change.method()))
+}
+
+/// Whether this is a subscription that asked for that.
+pub(crate) fn wants(asking: &Asking, change: Change) -> bool {
     let filter = asking.listens.as_deref().map_or("{}", RawValue::get);
-    splice::value(filter, &[key]).ok().flatten().is_some_and(|raw| raw.get() == "true")
+    let wanted = splice::value(filter, &[change.key()]).ok().flatten();
+    asking.method == Method::SubscriptionsListen && wanted.is_some_and(|raw| raw.get() == "true")
 }
 
 fn event(asking: &Asking, method: &str) -> Bytes {

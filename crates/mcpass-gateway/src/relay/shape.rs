@@ -6,11 +6,12 @@ use bytes::Bytes;
 use http::StatusCode;
 use mcpass_domain::{Ask, Reason, Subject, Target, ToolClass};
 use mcpass_protocol::list::{Adapt, ListError, Rewrite};
-use mcpass_protocol::{Aim, Answer as Message, Era, Item, List, ListKind, splice};
+use mcpass_protocol::{Aim, Answer as Message, Era, Item, List, ListKind, Method, splice};
 use serde_json::value::RawValue;
 
 use super::{MAX_TTL_MS, Relay};
-use crate::answer;
+use crate::aggregate::names;
+use crate::answer::{self, Asker};
 use crate::dispatch::Asking;
 use crate::link::LinkError;
 use crate::trail::Ending;
@@ -41,6 +42,17 @@ impl Shaped {
     }
 }
 
+/// Whoever hears what a server says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hearer<'a> {
+    /// The token, as it is now.
+    pub(crate) subject: &'a Subject,
+    /// Who says it.
+    pub(crate) server: &'a str,
+    /// How the client is answered.
+    pub(crate) asker: Asker<'a>,
+}
+
 /// Phase 8, and the filtering of lists. An answer that cannot be read is not passed on: what
 /// the token may not see could be in it.
 pub(super) fn shape(relay: &Relay, text: &Bytes) -> Result<Shaped, LinkError> {
@@ -49,6 +61,7 @@ pub(super) fn shape(relay: &Relay, text: &Bytes) -> Result<Shaped, LinkError> {
         None => text.clone(),
         Some(_) => as_asked(asking, text)?,
     };
+    let text = if asking.is_at_all { named(relay, text)? } else { text };
     let message = Message::parse(&text).map_err(garbage)?;
     if !is_answer(&message, asking.id.as_deref()) {
         return Err(garbage("its answer belongs to another request"));
@@ -65,7 +78,7 @@ pub(super) fn shape(relay: &Relay, text: &Bytes) -> Result<Shaped, LinkError> {
         return Ok(bare(asking, shaped));
     }
     if let Some(kind) = asking.list {
-        shaped.body = filter(relay, message.text(), kind).map_err(garbage)?.into();
+        shaped.body = filter(&relay.hearer(), message.text(), kind).map_err(garbage)?.into();
         return Ok(bare(asking, shaped));
     }
     if asking.method.has_max_context() {
@@ -106,6 +119,34 @@ fn as_asked(asking: &Asking, text: &Bytes) -> Result<Bytes, LinkError> {
     Ok(splice::set(message.text(), &["id"], id).map_err(garbage)?.into())
 }
 
+/// The answer with the names of `/mcp`: a task says which server it is of.
+fn named(relay: &Relay, text: Bytes) -> Result<Bytes, LinkError> {
+    let is_task_method = matches!(
+        relay.asking.method,
+        Method::TasksCancel | Method::TasksGet | Method::TasksResult | Method::TasksUpdate
+    );
+    let is_call = relay.asking.method == Method::ToolsCall;
+    if !is_call && !is_task_method || !has_task_id(&text) {
+        return Ok(text);
+    }
+    let server = relay.upstream.name();
+    let message = Message::parse(&text).map_err(garbage)?;
+    let named = names::outward(server, &message).map_err(garbage)?;
+    // A task's state holds its id where the result of a call holds something of its own.
+    let is_state = is_task_method && message.is_complete();
+    let named = if is_state {
+        names::task_outward(server, &named).map_err(garbage)?.into_owned()
+    } else {
+        named.into_owned()
+    };
+    Ok(named.into())
+}
+
+fn has_task_id(text: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"taskId\"";
+    text.windows(KEY.len()).any(|window| window == KEY)
+}
+
 /// Whether a message answers the request of this id. An error without an id is about the only
 /// message that was sent.
 fn is_answer(message: &Message<'_>, id: Option<&RawValue>) -> bool {
@@ -121,25 +162,25 @@ fn garbage(why: impl std::fmt::Display) -> LinkError {
 /// (2025-11-25, transports, "Resumability"), but as it would have then: lists filtered, size
 /// bounded. Which list it is can only be told by its members. News of a resource that the token may
 /// no longer read is for somebody else.
-pub(super) fn unasked(relay: &Relay, data: &Bytes) -> Result<Unasked, LinkError> {
+pub(crate) fn unasked(hearer: &Hearer<'_>, data: &Bytes) -> Result<Unasked, LinkError> {
     let message = Message::parse(data).map_err(garbage)?;
     if message.method.as_deref() == Some("notifications/resources/updated") {
         let uri = splice::value(message.text(), &["params", "uri"]).map_err(garbage)?;
         let uri: Option<Cow<'_, str>> = uri.and_then(|raw| serde_json::from_str(raw.get()).ok());
         let target = Target::Resource(uri.as_deref().unwrap_or_default());
-        let ask = Ask { server: relay.upstream.name(), target, class: None };
-        return Ok(if relay.subject.allows(&ask) { Unasked::AsSent } else { Unasked::Withheld });
+        let ask = Ask { server: hearer.server, target, class: None };
+        return Ok(if hearer.subject.allows(&ask) { Unasked::AsSent } else { Unasked::Withheld });
     }
     if message.result.is_none() {
         return Ok(Unasked::AsSent);
     }
-    let limit = relay.subject.limits.max_context;
+    let limit = hearer.subject.limits.max_context;
     let mut text = message.text().to_owned();
     let mut is_list = false;
     for kind in
         [ListKind::Tools, ListKind::Resources, ListKind::ResourceTemplates, ListKind::Prompts]
     {
-        match filter(relay, &text, kind) {
+        match filter(hearer, &text, kind) {
             Ok(filtered) => {
                 text = String::from_utf8(filtered).map_err(garbage)?;
                 is_list = true;
@@ -149,7 +190,7 @@ pub(super) fn unasked(relay: &Relay, data: &Bytes) -> Result<Unasked, LinkError>
         }
     }
     if !is_list && message.is_larger_than(limit) {
-        let asker = answer::Asker { id: message.id, ..relay.asking.asker() };
+        let asker = Asker { id: message.id, ..hearer.asker };
         let body = answer::too_large(message.result_chars(), limit, &asker).body;
         return Ok(Unasked::Changed(body));
     }
@@ -158,7 +199,7 @@ pub(super) fn unasked(relay: &Relay, data: &Bytes) -> Result<Unasked, LinkError>
 }
 
 /// What becomes of a message that a stream carries besides the answer.
-pub(super) enum Unasked {
+pub(crate) enum Unasked {
     /// It passes as it was sent.
     AsSent,
     /// This passes instead.
@@ -184,10 +225,10 @@ fn bare(asking: &Asking, mut shaped: Shaped) -> Shaped {
     shaped
 }
 
-fn filter(relay: &Relay, text: &str, kind: ListKind) -> Result<Vec<u8>, ListError> {
-    let rewrite = Rewrite { prefix: None, client: relay.asking.era, max_ttl_ms: MAX_TTL_MS };
-    let server = relay.upstream.name();
-    List::read(text, kind)?.rewrite(&rewrite, |item| shows(&relay.subject, server, item))
+fn filter(hearer: &Hearer<'_>, text: &str, kind: ListKind) -> Result<Vec<u8>, ListError> {
+    let rewrite = Rewrite { prefix: None, client: hearer.asker.era, max_ttl_ms: MAX_TTL_MS };
+    let shows = |item: &Item<'_>| shows(hearer.subject, hearer.server, item);
+    List::read(text, kind)?.rewrite(&rewrite, shows)
 }
 
 /// Whether a token may see this item of a server's list: exactly if it may use it.

@@ -13,10 +13,11 @@ use crate::upstream::Upstream;
 
 /// What has to stay true of a request while its answer streams.
 #[derive(Clone, Debug)]
-pub(super) struct Standing {
+pub(crate) struct Standing {
     worker: Arc<Worker>,
     digest: TokenDigest,
-    upstream: Arc<Upstream>,
+    /// None at `/mcp`, where each server is looked at by itself.
+    upstream: Option<Arc<Upstream>>,
     asked: Asked,
     from: IpAddr,
 }
@@ -26,24 +27,46 @@ impl Standing {
         Self {
             worker: Arc::clone(relay.trail.worker()),
             digest: relay.digest,
-            upstream: Arc::clone(&relay.upstream),
+            upstream: Some(Arc::clone(&relay.upstream)),
             asked: relay.asking.asked.clone(),
             from: relay.asking.from,
         }
+    }
+
+    /// For a stream at `/mcp`.
+    pub(crate) fn at_all(worker: &Arc<Worker>, digest: TokenDigest, from: IpAddr) -> Self {
+        let (worker, upstream, asked) = (Arc::clone(worker), None, Asked::Server);
+        Self { worker, digest, upstream, asked, from }
+    }
+
+    /// The thread that it is on.
+    pub(crate) const fn worker(&self) -> &Arc<Worker> {
+        &self.worker
+    }
+
+    /// Why the token itself may not go on, if it may not.
+    pub(crate) fn refusal(&self) -> Option<Reason> {
+        let shared = &self.worker.shared;
+        let subject = shared.index.find(&self.digest)?;
+        let owner = (!subject.owner_is_active).then_some(Reason::OwnerInactive);
+        subject.state(shared.now()).refusal().or(owner)
     }
 
     /// The token as it is now.
     ///
     /// # Errors
     /// Why it may not go on.
-    pub(super) fn now(&self) -> Result<Arc<Subject>, Reason> {
+    pub(crate) fn now(&self) -> Result<Arc<Subject>, Reason> {
         let shared = &self.worker.shared;
         let subject = shared.index.find(&self.digest).ok_or(Reason::UnknownToken)?;
         let admitted = subject.admit(shared.now(), self.from).map_err(|denial| denial.reason)?;
-        let server = self.upstream.name();
+        let Some(upstream) = &self.upstream else {
+            return Ok(subject);
+        };
+        let server = upstream.name();
         let target = self.asked.target();
         let class = match target {
-            Target::Tool(tool) => self.upstream.catalogue.last_known(tool),
+            Target::Tool(tool) => upstream.catalogue.last_known(tool),
             _ => None,
         };
         match admitted.permit(&Ask { server, target, class }) {
@@ -53,7 +76,7 @@ impl Standing {
     }
 
     /// Resolves when the token may not go on, by a change or by the passing of its time.
-    pub(super) async fn lost(self, mut changed: watch::Receiver<u64>) {
+    pub(crate) async fn lost(self, mut changed: watch::Receiver<u64>) {
         loop {
             let Ok(subject) = self.now() else {
                 return;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use mcpass_domain::Reason;
 use mcpass_protocol::{Answer as Message, Kind, Method, sse};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::shape::{Unasked, shape, unasked};
+use super::aside::{as_named, aside};
+use super::shape::shape;
 use super::standing::Standing;
 use super::{Relay, list_changed, returned};
 use crate::answer;
@@ -116,7 +116,7 @@ impl Pump {
         match end {
             End::Done | End::Gone => {}
             End::Ended => {
-                ending.failure = refusal(&relay);
+                ending.failure = self.standing.refusal();
                 ending.is_error = is_call;
             }
             End::Finished if !is_call || self.has_ids => {}
@@ -246,19 +246,17 @@ impl Pump {
     async fn event(&mut self, event: &sse::Event) -> Option<End> {
         self.has_ids |= event.id.is_some();
         let relay = self.relay.as_ref()?;
-        let Some(data) = event.data.as_ref().filter(|data| !data.is_empty()) else {
-            return self.send(event.raw.clone()).await;
-        };
-        let awaited = relay.asking.awaited().filter(|_| relay.asking.kind == Kind::Request);
-        let is_answer =
-            awaited.is_some_and(|id| Message::parse(data).is_ok_and(|message| message.answers(id)));
-        if is_answer {
-            return Some(self.answer(event, data).await);
+        if let Some(data) = event.data.as_ref().filter(|data| !data.is_empty()) {
+            let awaited = relay.asking.awaited().filter(|_| relay.asking.kind == Kind::Request);
+            let is_answer = awaited
+                .is_some_and(|id| Message::parse(data).is_ok_and(|message| message.answers(id)));
+            if is_answer {
+                return Some(self.answer(event, data).await);
+            }
         }
-        match unasked(relay, data) {
-            Ok(Unasked::AsSent) => self.send(event.raw.clone()).await,
-            Ok(Unasked::Changed(data)) => self.send(event.with_data(&data)).await,
-            Ok(Unasked::Withheld) => None,
+        match aside(relay, event) {
+            Ok(Some(bytes)) => self.send(bytes).await,
+            Ok(None) => None,
             Err(error) => Some(End::Failed(error)),
         }
     }
@@ -276,8 +274,8 @@ impl Pump {
                 return End::Failed(error);
             }
         };
-        let is_same = shaped.body == *data;
-        let bytes = if is_same { event.raw.clone() } else { event.with_data(&shaped.body) };
+        let changed = Some(&shaped.body).filter(|body| *body != data);
+        let bytes = as_named(&relay, event, changed);
         let ending = shaped.ending(StatusCode::OK, self.sent.saturating_add(bytes.len() as u64));
         let unrecorded = answer::unrecorded(&relay.asking.asker());
         let bytes = match relay.trail.finish(ending).await {
@@ -306,19 +304,12 @@ impl Pump {
     }
 }
 
-async fn cancelled(token: Option<CancellationToken>) {
+/// Resolves when the token is cancelled; never without one.
+pub(crate) async fn cancelled(token: Option<CancellationToken>) {
     match token {
         Some(token) => token.cancelled_owned().await,
         None => std::future::pending().await,
     }
-}
-
-/// Why the token may not go on, if it is the token.
-fn refusal(relay: &Relay) -> Option<Reason> {
-    let shared = &relay.trail.worker().shared;
-    let subject = shared.index.find(&relay.digest)?;
-    let owner = (!subject.owner_is_active).then_some(Reason::OwnerInactive);
-    subject.state(shared.now()).refusal().or(owner)
 }
 
 /// After the answer there should be nothing but the end (2025-11-25, transports, "Sending
