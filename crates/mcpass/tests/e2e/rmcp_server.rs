@@ -212,11 +212,11 @@ async fn ask(
         }
         (None, true) => {
             let requests =
-                InputRequests::from([("name".to_owned(), InputRequest::Elicitation(question()))]);
+                InputRequests::from([("name".to_owned(), InputRequest::Elicitation(question()?))]);
             return Ok(InputRequiredResult::new(Some(requests), Some(STATE.to_owned())).into());
         }
         (None, false) => {
-            let question = ServerRequest::ElicitRequest(question());
+            let question = ServerRequest::ElicitRequest(question()?);
             let answer = context.peer.send_request(question).await;
             let answer =
                 answer.map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
@@ -230,16 +230,16 @@ async fn ask(
     Ok(text(&format!("Hello {name}")).into())
 }
 
-fn question() -> ElicitRequest {
+fn question() -> Result<ElicitRequest, ErrorData> {
     let schema = json!({
         "type": "object",
         "properties": { "name": { "type": "string" } },
         "required": ["name"],
     });
     let params = json!({ "message": QUESTION, "requestedSchema": schema });
-    let params: ElicitRequestParams =
-        serde_json::from_value(params).expect("parameters of an elicitation");
-    ElicitRequest::new(params)
+    let params: ElicitRequestParams = serde_json::from_value(params)
+        .map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
+    Ok(ElicitRequest::new(params))
 }
 
 async fn progress(context: &RequestContext<RoleServer>, step: f64) -> Result<(), ErrorData> {
