@@ -1,5 +1,6 @@
 //! Servers as the gateway reaches them.
 
+mod again;
 mod alert;
 pub mod breaker;
 pub mod circuit;

@@ -61,56 +61,60 @@ impl Collector for Upstreams {
             return Ok(());
         };
         let all = shared.servers.all();
-        let help = "Servers by their state: 1 for the one that a server is in";
-        let mut states =
-            encoder.encode_descriptor("mcpass_upstream_state", help, None, MetricType::Gauge)?;
-        for upstream in &all {
-            let present = upstream.health().state;
-            for state in STATES {
-                let labels = [("server", upstream.name()), ("state", state.as_str())];
-                let value = ConstGauge::new(i64::from(state == present));
-                value.encode(states.encode_family(&labels)?)?;
-            }
-        }
+        states(&mut encoder, &all)?;
         let counted = |upstream: &Arc<Upstream>| match &upstream.reach {
             Reach::Remote(remote) => Some((upstream.name().to_owned(), remote.numbers())),
             Reach::Broken(_) | Reach::Local(_) => None,
         };
         let numbers: Vec<_> = all.iter().filter_map(counted).collect();
-        let help = "Calls to upstreams that failed on the way";
-        let mut failures = encoder.encode_descriptor(
-            "mcpass_upstream_failures",
-            help,
-            None,
-            MetricType::Counter,
+        each(
+            &mut encoder,
+            ("mcpass_upstream_failures", "Calls to upstreams that failed on the way"),
+            numbers.iter().map(|(name, numbers)| (name, ConstCounter::new(numbers.failures))),
         )?;
-        for (server, numbers) in &numbers {
-            let labels = [("server", server.as_str())];
-            ConstCounter::new(numbers.failures).encode(failures.encode_family(&labels)?)?;
-        }
-        let help = "Calls refused because their upstream is left alone";
-        let mut refusals = encoder.encode_descriptor(
-            "mcpass_upstream_refusals",
-            help,
-            None,
-            MetricType::Counter,
+        each(
+            &mut encoder,
+            ("mcpass_upstream_refusals", "Calls refused because their upstream is left alone"),
+            numbers.iter().map(|(name, numbers)| (name, ConstCounter::new(numbers.refusals))),
         )?;
-        for (server, numbers) in &numbers {
-            let labels = [("server", server.as_str())];
-            ConstCounter::new(numbers.refusals).encode(refusals.encode_family(&labels)?)?;
-        }
-        let help = "Open connections to upstreams";
-        let mut connections = encoder.encode_descriptor(
-            "mcpass_upstream_connections",
-            help,
-            None,
-            MetricType::Gauge,
-        )?;
-        for (server, numbers) in &numbers {
-            let open = i64::try_from(numbers.connections).unwrap_or(i64::MAX);
-            let labels = [("server", server.as_str())];
-            ConstGauge::new(open).encode(connections.encode_family(&labels)?)?;
-        }
-        Ok(())
+        let open = |count: usize| ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+        each(
+            &mut encoder,
+            ("mcpass_upstream_connections", "Open connections to upstreams"),
+            numbers.iter().map(|(name, numbers)| (name, open(numbers.connections))),
+        )
     }
+}
+
+fn states(encoder: &mut DescriptorEncoder<'_>, all: &[Arc<Upstream>]) -> fmt::Result {
+    let help = "Servers by their state: 1 for the one that a server is in";
+    let mut states =
+        encoder.encode_descriptor("mcpass_upstream_state", help, None, MetricType::Gauge)?;
+    for upstream in all {
+        let present = upstream.health().state;
+        for state in STATES {
+            let labels = [("server", upstream.name()), ("state", state.as_str())];
+            let value = ConstGauge::new(i64::from(state == present));
+            value.encode(states.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// One metric with a value for each server.
+fn each<'a, M: EncodeMetric>(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    values: impl Iterator<Item = (&'a String, M)>,
+) -> fmt::Result {
+    let mut values = values.peekable();
+    let Some((_, first)) = values.peek() else {
+        return Ok(());
+    };
+    let kind = first.metric_type();
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for (server, value) in values {
+        value.encode(family.encode_family(&[("server", server.as_str())])?)?;
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@ use hyper::client::conn::http1;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::again::Again;
 use super::breaker::{Says, Ticket};
 use super::circuit::Circuit;
 use super::connection::{Line, Multiplexed, Opened, Outgoing, open};
@@ -256,7 +257,7 @@ impl Pool {
         // On a connection of HTTP/2 each place is counted for itself.
         let counts = is_lasting && self.pools.spoken.load(Ordering::Relaxed) != HTTP_2;
         let lasting = counts.then(|| self.pools.slots.lasting()).transpose()?;
-        let mut again = Again { is_repeatable, may_be_unprocessed: true };
+        let mut again = Again::new(is_repeatable);
         loop {
             let (mut line, is_kept) = self.line(is_lasting).await?;
             if !line.ready().await && is_kept {
@@ -369,38 +370,6 @@ impl Pool {
                 Ok(Line::Shared(stream))
             }
         }
-    }
-}
-
-/// Whether a request that was begun to be sent is sent once more. The one place that decides it.
-///
-/// What hyper hands back unsent, because a kept connection turned out to be closed, is always
-/// sent on the next connection. Beyond that:
-///
-/// - a request that the upstream says it did not look at (HTTP/2, `REFUSED_STREAM`), once;
-/// - a request that is repeatable, once, if the connection broke before an answer began;
-/// - nothing after a timeout, and never a `tools/call`, which may have run.
-#[derive(Debug)]
-struct Again {
-    is_repeatable: bool,
-    may_be_unprocessed: bool,
-}
-
-impl Again {
-    /// Whether a copy may be needed.
-    const fn keeps(&self, line: &Line) -> bool {
-        self.is_repeatable || self.may_be_unprocessed && line.is_shared()
-    }
-
-    fn after(&mut self, error: &SendError, spare: Option<Outgoing>) -> Option<Outgoing> {
-        let spare = spare?;
-        let is_unprocessed = error.is_unprocessed();
-        let chance = match error {
-            SendError::Http(_) if is_unprocessed => &mut self.may_be_unprocessed,
-            SendError::Http(_) => &mut self.is_repeatable,
-            _ => return None,
-        };
-        std::mem::take(chance).then_some(spare)
     }
 }
 

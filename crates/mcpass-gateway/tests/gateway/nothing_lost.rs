@@ -63,7 +63,7 @@ impl Line {
 fn check<S: Strategy>(
     is_modern: bool,
     strategy: S,
-    case: impl AsyncFn(&Line, S::Value) -> Result<()>,
+    case: &impl AsyncFn(&Line, S::Value) -> Result<()>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let line = runtime.block_on(Line::new(is_modern)).unwrap();
@@ -129,7 +129,7 @@ fn answer(id: &str) -> BoxedStrategy<String> {
 #[test]
 fn requests_and_answers_arrive_as_they_were_sent() {
     let cases = request().prop_flat_map(|(request, id)| (Just(request), answer(&id)));
-    check(false, cases, async |line, (request, answer)| {
+    check(false, cases, &async |line, (request, answer)| {
         let (seen, got) = line.exchange(&[], &request, Reply::json(&answer)).await?;
         same("the request", &request, &seen)?;
         same("the answer", &answer, &got)
@@ -142,7 +142,7 @@ fn streams_arrive_as_they_were_sent() {
         let blocks = prop::collection::vec(block(), 0..4);
         (Just(request), blocks, answer(&id), hand())
     });
-    check(false, cases, async |line, (request, mut blocks, answer, hand)| {
+    check(false, cases, &async |line, (request, mut blocks, answer, hand)| {
         blocks.push(Block::Message(vec!["id: 9"], answer));
         let stream = hand.stream(&blocks);
         let (seen, got) = line.exchange(&[], &request, Reply::sse(&stream)).await?;
@@ -154,7 +154,7 @@ fn streams_arrive_as_they_were_sent() {
 #[test]
 fn a_stream_without_an_end_arrives_as_it_was_sent() {
     let cases = (prop::collection::vec(block(), 1..6), hand());
-    check(false, cases, async |line, (blocks, hand)| {
+    check(false, cases, &async |line, (blocks, hand)| {
         let stream = hand.stream(&blocks);
         *line.next.lock() = Some(Reply::sse(&stream));
         let accept = [("Accept", "text/event-stream")];
@@ -187,7 +187,7 @@ fn in_the_modern_era_too() {
         ("Mcp-Method", "tools/call"),
         ("Mcp-Name", "look"),
     ];
-    check(true, cases, async |line, (request, answer, is_stream)| {
+    check(true, cases, &async |line, (request, answer, is_stream)| {
         let hand = wild::Hand { end: "\n", colon: "data: ", has_bom: false };
         let stream = hand.stream(&[Block::Message(Vec::new(), answer.clone())]);
         let (sent, reply) = if is_stream {
@@ -234,7 +234,7 @@ fn of_a_filtered_list_all_that_is_shown_arrives_as_it_was_sent() {
         });
         (Just(tools), Just([around, outside].concat()), Just(id), whole)
     });
-    check(false, cases, async |line, (tools, extras, id, answer)| {
+    check(false, cases, &async |line, (tools, extras, id, answer)| {
         let token = line.bed.token(&["fake.look"]);
         let request = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list"}}"#);
         *line.next.lock() = Some(Reply::json(&answer));

@@ -202,7 +202,7 @@ impl Hand {
             Block::Quiet(lines) => (lines, None),
             Block::Message(lines, message) => (lines, Some(message)),
         };
-        let mut text: String = lines.iter().map(|line| format!("{line}{}", self.end)).collect();
+        let mut text: String = lines.iter().flat_map(|line| [*line, self.end]).collect();
         for line in message.into_iter().flat_map(|message| message.split(['\n', '\r'])) {
             text.extend([self.colon, line, self.end]);
         }
