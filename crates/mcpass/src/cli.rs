@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use mcpass_domain::redact;
 
-use crate::commands::{audit, doctor, explain, group, log, server, token, user};
+use crate::commands::{audit, connect, doctor, explain, group, log, server, token, user};
 use crate::config::{Config, DatabaseUrl, Environment, ListenAddress, Options};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -67,6 +67,8 @@ pub(crate) struct DatabaseOption {
 enum Command {
     /// Run the server
     Serve(serve::Args),
+    /// Be the server of a client that only speaks stdio, and pass all on to one over HTTP
+    Connect(connect::Args),
     /// Issue, list, change and end tokens
     Token(token::Args),
     /// Say why a token may use a tool, or why not
@@ -96,8 +98,8 @@ impl Command {
             Self::Log(args) => &args.database,
             Self::Audit(args) => &args.database,
             Self::Doctor(args) => &args.database,
-            // There it names the database of a server.
-            Self::Server(_) => return None,
+            // There it names the database of a server; here there is none.
+            Self::Server(_) | Self::Connect(_) => return None,
         };
         option.database.as_ref()
     }
@@ -142,6 +144,10 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<(), Failure> {
     let options =
         Options { config: global.config, data: global.data, database, listen: command.listen() };
     let output = Output::new(global.json, environment);
+    if let Command::Connect(args) = command {
+        // It needs no configuration, wherever a client may start it.
+        return connect::run(&args, environment);
+    }
     if let Command::Doctor(_) = command {
         // It has to run with a broken configuration too.
         return in_runtime(doctor::run(&options, environment, output));
@@ -160,12 +166,16 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<(), Failure> {
             Command::Server(args) => server::run(args, &mut context).await,
             Command::Log(args) => log::run(args, &mut context).await,
             Command::Audit(args) => audit::run(args, &mut context).await,
-            Command::Serve(_) | Command::Doctor(_) => Ok(()),
+            Command::Serve(_) | Command::Connect(_) | Command::Doctor(_) => Ok(()),
         }
     })
 }
 
-fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+/// Does the work in a runtime of its own, which ends with it.
+///
+/// # Errors
+/// Those of the work, or when there is no runtime to be had.
+pub(crate) fn in_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime
         .map_err(|error| Failure::unavailable(format!("no runtime can be started: {error}")))?;
@@ -221,6 +231,8 @@ mod tests {
             "serve --demo --listen 127.0.0.1:7788 --data DIR --database sqlite:x.db --config FILE",
             "token create --name N --user U --permission a.b --permission c.* --group G --per-minute 1 \
              --per-hour 2 --max-context 0 --expires never --cidr 10.0.0.0/8 --cidr ::1 --json",
+            "connect https://a.example/mcp --token-file FILE --header A:b --ca FILE",
+            "connect github --token-command cat --connect-timeout 1s --answer-timeout 10m",
             "token revoke tok_x --reason R",
             "token rotate tok_x --overlap 24h --json",
             "user create ana --superuser",

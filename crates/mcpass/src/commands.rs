@@ -1,6 +1,7 @@
 //! One module for each group of commands.
 
 pub(crate) mod audit;
+pub(crate) mod connect;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod group;

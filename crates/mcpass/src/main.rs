@@ -7,12 +7,14 @@
 //! | [`config`] | options, environment, file and defaults |
 //! | [`data`], [`session`], [`context`] | the data folder, and who does what a command asks for |
 //! | [`serve`] | the server |
+//! | [`connect`] | the bridge for clients that only speak stdio |
 //! | [`output`], [`times`], [`export`], [`snippets`] | what people and programs read |
 //! | [`failure`], [`logging`], [`terminal`] | errors, log lines, and what must not be in them |
 
 mod cli;
 mod commands;
 mod config;
+mod connect;
 mod context;
 mod data;
 mod export;

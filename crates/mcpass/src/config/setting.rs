@@ -57,7 +57,7 @@ pub(crate) const CONFIG_VARIABLE: &str = "MCPASS_CONFIG";
 /// Variables that mean something but decide no setting: name and meaning.
 pub(crate) const OTHER_VARIABLES: &[(&str, &str)] = &[
     (CONFIG_VARIABLE, "the configuration file; the option is --config"),
-    ("MCPASS_TOKEN", "where the printed client configurations look for the token; not read here"),
+    ("MCPASS_TOKEN", "the token of `mcpass connect` and of the printed client configurations"),
     ("NO_COLOR", "no colours, whatever its value"),
 ];
 
