@@ -11,8 +11,8 @@ use mcpass_stdio::StdioError;
 pub enum SendError {
     /// All connections are in use.
     #[error(
-        "all of its {max} connections were in use for {waited:?}; call it less at once, or raise \
-         its `max_connections`"
+        "all of its {max} connections were in use for {waited:?}; call it less at once, or give \
+         it more with `--max-connections`"
     )]
     Busy {
         /// Connections at most.
@@ -50,7 +50,7 @@ pub enum SendError {
     /// As many streams are open as may be.
     #[error(
         "{open} streams are open there, and the rest of its {max} connections is kept for calls; \
-         close some, or raise its `max_connections`"
+         close some, or give it more with `--max-connections`"
     )]
     Streams {
         /// Open streams.
@@ -136,8 +136,8 @@ fn distrust(error: &rustls::Error, host: &str) -> String {
     use rustls::Error as Tls;
     match error {
         Tls::InvalidCertificate(Certificate::UnknownIssuer) => {
-            "the authority that signed its certificate is not trusted; give that authority's \
-             certificate as this server's `ca_file`"
+            "the authority that signed its certificate is not trusted; name the file of that \
+             authority's certificate with `--ca`"
                 .to_owned()
         }
         Tls::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
@@ -162,7 +162,8 @@ fn distrust(error: &rustls::Error, host: &str) -> String {
 fn refusal(alert: &str) -> String {
     match alert {
         "CertificateRequired" | "certificate_required" => {
-            "it asks for a client certificate; give this server a `client_identity`".to_owned()
+            "it asks for a client certificate; name one with `--client-cert` and `--client-key`"
+                .to_owned()
         }
         "AccessDenied"
         | "BadCertificate"
@@ -173,12 +174,12 @@ fn refusal(alert: &str) -> String {
         | "UnknownCA"
         | "UnsupportedCertificate" => {
             format!(
-                "it does not accept mcpass's client certificate (alert {alert}); look at this \
-                 server's `client_identity`"
+                "it does not accept mcpass's client certificate (alert {alert}); look at the one \
+                 named with `--client-cert`"
             )
         }
         "HandshakeFailure" => "it refuses the handshake (alert HandshakeFailure); it may want a \
-                               client certificate (`client_identity`), or an older TLS than 1.2"
+                               client certificate (`--client-cert`), or an older TLS than 1.2"
             .to_owned(),
         other => format!("it refuses with the TLS alert {other}"),
     }

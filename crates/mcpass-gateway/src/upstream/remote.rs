@@ -162,7 +162,7 @@ fn process_health(state: State, added: Timestamp) -> Health {
         detail: None,
     };
     match state {
-        State::Idle => unused,
+        State::Idle | State::Starting => unused,
         State::Running { pids, since, restarts } => {
             let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
             let detail = format!("process {}; {restarts} started before", pids.join(", "));

@@ -37,7 +37,7 @@ pub enum TlsError {
         path: String,
     },
     /// A certificate cannot be a trust anchor.
-    #[error("`ca_file`: a certificate in {path} cannot be trusted: {why}")]
+    #[error("`--ca`: a certificate in {path} cannot be trusted: {why}")]
     Anchor {
         /// The file.
         path: String,
@@ -45,7 +45,9 @@ pub enum TlsError {
         why: rustls::Error,
     },
     /// Certificate and key do not fit.
-    #[error("`client_identity`: {certificate} and {key} cannot be used together: {why}")]
+    #[error(
+        "`--client-cert`, `--client-key`: {certificate} and {key} cannot be used together: {why}"
+    )]
     Identity {
         /// The certificate's file.
         certificate: String,
@@ -131,9 +133,9 @@ fn load(
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
-            let chain = certificates("client_identity", &identity.certificate)?;
+            let chain = certificates("--client-cert", &identity.certificate)?;
             let key = PrivateKeyDer::from_pem_file(&identity.key)
-                .map_err(|why| unreadable("client_identity", &identity.key, &why))?;
+                .map_err(|why| unreadable("--client-key", &identity.key, &why))?;
             builder.with_client_auth_cert(chain, key).map_err(|why| TlsError::Identity {
                 certificate: identity.certificate.clone(),
                 key: identity.key.clone(),
@@ -147,7 +149,7 @@ fn load(
 
 fn anchors(path: &str) -> Result<Arc<RootCertStore>, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates("ca_file", path)? {
+    for certificate in certificates("--ca", path)? {
         roots.add(certificate).map_err(|why| TlsError::Anchor { path: path.to_owned(), why })?;
     }
     Ok(Arc::new(roots))

@@ -92,7 +92,7 @@ async fn who_waits_too_long_is_told_why() -> Result<()> {
     assert_eq!(first?.rpc_code(), None);
     let text = second?.text();
     assert!(text.contains("all of its 1 connections were in use for 2"), "{text}");
-    assert!(text.contains("max_connections"), "{text}");
+    assert!(text.contains("--max-connections"), "{text}");
     assert_eq!(call(&bed, &token, "3").await?.rpc_code(), None, "it is no fault of the upstream");
     assert_eq!(upstream.connections(), 1);
     Ok(())

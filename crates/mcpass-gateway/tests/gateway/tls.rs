@@ -100,7 +100,7 @@ async fn who_is_not_trusted_gets_nothing_and_the_answer_says_what_to_do() -> Res
     let cases = [
         (
             stranger.url(),
-            "is not trusted; give that authority's certificate as this server's `ca_file`",
+            "is not trusted; name the file of that authority's certificate with `--ca`",
         ),
         (expired.url(), "its certificate has expired"),
         (early.url(), "its certificate is not valid yet"),
@@ -155,7 +155,10 @@ async fn an_upstream_that_asks_who_mcpass_is_gets_its_certificate() -> Result<()
         let mut http = place.trusting(upstream.url());
         place.serve(http.clone());
         let text = place.call().await?;
-        assert!(text.contains("give this server a `client_identity`"), "{protocols:?}: {text}");
+        assert!(
+            text.contains("name one with `--client-cert` and `--client-key`"),
+            "{protocols:?}: {text}"
+        );
         http.client_identity =
             Some(ClientIdentity { certificate: wrong.clone(), key: wrong_key.clone() });
         place.serve(http.clone());
@@ -182,12 +185,12 @@ async fn files_that_cannot_be_used_are_named_and_never_shown() -> Result<()> {
         Some(ClientIdentity { certificate: certificate.to_owned(), key: key.to_owned() })
     };
     let cases = [
-        (Some(none.clone()), None, vec!["`ca_file`", "none.pem"]),
-        (Some(empty.clone()), None, vec!["`ca_file`", "empty.pem", "BEGIN CERTIFICATE"]),
-        (Some(damaged.clone()), None, vec!["`ca_file`", "damaged.pem"]),
-        (None, identity(&certificate, &none), vec!["`client_identity`", "none.pem"]),
+        (Some(none.clone()), None, vec!["`--ca`", "none.pem"]),
+        (Some(empty.clone()), None, vec!["`--ca`", "empty.pem", "BEGIN CERTIFICATE"]),
+        (Some(damaged.clone()), None, vec!["`--ca`", "damaged.pem"]),
+        (None, identity(&certificate, &none), vec!["`--client-key`", "none.pem"]),
         (None, identity(&certificate, &empty), vec!["no private key", "empty.pem"]),
-        (None, identity(&empty, &key), vec!["`client_identity`", "empty.pem"]),
+        (None, identity(&empty, &key), vec!["`--client-cert`", "empty.pem"]),
         (None, identity(&certificate, &other_key), vec!["a.pem", "b.key", "together"]),
     ];
     for (ca_file, client_identity, parts) in cases {
@@ -215,7 +218,7 @@ async fn renewed_files_count_from_the_next_connection_on() -> Result<()> {
         Secure::start(&theirs.signs("localhost"), Manner::speaking(&["http/1.1"])).await?;
     let http = place.trusting(upstream.url());
     place.serve(http.clone());
-    assert!(place.call().await?.contains("`ca_file`"));
+    assert!(place.call().await?.contains("with `--ca`"));
     // What cannot be used changes nothing, and what can be is used.
     save(place.folder.path(), "ca.pem", "no certificate");
     assert!(place.call().await?.contains("is not trusted"));
