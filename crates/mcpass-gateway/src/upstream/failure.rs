@@ -83,10 +83,14 @@ impl SendError {
 
     /// A connection attempt that may go well the next moment: somebody restarts.
     pub(super) fn is_passing(&self) -> bool {
-        use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+        use std::io::ErrorKind;
         matches!(self, Self::Connect(error) if matches!(
             error.kind(),
-            ConnectionAborted | ConnectionRefused | ConnectionReset
+            ErrorKind::BrokenPipe
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::ConnectionRefused
+                | ErrorKind::ConnectionReset
+                | ErrorKind::UnexpectedEof
         ))
     }
 

@@ -161,7 +161,7 @@ async fn what_only_asks_is_asked_again_and_a_call_never_is() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_tried_once_more() -> Result<()> {
+async fn all_addresses_of_a_name_are_tried_and_a_refusal_is_told() -> Result<()> {
     let place = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     let bed = Bed::start();
     serve(&bed, format!("http://{place}/mcp"), 512, Duration::from_secs(5));

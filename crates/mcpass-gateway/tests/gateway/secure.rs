@@ -93,11 +93,13 @@ pub(crate) struct Manner {
     pub(crate) bears: u32,
     /// So many calls of the tool `together` are answered together, when all of them are there.
     pub(crate) together: usize,
+    /// So many connections are closed before anything is said.
+    pub(crate) hangs_up_on: usize,
 }
 
 impl Manner {
     pub(crate) fn speaking(protocols: &'static [&'static str]) -> Self {
-        Self { protocols, asks_for: None, bears: 200, together: 1 }
+        Self { protocols, asks_for: None, bears: 200, together: 1, hangs_up_on: 0 }
     }
 
     pub(crate) fn asking_for(mut self, authority: &Authority) -> Self {
@@ -181,7 +183,12 @@ fn config(identity: &Identity, manner: &Manner) -> Result<ServerConfig> {
 
 async fn accept(state: Arc<State>, listener: TcpListener, acceptor: TlsAcceptor) {
     let mut connections = JoinSet::new();
+    let mut hangs_up_on = state.manner.hangs_up_on;
     while let Ok((stream, _)) = listener.accept().await {
+        if hangs_up_on > 0 {
+            hangs_up_on -= 1;
+            continue;
+        }
         let (state, acceptor) = (Arc::clone(&state), acceptor.clone());
         // Breaking off is the client's right.
         connections.spawn(async move { serve(state, stream, acceptor).await.ok() });

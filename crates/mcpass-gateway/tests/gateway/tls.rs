@@ -230,6 +230,21 @@ async fn renewed_files_count_from_the_next_connection_on() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_handshake_that_is_hung_up_on_is_tried_once_more() -> Result<()> {
+    let place = Place::new();
+    for (hangs_up_on, is_well) in [(1, true), (2, false)] {
+        let manner = Manner { hangs_up_on, ..Manner::speaking(BOTH) };
+        let upstream = Secure::start(&place.authority.signs("localhost"), manner).await?;
+        place.serve(place.trusting(upstream.url()));
+        let text = place.call().await?;
+        assert_eq!(text == "HTTP/2.0", is_well, "{text}");
+        assert!(is_well || text.contains("cannot connect"), "{text}");
+        assert_eq!(place.call().await?, "HTTP/2.0");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn one_connection_bears_many_calls_and_streams() -> Result<()> {
     let place = Place::new();
     let manner = Manner { together: 40, ..Manner::speaking(BOTH) };
