@@ -137,14 +137,16 @@ impl Verdict {
         }
     }
 
-    /// The same without the checks of some scenarios.
+    /// The same without some scenarios, and without some checks (`scenario/check`).
     #[must_use]
-    pub fn without(mut self, scenarios: &[&str]) -> Self {
+    pub fn without(mut self, names: &[&str]) -> Self {
+        let is_one_of = |found: &str| {
+            let rest = names.iter().filter_map(|&name| found.strip_prefix(name));
+            // A name ends where the other's next part begins.
+            rest.into_iter().any(|rest| rest.is_empty() || rest.starts_with(['/', ' ', ':']))
+        };
         for checks in [&mut self.passed, &mut self.skipped, &mut self.failed] {
-            checks.retain(|check| {
-                let scenario = check.split(['/', ':']).next().unwrap_or_default();
-                !scenarios.contains(&scenario)
-            });
+            checks.retain(|check| !is_one_of(check));
         }
         self
     }
