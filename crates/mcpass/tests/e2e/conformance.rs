@@ -1,7 +1,7 @@
 //! The official conformance suites: the same result through mcpass as without it, check by check.
 //! There is no list of failures that are accepted.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use mcpass_testkit::Mcpass;
 use mcpass_testkit::clients::conformance::{
     BEFORE_2026, ConformanceServer, LEGACY, MODERN, Suite, Verdict,
@@ -12,10 +12,24 @@ use crate::{GENEROUS, mcpass};
 /// What the suites leave out whatever the server is: its way to listen has changed since.
 const SKIPPED: &[&str] = &["tasks-status-notifications"];
 
+/// Scenarios and checks that make no sense when the server speaks stdio behind mcpass, and why.
+const NOT_OVER_STDIO: &[(&str, &str)] = &[
+    ("server-sse-polling", "the server would end its own HTTP stream, and has none"),
+    (
+        "server-sse-multiple-streams/server-sse-streams-functional",
+        "short answers of such a server travel as JSON, so there are no streams to look at",
+    ),
+    (
+        "http-custom-header-server-validation",
+        "who knows the tool's schema checks `Mcp-Param-*`: the server, which gets no headers",
+    ),
+];
+
 /// Starts mcpass with the server `conformance` that `add` names, and runs the suite through it.
 async fn run_through(suite: Suite, add: &[&str]) -> Result<Verdict> {
     let mut mcpass: Mcpass = mcpass()?;
-    mcpass.cli(&[&["server", "add", "conformance"], add].concat()).await?;
+    let added = mcpass.command(&[&["server", "add", "conformance"], add].concat()).await?;
+    ensure!(added.code == Some(0), "{added:?}");
     mcpass.start().await?;
     let limits = [GENEROUS, &["--max-context", "0"]].concat();
     let token = mcpass.token("conformance", &["conformance.*"], &limits).await?;
@@ -32,12 +46,18 @@ async fn run_alone(suite: Suite, server: &ConformanceServer) -> Result<Verdict> 
     Ok(alone)
 }
 
+fn assert_same(through: &Verdict, alone: &Verdict) {
+    assert!(through.failed.is_empty(), "through mcpass: {:#?}", through.failed);
+    let difference: Vec<_> = through.passed.symmetric_difference(&alone.passed).collect();
+    assert!(difference.is_empty(), "passed here and not there: {difference:#?}");
+    assert_eq!(through.skipped, alone.skipped);
+}
+
 async fn passes_alone_and_through_mcpass(suite: Suite) -> Result<()> {
     let server = ConformanceServer::start().await?;
     let alone = run_alone(suite, &server).await?;
     let through = run_through(suite, &["--url", server.url()]).await?;
-    assert!(through.failed.is_empty(), "through mcpass: {:#?}", through.failed);
-    assert_eq!(through, alone);
+    assert_same(&through, &alone);
     Ok(())
 }
 
@@ -54,6 +74,27 @@ async fn the_suite_for_2025_11_25_finds_no_difference() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_suite_for_2026_07_28_finds_no_difference() -> Result<()> {
     passes_alone_and_through_mcpass(MODERN).await
+}
+
+/// The server over stdio behind mcpass, against the same server alone over HTTP.
+async fn passes_over_stdio(suite: Suite) -> Result<()> {
+    let left_out: Vec<&str> = NOT_OVER_STDIO.iter().map(|(name, _)| *name).collect();
+    let server = ConformanceServer::start().await?;
+    let alone = run_alone(suite, &server).await?.without(&left_out);
+    let program = ConformanceServer::program()?.display().to_string();
+    let through = run_through(suite, &["--stdio", "--", &program, "--stdio"]).await?;
+    assert_same(&through.without(&left_out), &alone);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_for_2025_11_25_finds_no_difference_over_stdio() -> Result<()> {
+    passes_over_stdio(LEGACY).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_for_2026_07_28_finds_no_difference_over_stdio() -> Result<()> {
+    passes_over_stdio(MODERN).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
