@@ -4,13 +4,17 @@
 //! configuration file holds it. The forms are those of the clients' own references:
 //! Claude Code `claude mcp add` and `.mcp.json` (`${VAR}` in headers), Cursor `mcp.json`
 //! (`${env:VAR}`), VS Code `mcp.json` (`inputs` of type `promptString`), Codex `config.toml`
-//! (`bearer_token_env_var`).
+//! (`bearer_token_env_var`). Claude Desktop only speaks stdio and sees no variables of a shell, so
+//! it starts `mcpass connect`, which reads the token from a file of its user's.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The environment variable that the snippets take the token from.
 pub(crate) const VARIABLE: &str = "MCPASS_TOKEN";
+
+/// The file that `mcpass connect` takes the token from in the snippets.
+const TOKEN_FILE: &str = "~/.config/mcpass/token";
 
 /// One thing to paste.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -46,6 +50,8 @@ pub(crate) fn all(url: &str, token: Option<&str>) -> Vec<Snippet> {
         snippet("Cursor", ".cursor/mcp.json", cursor(url)),
         snippet("VS Code", ".vscode/mcp.json", vs_code(url)),
         snippet("Codex", "~/.codex/config.toml", codex(url)),
+        snippet("token file, for clients that only speak stdio", "shell", token_file()),
+        snippet("Claude Desktop", "claude_desktop_config.json", claude_desktop(url)),
     ]
 }
 
@@ -111,6 +117,25 @@ fn codex(url: &str) -> String {
     format!("[mcp_servers.mcpass]\nurl = \"{url}\"\nbearer_token_env_var = \"{VARIABLE}\"")
 }
 
+/// `printf` is the shell's own, so the token is in no process list.
+fn token_file() -> String {
+    let folder = TOKEN_FILE.rsplit_once('/').map_or(".", |(folder, _)| folder);
+    format!("mkdir -p {folder} && (umask 077 && printf '%s\\n' \"${VARIABLE}\" > {TOKEN_FILE})")
+}
+
+fn claude_desktop(url: &str) -> String {
+    format!(
+        r#"{{
+  "mcpServers": {{
+    "mcpass": {{
+      "command": "mcpass",
+      "args": ["connect", "{url}", "--token-file", "{TOKEN_FILE}"]
+    }}
+  }}
+}}"#
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
@@ -129,7 +154,9 @@ mod tests {
         let snippets = all(URL, Some("THE-SECRET"));
         assert_eq!(snippets[0].text, "export MCPASS_TOKEN=THE-SECRET");
         assert!(snippets[1..].iter().all(|snippet| !snippet.text.contains("THE-SECRET")));
-        assert!(snippets[1..].iter().all(|snippet| snippet.text.contains(URL)));
+        let without_url: Vec<_> =
+            snippets[1..].iter().filter(|snippet| !snippet.text.contains(URL)).collect();
+        assert_eq!(without_url, [&snippets[6]], "the token's file");
     }
 
     #[test]
@@ -139,6 +166,10 @@ mod tests {
             ("VS Code", "/servers/mcpass/headers/Authorization", "Bearer ${input:mcpass-token}"),
             ("VS Code", "/servers/mcpass/type", "http"),
             ("VS Code", "/inputs/0/id", "mcpass-token"),
+            ("Claude Desktop", "/mcpServers/mcpass/command", "mcpass"),
+            ("Claude Desktop", "/mcpServers/mcpass/args/0", "connect"),
+            ("Claude Desktop", "/mcpServers/mcpass/args/1", URL),
+            ("Claude Desktop", "/mcpServers/mcpass/args/3", TOKEN_FILE),
         ] {
             let value: serde_json::Value = serde_json::from_str(&text(client)).unwrap();
             assert_eq!(value.pointer(pointer).unwrap(), expected);
@@ -162,6 +193,15 @@ mod tests {
         claude mcp add --transport http --scope project mcpass http://127.0.0.1:7788/mcp \
           --header 'Authorization: Bearer ${MCPASS_TOKEN}'
         ");
+    }
+
+    #[test]
+    fn the_token_file_is_for_its_owner_alone() {
+        let snippets = all(URL, None);
+        assert_snapshot!(
+            snippets[6].text,
+            @r#"mkdir -p ~/.config/mcpass && (umask 077 && printf '%s\n' "$MCPASS_TOKEN" > ~/.config/mcpass/token)"#
+        );
     }
 
     #[test]

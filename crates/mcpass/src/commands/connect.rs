@@ -149,7 +149,7 @@ impl Args {
     ) -> Result<TokenSource, Failure> {
         let is_in_header = upstream.headers.contains_key("authorization");
         let named = match (&self.token_file, &self.token_command) {
-            (Some(path), _) => Some(TokenSource::File(path.clone())),
+            (Some(path), _) => Some(TokenSource::File(in_home(path, environment)?)),
             (None, Some(command)) => Some(TokenSource::Command(command.clone())),
             (None, None) => None,
         };
@@ -172,6 +172,18 @@ impl Args {
             Some(token) => TokenSource::Given(Zeroizing::new(token.to_owned())),
             None => TokenSource::None,
         })
+    }
+}
+
+/// A client that starts a program without a shell leaves `~/` as it stands.
+fn in_home(path: &Path, environment: &Environment) -> Result<PathBuf, Failure> {
+    let Ok(rest) = path.strip_prefix("~") else {
+        return Ok(path.to_owned());
+    };
+    match environment.text("HOME") {
+        Ok(Some(home)) => Ok(Path::new(home).join(rest)),
+        _ => Err(Failure::usage("`~` means nothing here, because HOME is not set")
+            .with_hint("write the whole path of the token file")),
     }
 }
 
@@ -240,7 +252,7 @@ mod tests {
     #[test]
     fn a_header_or_an_option_keeps_the_environment_out() {
         let environment: Environment =
-            [("MCPASS_TOKEN", "t0ken"), ("KEY", "k")].into_iter().collect();
+            [("MCPASS_TOKEN", "t0ken"), ("HOME", "/home/ana")].into_iter().collect();
         let source = |words: &[&str]| {
             let args = args(words);
             args.source(&environment, &args.upstream()?)
@@ -252,6 +264,8 @@ mod tests {
         assert_eq!(source(&header).unwrap(), TokenSource::None);
         let file = source(&["--token-file", "/t"]).unwrap();
         assert_eq!(file, TokenSource::File("/t".into()));
+        let at_home = source(&["--token-file", "~/t"]).unwrap();
+        assert_eq!(at_home, TokenSource::File("/home/ana/t".into()));
         assert!(source(&[&header[..], &["--token-file", "/t"]].concat()).is_err());
     }
 
