@@ -131,7 +131,7 @@ pub struct ClientIdentity {
 
 impl HttpUpstream {
     /// Connections to an upstream that says nothing else.
-    pub const MAX_CONNECTIONS: u32 = 512;
+    pub const MAX_CONNECTIONS: u32 = 4_096;
 
     /// An upstream at `url` with the usual timeouts.
     pub fn new(url: impl Into<String>) -> Self {

@@ -1,6 +1,7 @@
 //! `mcpass serve`: the server's life, from the first lock to the last record.
 
 mod demo;
+mod descriptors;
 mod life;
 mod observe;
 mod pages;
@@ -42,6 +43,7 @@ pub(crate) struct Args {
 /// When it cannot start, or does not end as it should.
 pub(crate) fn run(mut config: Config, args: &Args) -> Result<(), Failure> {
     logging::start(&config.log).map_err(|error| Failure::new(format!("no log: {error}")))?;
+    descriptors::raise(config.limits.connections.value);
     let temporary = if args.demo && config.data.origin == Origin::Default {
         Some(use_temporary_folder(&mut config)?)
     } else {

@@ -237,7 +237,7 @@ requests! {
         #[serde(default)] connect_timeout: Option<String>,
         /// How long the first byte of an answer may take: `2m` if absent.
         #[serde(default)] first_byte_timeout: Option<String>,
-        /// Connections at most: 512 if absent.
+        /// Connections at most: 4096 if absent.
         #[serde(default)] max_connections: Option<u32>,
         /// File of the certificate authorities to trust instead of the operating system's (PEM).
         #[serde(default)] ca_file: Option<String>,

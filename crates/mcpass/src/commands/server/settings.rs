@@ -42,7 +42,7 @@ pub(super) struct Add {
     /// How long the first byte of an answer may take [default: 2m]
     #[arg(long, value_name = "TIME", requires = "url")]
     first_byte_timeout: Option<String>,
-    /// Connections at most [default: 512]
+    /// Connections at most [default: 4096]
     #[arg(long, value_name = "N", requires = "url")]
     max_connections: Option<u32>,
     /// Trust these certificate authorities instead of the operating system's (PEM)
