@@ -49,15 +49,15 @@ impl Forward {
         Call { family, method, headers, body: self.body.clone(), is_repeatable }
     }
 
-    fn relay(self) -> Relay {
+    fn relay(self) -> Box<Relay> {
         let Self { trail, permit, digest, upstream, asking, .. } = self;
-        Relay { trail, subject: Arc::clone(permit.subject()), digest, upstream, asking }
+        Box::new(Relay { trail, subject: Arc::clone(permit.subject()), digest, upstream, asking })
     }
 }
 
 /// Forwards a message and answers with what comes back.
 pub async fn message(
-    mut forward: Forward,
+    mut forward: Box<Forward>,
     headers: HeaderMap,
     message: &Message<'_>,
 ) -> Response<Body> {
@@ -67,7 +67,7 @@ pub async fn message(
     let way = way(&forward, &worker).await;
     let exchange = match (way, &upstream.reach) {
         (Err(error), _) => Err(error),
-        (Ok(Way::Here(own)), _) => return relay::own(forward.relay(), own).await,
+        (Ok(Way::Here(own)), _) => return Box::pin(relay::own(forward.relay(), own)).await,
         (Ok(Way::Through), Reach::Remote(remote)) => {
             let headers = forwarded(headers, &remote.headers, forward.asking.era);
             let call = forward.call(HttpMethod::POST, headers);
@@ -77,7 +77,7 @@ pub async fn message(
             if matches!(reach, Reach::Remote(_)) && forward.asking.kind == Kind::Request {
                 name_request(&mut forward);
             }
-            let said = converse(&forward, &worker, message, &carried(&headers)).await;
+            let said = Box::pin(converse(&forward, &worker, message, &carried(&headers))).await;
             said.map(|said| {
                 forward.asking.flight = said.flight;
                 said.exchange
@@ -87,7 +87,7 @@ pub async fn message(
     forward.trail.upstream_answers();
     match exchange {
         Ok(exchange) => relay::answer(forward.relay(), exchange).await,
-        Err(error) => relay::failed(forward.relay(), &error).await,
+        Err(error) => Box::pin(relay::failed(forward.relay(), &error)).await,
     }
 }
 
@@ -188,7 +188,7 @@ async fn converse(
 
 /// Forwards `GET` or `DELETE`.
 pub async fn stream(
-    mut forward: Forward,
+    mut forward: Box<Forward>,
     method: HttpMethod,
     headers: HeaderMap,
 ) -> Response<Body> {

@@ -37,6 +37,7 @@ pub mod relay;
 pub mod sessions;
 pub mod shared;
 pub mod streams;
+mod strip;
 pub mod trail;
 pub mod upstream;
 pub mod validate;

@@ -180,7 +180,8 @@ impl Links {
         {
             return Ok(profile.offer.clone());
         }
-        let Found::Certain(offer) = probe(worker, remote).await? else {
+        // Rare and large, so kept out of the future of every call.
+        let Found::Certain(offer) = Box::pin(probe(worker, remote)).await? else {
             return Ok(None);
         };
         let offer = offer.map(Arc::new);

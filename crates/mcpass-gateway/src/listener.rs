@@ -1,15 +1,13 @@
 //! Sockets, threads and their end.
 
+mod worker;
+
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use mcpass_domain::{Clock, Entropy};
 use mcpass_record::file::{Disk, Files};
 use mcpass_record::{Gate, Journal, JournalName, RecordError, RunId};
@@ -19,13 +17,12 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::activity::Activity;
+use self::worker::run_worker;
 use crate::config::Config;
 use crate::index::{Index, Meters};
-use crate::mcp;
 use crate::metrics::Metrics;
 use crate::origin::OurNames;
-use crate::sessions::{Sessions, farewells};
+use crate::sessions::Sessions;
 use crate::shared::{Elsewhere, RecordFailed, Shared, Worker};
 use crate::streams::Streams;
 use crate::upstream::circuit::Sources;
@@ -322,106 +319,4 @@ fn prepare(stream: TcpStream) -> std::io::Result<std::net::TcpStream> {
     stream.set_nodelay(true)?;
     socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(CLIENT_STALL))?;
     stream.into_std()
-}
-
-fn run_worker(
-    worker: &Arc<Worker>,
-    queue: mpsc::UnboundedReceiver<Accepted>,
-    draining: &CancellationToken,
-    ended: &CancellationToken,
-) {
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "a thread of the gateway has no event loop");
-            return;
-        }
-    };
-    runtime.block_on(async {
-        let writing = tokio::spawn(Arc::clone(&worker.journal).run());
-        let served = serve(worker, queue, draining, ended);
-        if worker.number == 0 {
-            // Goes on for as long as connections come: what ends later is the upstreams' to tell.
-            tokio::select! {
-                () = served => {}
-                () = farewells(worker) => {}
-            }
-        } else {
-            served.await;
-        }
-        // Connections and streams all end when `ended` is cancelled, at the latest; whatever
-        // was under way records its outcome as it is dropped.
-        worker.tasks.close();
-        worker.tasks.wait().await;
-        worker.journal.close().await;
-        if writing.await.is_err() {
-            tracing::error!("the journal's task panicked");
-        }
-    });
-}
-
-async fn serve(
-    worker: &Arc<Worker>,
-    mut queue: mpsc::UnboundedReceiver<Accepted>,
-    draining: &CancellationToken,
-    ended: &CancellationToken,
-) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = queue.recv() => accepted,
-            () = draining.cancelled() => None,
-        };
-        let Some(accepted) = accepted else {
-            return;
-        };
-        let connection =
-            serve_connection(Arc::clone(worker), accepted, draining.clone(), ended.clone());
-        worker.tasks.spawn(connection);
-    }
-}
-
-async fn serve_connection(
-    worker: Arc<Worker>,
-    accepted: Accepted,
-    draining: CancellationToken,
-    ended: CancellationToken,
-) {
-    let Accepted { stream, peer, place } = accepted;
-    let stream = match TcpStream::from_std(stream) {
-        Ok(stream) => stream,
-        Err(error) => {
-            tracing::warn!(%error, "a connection was lost between two threads");
-            return;
-        }
-    };
-    let config = &worker.shared.config;
-    let mut builder = http1::Builder::new();
-    builder
-        .header_read_timeout(None)
-        .max_buf_size(config.max_header.max(8 * 1024))
-        .max_headers(100);
-    let activity = Activity::default();
-    let service = service_fn(|request| {
-        let busy = activity.begin();
-        let answer = mcp::route(&worker, peer, request);
-        async { Ok::<_, Infallible>(answer.await.map(|body| body.while_sent(busy))) }
-    });
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let result = tokio::select! {
-        biased;
-        result = connection.as_mut() => result,
-        () = activity.stalled(config.header_timeout) => return,
-        () = ended.cancelled() => return,
-        () = draining.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                result = connection => result,
-                () = ended.cancelled() => return,
-            }
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "a client connection ended");
-    }
-    drop(place);
 }

@@ -86,6 +86,10 @@ impl From<Fault> for Stop {
 }
 
 /// Answers one HTTP request.
+///
+/// The way of a call that an upstream answers is short, and its future small. Whatever else a
+/// request may lead to stands in a box of its own, here and in what this calls: each of these
+/// futures would make that of every call larger, and it is moved several times for each.
 pub async fn route(
     worker: &Arc<Worker>,
     peer: SocketAddr,
@@ -93,7 +97,7 @@ pub async fn route(
 ) -> Response<Body> {
     match Place::of(request.uri().path()) {
         Place::All | Place::One(_) => endpoint(worker, peer.ip(), request).await,
-        Place::Validate => validate::serve(worker, peer.ip(), request).await,
+        Place::Validate => Box::pin(validate::serve(worker, peer.ip(), request)).await,
         Place::Elsewhere => worker.shared.elsewhere.call(peer, request).await,
     }
 }
@@ -118,16 +122,16 @@ async fn serve(worker: &Arc<Worker>, ip: IpAddr, request: Request<Incoming>) -> 
     let opened = match open(&worker.shared, &parts, ip, &mut facts) {
         Ok(opened) => opened,
         Err(stop) => {
-            read::drain(body, read::STRANGERS_DRAIN).await;
-            return refuse(trail, stop, &facts, &Asker::UNKNOWN).await;
+            Box::pin(read::drain(body, read::STRANGERS_DRAIN)).await;
+            return Box::pin(refuse(trail, stop, &facts, &Asker::UNKNOWN)).await;
         }
     };
     if parts.method != HttpMethod::POST {
-        return stream(trail, parts, opened, ip).await;
+        return Box::pin(stream(trail, parts, opened, ip)).await;
     }
     match read::message(&worker.shared.config, &parts.headers, body).await {
         Ok(bytes) => message(trail, parts, &bytes, opened, ip).await,
-        Err(stop) => refuse(trail, stop, &facts, &Asker::UNKNOWN).await,
+        Err(stop) => Box::pin(refuse(trail, stop, &facts, &Asker::UNKNOWN)).await,
     }
 }
 
@@ -166,7 +170,8 @@ async fn message(
     let message = match Message::parse(bytes) {
         Ok(message) => message,
         Err(error) => {
-            return refuse(trail, error.fault().into(), &facts, &Asker::UNKNOWN).await;
+            let stop = error.fault().into();
+            return Box::pin(refuse(trail, stop, &facts, &Asker::UNKNOWN)).await;
         }
     };
     facts.method = message.method.as_ref().into();
@@ -184,7 +189,7 @@ async fn message(
     let permitted = permit::message(&worker, &parts, &message, ip, &mut facts).await;
     let Cleared { permit, upstream, session } = match permitted {
         Ok(cleared) => cleared,
-        Err(stop) => return refuse(trail, stop, &facts, &asker).await,
+        Err(stop) => return Box::pin(refuse(trail, stop, &facts, &asker)).await,
     };
     if let Err(denial) = trail.admit(&facts, permit.cost()).await {
         give_back(shared, permit);
@@ -198,9 +203,12 @@ async fn message(
             let headers = std::mem::take(&mut parts.headers);
             let body = bytes.clone();
             let forward = Forward { trail, permit, digest, upstream, asking, body };
-            dispatch::message(forward, headers, &message).await
+            dispatch::message(Box::new(forward), headers, &message).await
         }
-        None => aggregate::message(AtAll { trail, permit, digest, asking }, &message).await,
+        None => {
+            let at_all = AtAll { trail, permit, digest, asking };
+            Box::pin(aggregate::message(at_all, &message)).await
+        }
     }
 }
 
@@ -232,7 +240,7 @@ async fn stream(
         return aggregate::stream(at_all, &parts.method, headers).await;
     };
     let forward = Forward { trail, permit, digest, upstream, asking, body: Bytes::new() };
-    dispatch::stream(forward, parts.method, headers).await
+    dispatch::stream(Box::new(forward), parts.method, headers).await
 }
 
 /// Phases 9 and 10 for a request that goes no further.

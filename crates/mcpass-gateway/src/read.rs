@@ -27,7 +27,7 @@ const DRAIN_TIME: Duration = Duration::from_millis(500);
 /// When it is not JSON by its type, too large, too slow or broken off.
 pub async fn message(config: &Config, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Stop> {
     if !is_json(headers) {
-        drain(body, DRAIN).await;
+        Box::pin(drain(body, DRAIN)).await;
         return Err(Reason::UnsupportedMediaType.into());
     }
     match tokio::time::timeout(config.body_timeout, collect(body, config.max_body)).await {
@@ -52,7 +52,7 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Stop> {
     use http_body::Body as _;
     let announced = body.size_hint().lower();
     if announced > limit as u64 {
-        drain(body, DRAIN).await;
+        Box::pin(drain(body, DRAIN)).await;
         return Err(Reason::TooLarge.into());
     }
     let mut first = Bytes::new();
@@ -65,7 +65,7 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Stop> {
             continue;
         };
         if first.len() + all.len() + data.len() > limit {
-            drain(body, DRAIN).await;
+            Box::pin(drain(body, DRAIN)).await;
             return Err(Reason::TooLarge.into());
         }
         if first.is_empty() && all.is_empty() {

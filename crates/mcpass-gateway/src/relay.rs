@@ -29,6 +29,7 @@ use crate::body::Body;
 use crate::dispatch::{self, Asking};
 use crate::link::{self, Exchange, LinkError};
 use crate::sessions::Session;
+use crate::strip::strip;
 use crate::trail::{Ending, Trail};
 use crate::upstream::remote::Reply;
 use crate::upstream::{LocalAnswer, Upstream};
@@ -36,7 +37,8 @@ use crate::upstream::{LocalAnswer, Upstream};
 /// How long a modern client may keep a list: a change of permissions is seen after that.
 pub const MAX_TTL_MS: u64 = 60_000;
 
-/// A request whose answer is on its way.
+/// A request whose answer is on its way. It is handed on in a box: each function that it passes
+/// through would keep a copy of its own in the future of every call.
 #[derive(Debug)]
 pub struct Relay {
     /// Its way through the record.
@@ -60,14 +62,14 @@ impl Relay {
 }
 
 /// Passes on what an upstream answers.
-pub async fn answer(relay: Relay, exchange: Exchange) -> Response<Body> {
+pub async fn answer(relay: Box<Relay>, exchange: Exchange) -> Response<Body> {
     match exchange {
         Exchange::Local(local) => from_local(relay, local).await,
         Exchange::Remote(response) => {
             note_session(&relay, &response);
             let is_stream = link::is_event_stream(response.headers());
             if is_stream && response.status() == StatusCode::OK && !relay.asking.is_bare {
-                return stream::pass_on(relay, response);
+                return stream::pass_on(*relay, response);
             }
             from_remote(relay, response, is_stream).await
         }
@@ -75,7 +77,7 @@ pub async fn answer(relay: Relay, exchange: Exchange) -> Response<Body> {
 }
 
 /// Answers a request whose upstream gave nothing.
-pub async fn failed(mut relay: Relay, error: &LinkError) -> Response<Body> {
+pub async fn failed(mut relay: Box<Relay>, error: &LinkError) -> Response<Body> {
     if error.is_timeout() {
         // The upstream may be at it still, for nobody.
         relay.asking.flight = None;
@@ -97,7 +99,7 @@ pub enum Own {
 }
 
 /// Answers a request by ourselves after all.
-pub async fn own(relay: Relay, own: Own) -> Response<Body> {
+pub async fn own(relay: Box<Relay>, own: Own) -> Response<Body> {
     let (status, body) = match own {
         Own::Accepted => (StatusCode::ACCEPTED, Bytes::new()),
         Own::Error(answer) => return finish_own(relay, answer, None).await,
@@ -108,13 +110,13 @@ pub async fn own(relay: Relay, own: Own) -> Response<Body> {
     finish(relay, ending, json_response(status, body)).await
 }
 
-async fn finish_own(relay: Relay, answer: Answer, failure: Option<Reason>) -> Response<Body> {
+async fn finish_own(relay: Box<Relay>, answer: Answer, failure: Option<Reason>) -> Response<Body> {
     let ending = answer.ending(failure);
     finish(relay, ending, answer.into_response()).await
 }
 
 /// Phases 9 and 10: the outcome is on record before the answer leaves.
-async fn finish(mut relay: Relay, ending: Ending, response: Response<Body>) -> Response<Body> {
+async fn finish(mut relay: Box<Relay>, ending: Ending, response: Response<Body>) -> Response<Body> {
     relay.asking.landed();
     match relay.trail.finish(ending).await {
         Ok(()) => response,
@@ -122,7 +124,7 @@ async fn finish(mut relay: Relay, ending: Ending, response: Response<Body>) -> R
     }
 }
 
-async fn from_local(relay: Relay, local: LocalAnswer) -> Response<Body> {
+async fn from_local(relay: Box<Relay>, local: LocalAnswer) -> Response<Body> {
     let status = StatusCode::from_u16(local.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if local.body.is_empty() {
         let ending = Ending { status: local.status, ..Ending::default() };
@@ -130,40 +132,40 @@ async fn from_local(relay: Relay, local: LocalAnswer) -> Response<Body> {
     }
     match shape(&relay, &local.body) {
         Ok(shaped) => finish_shaped(relay, status, HeaderMap::new(), shaped).await,
-        Err(error) => failed(relay, &error).await,
+        Err(error) => Box::pin(failed(relay, &error)).await,
     }
 }
 
 /// An upstream's answer in one piece.
-async fn from_remote(relay: Relay, response: Reply, is_stream: bool) -> Response<Body> {
+async fn from_remote(relay: Box<Relay>, response: Reply, is_stream: bool) -> Response<Body> {
     let max = relay.trail.worker().shared.config.max_answer;
     let (head, body) = response.into_parts();
     let status = head.status;
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        return failed(relay, &LinkError::Refused(status)).await;
+        return Box::pin(failed(relay, &LinkError::Refused(status))).await;
     }
     if status.is_redirection() || status.is_informational() {
-        return failed(relay, &LinkError::Status(status)).await;
+        return Box::pin(failed(relay, &LinkError::Status(status))).await;
     }
     let is_request = relay.asking.kind == Kind::Request;
     let text = if is_stream {
         let id = relay.asking.awaited().map_or("null", RawValue::get).to_owned();
-        link::stream_answer(body, &id, max).await.map(Bytes::from)
+        Box::pin(link::stream_answer(body, &id, max)).await.map(Bytes::from)
     } else {
         link::whole(body, max).await
     };
     let text = match text {
         Ok(text) => text,
-        Err(error) => return failed(relay, &error).await,
+        Err(error) => return Box::pin(failed(relay, &error)).await,
     };
     if is_request && (status.is_success() || is_message(&text)) {
         return match shape(&relay, &text) {
             Ok(shaped) => finish_shaped(relay, status, head.headers, shaped).await,
-            Err(error) => failed(relay, &error).await,
+            Err(error) => Box::pin(failed(relay, &error)).await,
         };
     }
     if status.is_server_error() {
-        return failed(relay, &LinkError::Status(status)).await;
+        return Box::pin(failed(relay, &LinkError::Status(status))).await;
     }
     // What was no request has no answer; a body that came all the same has not been looked at.
     let text = if status.is_success() { Bytes::new() } else { text };
@@ -185,7 +187,7 @@ fn is_message(text: &[u8]) -> bool {
 }
 
 async fn finish_shaped(
-    relay: Relay,
+    relay: Box<Relay>,
     status: StatusCode,
     upstream: HeaderMap,
     shaped: Shaped,
@@ -231,30 +233,33 @@ fn note_session(relay: &Relay, response: &Reply) {
 /// without what would speak for mcpass, and without the session of a conversation that is
 /// mcpass's own.
 fn returned(mut headers: HeaderMap, asking: &Asking) -> HeaderMap {
-    const TAKEN: &[header::HeaderName] = &[
-        // Which pages may read an answer is said of mcpass, not of what stands behind it.
-        header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        header::ALT_SVC,
-        header::CONNECTION,
-        header::CONTENT_LENGTH,
-        header::DATE,
-        header::PROXY_AUTHENTICATE,
-        header::SET_COOKIE,
-        header::STRICT_TRANSPORT_SECURITY,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        header::WWW_AUTHENTICATE,
-    ];
-    for name in TAKEN {
-        headers.remove(name);
-    }
-    headers.remove("keep-alive");
-    if !asking.has_own_session() {
-        headers.remove(headers::SESSION_ID);
-    }
+    let has_own_session = asking.has_own_session();
+    strip(&mut headers, |name| {
+        is_taken(name) || !has_own_session && name == headers::SESSION_ID.as_str()
+    });
     headers
+}
+
+/// What an answer's headers say of the connection to the upstream, or in mcpass's place.
+fn is_taken(name: &str) -> bool {
+    matches!(
+        name,
+        // Which pages may read an answer is said of mcpass, not of what stands behind it.
+        "access-control-allow-credentials"
+            | "access-control-allow-origin"
+            | "access-control-expose-headers"
+            | "alt-svc"
+            | "connection"
+            | "content-length"
+            | "date"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "set-cookie"
+            | "strict-transport-security"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "www-authenticate"
+    )
 }

@@ -5,13 +5,17 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, header};
 use mcpass_domain::{
     Admission, Denial, Hint, Monotonic, Outcome, Reason, RequestId, Subject, Surface, Target,
     Timestamp,
 };
+use mcpass_protocol::headers as mcp;
 
 use crate::shared::Worker;
+
+/// W3C Trace Context, section 3.2.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What the record says of a request, as far as it is known. Filled while it is read.
 #[derive(Clone, Debug)]
@@ -53,12 +57,12 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// What the head of a request says.
     pub fn new(surface: Surface, remote_ip: IpAddr, headers: &'a HeaderMap) -> Self {
-        let text = |name: &str| match headers.get(name).map(http::HeaderValue::as_bytes) {
+        let text = |name: HeaderName| match headers.get(name).map(http::HeaderValue::as_bytes) {
             Some(bytes) => String::from_utf8_lossy(bytes),
             None => Cow::Borrowed(""),
         };
-        // W3C Trace Context, section 3.2: version "-" trace-id "-" parent-id "-" flags.
-        let trace_id = match text("traceparent") {
+        // version "-" trace-id "-" parent-id "-" flags.
+        let trace_id = match text(TRACEPARENT) {
             Cow::Borrowed(text) => text.split('-').nth(1).filter(|id| id.len() == 32),
             Cow::Owned(_) => None,
         };
@@ -67,7 +71,7 @@ impl<'a> Facts<'a> {
             remote_ip: remote_ip.to_canonical(),
             hint: None,
             subject: None,
-            user_agent: text("user-agent"),
+            user_agent: text(header::USER_AGENT),
             client_name: Cow::Borrowed(""),
             client_version: Cow::Borrowed(""),
             server: Cow::Borrowed(""),
@@ -75,7 +79,7 @@ impl<'a> Facts<'a> {
             target: Target::Server,
             asked: None,
             request_bytes: 0,
-            session: text("mcp-session-id"),
+            session: text(mcp::SESSION_ID),
             rpc_id: "",
             trace_id: Cow::Borrowed(trace_id.unwrap_or("")),
             detail: Cow::Borrowed(""),

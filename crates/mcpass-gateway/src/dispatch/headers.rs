@@ -3,39 +3,12 @@
 use http::{HeaderMap, HeaderValue, header};
 use mcpass_protocol::{Era, headers as mcp};
 
+use crate::strip::strip;
+
 /// The client's headers as the upstream gets them: without what belongs to this connection, and
 /// above all without the client's token (MCP, authorization: "Token passthrough" is forbidden),
 /// with mcpass's own credentials instead.
 pub(super) fn forwarded(mut headers: HeaderMap, own: &HeaderMap, era: Era) -> HeaderMap {
-    const TAKEN: &[header::HeaderName] = &[
-        header::ACCEPT_ENCODING,
-        header::AUTHORIZATION,
-        header::CONNECTION,
-        header::CONTENT_LENGTH,
-        header::COOKIE,
-        header::EXPECT,
-        header::FORWARDED,
-        header::HOST,
-        header::ORIGIN,
-        header::PROXY_AUTHENTICATE,
-        header::PROXY_AUTHORIZATION,
-        header::REFERER,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ];
-    // What a client says of itself in a proxy's name, and connection headers without a constant.
-    const FORGEABLE: &[&str] = &[
-        "keep-alive",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-port",
-        "x-forwarded-proto",
-        "x-forwarded-user",
-        "x-real-ip",
-        "x-remote-user",
-    ];
     // Headers that the client declares to be for this connection only (RFC 9110, section 7.6.1).
     let named: Vec<String> = headers
         .get_all(header::CONNECTION)
@@ -50,18 +23,13 @@ pub(super) fn forwarded(mut headers: HeaderMap, own: &HeaderMap, era: Era) -> He
             headers.remove(name.as_str());
         }
     }
-    for name in TAKEN {
-        headers.remove(name);
-    }
-    for name in FORGEABLE {
-        headers.remove(*name);
-    }
-    if era == Era::Modern {
-        // It has neither (2026-07-28, Streamable HTTP), but an upstream of both eras might heed
-        // them, and whose session it is has not been asked.
-        headers.remove(mcp::SESSION_ID);
-        headers.remove(mcp::LAST_EVENT_ID);
-    }
+    // The modern era has neither (2026-07-28, Streamable HTTP), but an upstream of both eras might
+    // heed them, and whose session it is has not been asked.
+    let is_of_a_session =
+        |name: &str| name == mcp::SESSION_ID.as_str() || name == mcp::LAST_EVENT_ID.as_str();
+    strip(&mut headers, |name| {
+        is_taken(name) || is_forgeable(name) || era == Era::Modern && is_of_a_session(name)
+    });
     if !headers.contains_key(header::ACCEPT) {
         let both = HeaderValue::from_static("application/json, text/event-stream");
         headers.insert(header::ACCEPT, both);
@@ -70,6 +38,44 @@ pub(super) fn forwarded(mut headers: HeaderMap, own: &HeaderMap, era: Era) -> He
         headers.insert(name.clone(), value.clone());
     }
     headers
+}
+
+/// What belongs to this connection, and to mcpass.
+fn is_taken(name: &str) -> bool {
+    matches!(
+        name,
+        "accept-encoding"
+            | "authorization"
+            | "connection"
+            | "content-length"
+            | "cookie"
+            | "expect"
+            | "forwarded"
+            | "host"
+            | "keep-alive"
+            | "origin"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "referer"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// What a client says of itself in a proxy's name.
+fn is_forgeable(name: &str) -> bool {
+    matches!(
+        name,
+        "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-port"
+            | "x-forwarded-proto"
+            | "x-forwarded-user"
+            | "x-real-ip"
+            | "x-remote-user"
+    )
 }
 
 /// The headers that go with a message into mcpass's own conversation: those that mirror a tool's

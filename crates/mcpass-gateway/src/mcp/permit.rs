@@ -61,8 +61,8 @@ pub(super) async fn message<'m>(
         // There the session is with mcpass, whichever server the message is for.
         _ => {
             let session = named("")?;
-            let found = aggregate::locate(worker, &subject, session.as_ref(), message, facts).await;
-            let (upstream, target) = found?;
+            let found = aggregate::locate(worker, &subject, session.as_ref(), message, facts);
+            let (upstream, target) = Box::pin(found).await?;
             (upstream, target, session)
         }
     };
@@ -177,7 +177,8 @@ async fn class(
     if !subject.needs_class(upstream.name()) {
         return Ok(None);
     }
-    upstream.catalogue.class(worker, upstream, name).await.map_err(|error| Denial {
+    let class = Box::pin(upstream.catalogue.class(worker, upstream, name)).await;
+    class.map_err(|error| Denial {
         reason: if error.is_timeout() { Reason::UpstreamTimeout } else { Reason::UpstreamFailed },
         exceeded: None,
         detail: Some(error.to_string()),

@@ -32,7 +32,7 @@ pub(in crate::aggregate) async fn resume_call(
         let answer = nothing_there(&at_all);
         return super::super::finish(at_all, answer.ending(None), answer.into_response()).await;
     };
-    let mut relay = Relay { trail, subject, digest, upstream, asking };
+    let mut relay = Box::new(Relay { trail, subject, digest, upstream, asking });
     let last = HeaderValue::from_str(event).ok();
     relay.trail.upstream_begins();
     let reply = voice.listen(&worker, last).await;
