@@ -1,10 +1,30 @@
 -- The one request that wrk repeats, and the numbers it prints.
--- The token comes from the environment: arguments are for everybody to see.
+-- Tokens come from the environment, separated by spaces: arguments are for everybody to see. With
+-- several of them, requests take turns.
+local tokens = {}
+for token in (os.getenv("MCPASS_TOKEN") or "none"):gmatch("%S+") do
+  tokens[#tokens + 1] = token
+end
+
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Accept"] = "application/json, text/event-stream"
-wrk.headers["Authorization"] = "Bearer " .. (os.getenv("MCPASS_TOKEN") or "none")
-wrk.body = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"a short text"}}}'
+wrk.headers["Authorization"] = "Bearer " .. tokens[1]
+wrk.body = os.getenv("MCPASS_BENCH_MESSAGE")
+
+if #tokens > 1 then
+  local requests, turn = {}, 0
+  function init(args)
+    for number, token in ipairs(tokens) do
+      wrk.headers["Authorization"] = "Bearer " .. token
+      requests[number] = wrk.format()
+    end
+  end
+  function request()
+    turn = turn % #requests + 1
+    return requests[turn]
+  end
+end
 
 function done(summary, latency, requests)
   local errors = summary.errors
