@@ -31,6 +31,7 @@ pub struct Mcpass {
     environment: Vec<(String, String)>,
     serve_arguments: Vec<String>,
     wrapper: Vec<String>,
+    listen: String,
     server: Option<Server>,
     output: Arc<Mutex<String>>,
 }
@@ -73,6 +74,7 @@ impl Mcpass {
             environment: Vec::new(),
             serve_arguments: Vec::new(),
             wrapper: Vec::new(),
+            listen: "127.0.0.1:0".to_owned(),
             server: None,
             output: Arc::default(),
         })
@@ -131,6 +133,15 @@ impl Mcpass {
         ready.await.with_context(|| self.output())
     }
 
+    /// Starts the server where it listened before, for clients that come back.
+    ///
+    /// # Errors
+    /// As [`Mcpass::start`].
+    pub async fn start_at(&mut self, address: SocketAddr) -> Result<()> {
+        self.listen = address.to_string();
+        self.start().await
+    }
+
     /// Starts the server and waits for its address alone: it need not become ready.
     ///
     /// # Errors
@@ -142,7 +153,7 @@ impl Mcpass {
         let (program, before) = words.split_first().context("a program")?;
         let mut command = Command::new(program);
         command.args(before).arg("serve").args(&self.serve_arguments);
-        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(self.data());
+        command.args(["--listen", &self.listen, "--data"]).arg(self.data());
         let mut child = self.environment_of(&mut command).stdin(Stdio::null()).spawn()?;
         let stdout = child.stdout.take().context("stdout")?;
         let stderr = child.stderr.take().context("stderr")?;
