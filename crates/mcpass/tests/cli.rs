@@ -6,6 +6,7 @@ mod cli {
     mod bad_input;
     mod doctor;
     mod harness;
+    mod servers;
     mod tokens;
     mod work;
 }

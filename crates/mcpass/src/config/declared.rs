@@ -8,7 +8,7 @@ use mcpass_domain::server::{ClientIdentity, HttpUpstream, StdioUpstream};
 use mcpass_domain::{Server, ServerKind, ServerName, Timestamp};
 use toml::Spanned;
 
-use super::file::{self, File, Source};
+use super::file::{self, File, Source, Words};
 use super::{ConfigError, credential};
 
 /// The servers that the file declares, by name.
@@ -108,15 +108,15 @@ fn http(
 
 fn stdio(
     source: &Source,
-    command: &Spanned<Vec<String>>,
+    command: &Spanned<Words>,
     section: &file::Server,
 ) -> Result<StdioUpstream, ConfigError> {
     refuse_foreign(source, "command", &http_keys(section))?;
     let check = |span, stdio: &StdioUpstream| check(source, span, ServerKind::Stdio(stdio.clone()));
-    let (program, arguments) = command
-        .get_ref()
-        .split_first()
-        .ok_or_else(|| source.error(Some(command.span()), "this command has no program", None))?;
+    let (program, arguments) =
+        command.get_ref().0.split_first().ok_or_else(|| {
+            source.error(Some(command.span()), "this command has no program", None)
+        })?;
     let mut stdio = StdioUpstream::new(program, arguments.to_vec());
     if program.contains('/') {
         stdio.program = absolute(source, command.span(), program.into())?;

@@ -1,10 +1,11 @@
 //! `mcpass.toml` as it is written. Every error names the file, the line and the column.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::ConfigError;
@@ -14,7 +15,7 @@ use super::value::{ByteSize, ListenAddress, LogFilter, LogFormat, Span, SyncMode
 type Key<T> = Option<Spanned<T>>;
 
 /// The whole file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) listen: Key<ListenAddress>,
@@ -38,7 +39,7 @@ pub(super) struct File {
 }
 
 /// `[limits]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
     pub(super) body: Key<ByteSize>,
@@ -49,7 +50,7 @@ pub(super) struct Limits {
 }
 
 /// `[sessions]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sessions {
     pub(super) idle: Key<Span>,
@@ -57,7 +58,7 @@ pub(super) struct Sessions {
 }
 
 /// `[streams]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Streams {
     pub(super) keep_alive: Key<Span>,
@@ -66,7 +67,7 @@ pub(super) struct Streams {
 }
 
 /// `[record]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Record {
     pub(super) sync: Key<SyncMode>,
@@ -75,7 +76,7 @@ pub(super) struct Record {
 }
 
 /// `[network]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Network {
     pub(super) allowed_hosts: Key<Vec<String>>,
@@ -83,7 +84,7 @@ pub(super) struct Network {
 }
 
 /// `[log]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Log {
     pub(super) level: Key<LogFilter>,
@@ -91,7 +92,7 @@ pub(super) struct Log {
 }
 
 /// `[server.NAME]`: an address or a command, and what belongs to it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
     pub(super) url: Key<String>,
@@ -103,7 +104,7 @@ pub(super) struct Server {
     pub(super) ca_file: Key<PathBuf>,
     pub(super) client_certificate: Key<PathBuf>,
     pub(super) client_key: Key<PathBuf>,
-    pub(super) command: Key<Vec<String>>,
+    pub(super) command: Key<Words>,
     #[serde(default)]
     pub(super) environment: BTreeMap<String, Spanned<String>>,
     pub(super) folder: Key<PathBuf>,
@@ -112,6 +113,40 @@ pub(super) struct Server {
     pub(super) answer_timeout: Key<Span>,
     pub(super) idle: Key<Span>,
     pub(super) enabled: Option<bool>,
+}
+
+/// A program and its arguments.
+#[derive(Debug)]
+pub(super) struct Words(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(WordsVisitor)
+    }
+}
+
+struct WordsVisitor;
+
+impl<'de> Visitor<'de> for WordsVisitor {
+    type Value = Words;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of texts such as [\"program\", \"argument\"]")
+    }
+
+    /// A command line in one text would need a shell to take it apart. It is not repeated, because
+    /// it may hold a credential.
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Words, E> {
+        Err(E::custom("a command is a list of texts: [\"program\", \"argument\"]"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Words, A::Error> {
+        let mut words = Vec::new();
+        while let Some(word) = list.next_element()? {
+            words.push(word);
+        }
+        Ok(Words(words))
+    }
 }
 
 /// The file's text, for finding lines.

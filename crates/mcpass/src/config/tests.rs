@@ -142,7 +142,7 @@ fn a_file_that_is_named_must_be_there() {
 fn errors_name_the_place_and_what_is_allowed() {
     assert_snapshot!(error("lsiten = \"127.0.0.1:1\""), @r"
     `/mcpass.toml`, line 1, column 1: unknown key `lsiten`
-    hint: here can stand `listen`, `data`, `database`, `cap_to_user`, `limits`, `record`, `network`, `log`, `server`
+    hint: here can stand `listen`, `data`, `database`, `cap_to_user`, `limits`, `sessions`, `streams`, `record`, `network`, `log`, `server`
     ");
     assert_snapshot!(error("\n[limits]\n  bdoy = 1"), @r"
     `/mcpass.toml`, line 3, column 3: unknown key `bdoy`
@@ -153,7 +153,10 @@ fn errors_name_the_place_and_what_is_allowed() {
     assert_snapshot!(error("listen = 7788"), @r#"`/mcpass.toml`, line 1, column 10: invalid type: integer `7788`, expected an address and port such as "127.0.0.1:7788""#);
     assert_snapshot!(error("listen = \"localhost\""), @"`/mcpass.toml`, line 1, column 10: `localhost` is not an address and port; write it as 127.0.0.1:7788 or [::1]:7788");
     assert_snapshot!(error("listen = "), @"`/mcpass.toml`, line 1, column 10: string values must be quoted, expected literal string");
-    assert_snapshot!(error("[server.github]\nheaders = {}"), @"`/mcpass.toml`, line 1, column 1: missing key `url`");
+    assert_snapshot!(error("[server.github]\nheaders = {}"), @r#"
+    `/mcpass.toml`, line 1, column 9: [server.github] has no `url` and no `command`
+    hint: write the MCP endpoint as url = "https://…", or the program that speaks MCP on its standard input and output as command = ["program", "argument"]
+    "#);
     assert_snapshot!(error("[log]\nlevel = \"inof\""), @"`/mcpass.toml`, line 2, column 9: `inof` is not a log level; there are `error`, `warn`, `info`, `debug`, `trace`, `off`, and filters such as `info,mcpass_gateway=debug`");
 }
 
@@ -211,6 +214,78 @@ fn servers_that_cannot_be_are_named_with_their_place() {
     assert_snapshot!(server("first_byte_timeout = \"2d\""), @"`/mcpass.toml`, line 3, column 22: first_byte_timeout goes from 1ms to 24h");
     assert_snapshot!(server("ulr = \"x\""), @r"
     `/mcpass.toml`, line 3, column 1: unknown key `ulr`
-    hint: here can stand `url`, `headers`, `connect_timeout`, `first_byte_timeout`, `enabled`
+    hint: here can stand `url`, `headers`, `connect_timeout`, `first_byte_timeout`, `max_connections`, `ca_file`, `client_certificate`, `client_key`, `command`, `environment`, `folder`, `per_token`, `start_timeout`, `answer_timeout`, `idle`, `enabled`
+    ");
+}
+
+#[test]
+fn stdio_servers_are_declared_with_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mcpass.toml");
+    let text = "[server.search]\ncommand = [\"npx\", \"-y\", \"@acme/search\"]\n\
+                environment = { KEY = \"${env:SEARCH_KEY}\", OTHER_KEY = \"${file:key}\" }\n\
+                folder = \"work\"\nper_token = true\nstart_timeout = \"5s\"\n\
+                answer_timeout = \"1m\"\nidle = \"0s\"\n\
+                [server.own]\ncommand = [\"bin/server\"]\n";
+    std::fs::write(&path, text).unwrap();
+    let options = Options { config: Some(path), ..Options::default() };
+    let config = Config::load(&options, &Environment::default()).unwrap();
+    let [own, search] = &config.servers[..] else { panic!("{:?}", config.servers) };
+    let mcpass_domain::ServerKind::Stdio(search) = &search.kind else { panic!("not stdio") };
+    assert_eq!((search.program.as_str(), search.arguments.len()), ("npx", 2));
+    assert_eq!(search.environment["KEY"], "${env:SEARCH_KEY}");
+    let key = format!("${{file:{}}}", folder.path().join("key").display());
+    assert_eq!(search.environment["OTHER_KEY"], key, "files are taken from the file's folder");
+    assert_eq!(search.folder.as_deref(), folder.path().join("work").to_str());
+    assert!(search.per_token && search.idle.is_zero());
+    let seconds = [search.start_timeout, search.answer_timeout].map(|time| time.as_secs());
+    assert_eq!(seconds, [5, 60]);
+    let mcpass_domain::ServerKind::Stdio(own) = &own.kind else { panic!("not stdio") };
+    assert_eq!(Some(own.program.as_str()), folder.path().join("bin/server").to_str());
+}
+
+#[test]
+fn http_servers_name_files_for_tls() {
+    let config = load(
+        "[server.acme]\nurl = \"https://a.example\"\nca_file = \"/etc/ca.pem\"\n\
+         client_certificate = \"/etc/c.pem\"\nclient_key = \"/etc/c.key\"\n\
+         max_connections = 7\n",
+        &[],
+    )
+    .unwrap();
+    let mcpass_domain::ServerKind::Http(http) = &config.servers[0].kind else { panic!("not http") };
+    assert_eq!(http.ca_file.as_deref(), Some("/etc/ca.pem"));
+    assert_eq!(http.client_identity.as_ref().unwrap().key, "/etc/c.key");
+    assert_eq!(http.max_connections, 7);
+}
+
+#[test]
+fn settings_of_another_kind_or_without_their_other_half_are_refused() {
+    let http = |rest: &str| error(&format!("[server.a]\nurl = \"https://a.example\"\n{rest}"));
+    let stdio = |rest: &str| error(&format!("[server.a]\ncommand = [\"npx\"]\n{rest}"));
+    assert_snapshot!(stdio("url = \"https://a.example\""), @"`/mcpass.toml`, line 2, column 11: a server has a `url` or a `command`, not both");
+    assert_snapshot!(stdio("headers = { X-A = \"b\" }"), @"`/mcpass.toml`, line 3, column 19: a server with a `command` has no `headers`");
+    assert_snapshot!(stdio("connect_timeout = \"1s\""), @"`/mcpass.toml`, line 3, column 19: a server with a `command` has no `connect_timeout`");
+    assert_snapshot!(http("environment = { A = \"b\" }"), @"`/mcpass.toml`, line 3, column 21: a server with a `url` has no `environment`");
+    assert_snapshot!(http("per_token = true"), @"`/mcpass.toml`, line 3, column 13: a server with a `url` has no `per_token`");
+    assert_snapshot!(http("client_key = \"k.pem\""), @"`/mcpass.toml`, line 3, column 14: a private key needs its `client_certificate`");
+    assert_snapshot!(http("max_connections = 0"), @"`/mcpass.toml`, line 3, column 19: max_connections goes from 1 to 100000");
+    assert_snapshot!(error("[server.a]\ncommand = []"), @"`/mcpass.toml`, line 2, column 11: this command has no program");
+    assert_snapshot!(error("[server.a]\ncommand = \"npx -y x\""), @r#"`/mcpass.toml`, line 2, column 11: a command is a list of texts: ["program", "argument"]"#);
+    assert_snapshot!(error("[server.a]\ncommand = [\"x\", \"--token\", \"s3cret\"]"), @r#"
+    `/mcpass.toml`, line 2, column 11: argument 2 of the command cannot be used: it holds a credential, which mcpass does not keep
+    hint: arguments can be read by every process of the machine: put it into the environment as NAME=${env:NAME}; if the program takes it only as an argument, run it through a shell: sh -c 'exec program "$NAME"'
+    "#);
+    assert_snapshot!(stdio("environment = { A_TOKEN = \"s3cret\" }"), @r"
+    `/mcpass.toml`, line 3, column 27: the variable `A_TOKEN` cannot be used: it holds a credential, which mcpass does not keep
+    hint: name where it is instead: ${env:NAME} or ${file:PATH}
+    ");
+    assert_snapshot!(stdio("environment = { A = \"${s3cret}\" }"), @r"
+    `/mcpass.toml`, line 3, column 21: the variable `A` cannot be used: `${…}` is not a reference; write ${env:NAME} or ${file:PATH}
+    hint: name where it is instead: ${env:NAME} or ${file:PATH}
+    ");
+    assert_snapshot!(error("[server.a]\nurl = \"http://a.example\"\nca_file = \"ca.pem\""), @r"
+    `/mcpass.toml`, line 3, column 11: ca_file means nothing without TLS
+    hint: give the server an https:// URL, or leave the file out
     ");
 }

@@ -7,7 +7,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use mcpass_domain::server::{HttpUpstream, StdioUpstream};
-use mcpass_domain::template::{self, Part};
 use mcpass_domain::{ServerKind, ServerName};
 use mcpass_gateway::upstream::credentials::{self, Secrets};
 use mcpass_gateway::upstream::tls::Tls;
@@ -99,11 +98,14 @@ fn find_program(stdio: &StdioUpstream, environment: &Environment) -> Option<Path
     }
     let own = environment.text("PATH").ok().flatten();
     let path = stdio.environment.get("PATH").map(String::as_str).or(own)?;
-    std::env::split_paths(path).map(|folder| folder.join(&stdio.program)).find(|path| is_program(path))
+    std::env::split_paths(path)
+        .map(|folder| folder.join(&stdio.program))
+        .find(|path| is_program(path))
 }
 
 fn is_program(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    std::fs::metadata(path)
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 fn variables(
@@ -111,31 +113,13 @@ fn variables(
     templates: &BTreeMap<String, String>,
     environment: &Environment,
 ) -> Option<Finding> {
-    let here = Here(environment);
-    let mut is_any = false;
-    for (variable, template) in templates {
-        for part in template::parse(template).unwrap_or_default() {
-            is_any |= part.is_reference();
-            if let Some(why) = unresolved(part, &here) {
-                return Some(credentials_missing(name, &format!("variable `{variable}` {why}")));
-            }
-        }
+    if templates.is_empty() {
+        return None;
     }
-    is_any.then(|| credentials_found(name))
-}
-
-fn unresolved(part: Part<'_>, here: &Here<'_>) -> Option<String> {
-    match part {
-        Part::Text(_) => None,
-        Part::Variable(name) => match here.env(name) {
-            Some(_) => None,
-            None => Some(format!("needs the environment variable {name}, which is not set")),
-        },
-        Part::File(path) => match here.file(path) {
-            Ok(_) => None,
-            Err(error) => Some(format!("needs the file {path}: {error}")),
-        },
-    }
+    Some(match credentials::environment(templates, &Here(environment)) {
+        Ok(_) => credentials_found(name),
+        Err(error) => credentials_missing(name, &error.to_string()),
+    })
 }
 
 fn folder(name: &ServerName, stdio: &StdioUpstream) -> Option<Finding> {

@@ -116,9 +116,9 @@ fn told(health: &HealthView, now: Timestamp, room: usize) -> Text {
         HealthState::Unused => Text::toned("not used yet", Tone::Dim),
         HealthState::Healthy => Text::toned("ok", Tone::Good),
         HealthState::Failing => {
-            let since = health.since.map_or_else(String::new, |since| {
-                format!(" since {}", times::to_seconds(since))
-            });
+            let since = health
+                .since
+                .map_or_else(String::new, |since| format!(" since {}", times::to_seconds(since)));
             Text::toned(format!("failing{since}: {problem}"), Tone::Bad)
         }
         HealthState::Resting => {
@@ -176,9 +176,9 @@ mod tests {
         let told = |state: &str| told(&view(state), NOW, 10);
         assert_eq!(told("unused"), Text::toned("not used yet", Tone::Dim));
         assert_eq!(told("healthy"), Text::toned("ok", Tone::Good));
-        let failing = "failing since 2026-11-18T04:23:40Z: connection…";
+        let failing = "failing since 2026-11-18T11:03:40Z: connection…";
         assert_eq!(told("failing"), Text::toned(failing, Tone::Bad));
-        let resting = "resting until 2026-11-18T04:27:00Z (in 20 s): connection…";
+        let resting = "resting until 2026-11-18T11:07:00Z (in 20 s): connection…";
         assert_eq!(told("resting"), Text::toned(resting, Tone::Bad));
         assert_eq!(told("broken"), Text::toned("broken: connection…", Tone::Bad));
         let unknown = Text::toned("unknown (no server is running)", Tone::Dim);
