@@ -194,6 +194,20 @@ impl Wire {
         Ok(())
     }
 
+    /// Reads until what has come contains `needle` so many times.
+    ///
+    /// # Errors
+    /// When the connection ends first.
+    pub async fn times(&mut self, needle: &str, count: usize) -> Result<()> {
+        while self.pending().matches(needle).count() < count {
+            ensure!(
+                self.reader.fill(READ_TIMEOUT).await?,
+                "the connection ended before {needle:?} {count} times"
+            );
+        }
+        Ok(())
+    }
+
     /// What has come and was not consumed, as text.
     pub fn pending(&self) -> String {
         String::from_utf8_lossy(self.reader.pending()).into_owned()

@@ -19,7 +19,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::resume::resume_call;
-use self::source::{Heard, Source};
+use self::source::{Heard, Own, Source};
 use self::subscription::Subscription;
 pub(super) use self::subscription::subscribe;
 use super::lists::Viewer;
@@ -27,7 +27,7 @@ use super::names::{self, Stream, Unnameable};
 use super::{AtAll, session};
 use crate::body::Body;
 use crate::dispatch::Asking;
-use crate::link::{Party, Voice};
+use crate::link::Party;
 use crate::relay::{self, Hearer, Standing, Unasked};
 use crate::sessions::{Session, SessionStream};
 use crate::shared::Worker;
@@ -140,10 +140,10 @@ impl Feed {
             end = self.pass(last) => end,
         };
         drop(open);
-        if let Some(subscription) = &self.subscription {
+        if self.subscription.is_some() {
             session::end(self.standing.worker(), &self.party);
             if end == End::Ended {
-                let text = subscription.ended(&self.asking);
+                let text = Subscription::ended(&self.asking);
                 let event = sse::encode(text.as_bytes(), Some("message"), None);
                 // A client that reads no more has no use for it.
                 if self.events.send_timeout(event.clone(), LAST_WORDS).await.is_ok() {
@@ -232,29 +232,22 @@ impl Feed {
                 Some(notice) => self.send(notice).await,
                 None => Ok(()),
             },
-            Heard::Event { upstream, voice, event } => {
-                match self.event(worker, &upstream, voice.as_ref(), &event) {
-                    Ok(Some(bytes)) => self.send(bytes).await,
-                    Ok(None) => Ok(()),
-                    Err(error) => {
-                        // One server that speaks nonsense does not silence the others.
-                        let server = upstream.name();
-                        tracing::warn!(server, %error, "what a server said is not passed on");
-                        Ok(())
-                    }
+            Heard::Event(own) => match self.event(worker, &own) {
+                Ok(Some(bytes)) => self.send(bytes).await,
+                Ok(None) => Ok(()),
+                Err(error) => {
+                    // One server that speaks nonsense does not silence the others.
+                    let server = own.upstream.name();
+                    tracing::warn!(server, %error, "what a server said is not passed on");
+                    Ok(())
                 }
-            }
+            },
         }
     }
 
     /// What the client gets of an event; nothing if it is not for this client.
-    fn event(
-        &self,
-        worker: &Arc<Worker>,
-        upstream: &Upstream,
-        voice: Option<&Voice>,
-        event: &sse::Event,
-    ) -> Result<Option<Bytes>, Unsaid> {
+    fn event(&self, worker: &Arc<Worker>, own: &Own) -> Result<Option<Bytes>, Unsaid> {
+        let Own { upstream, voice, event } = own;
         let server = upstream.name();
         let Some(data) = event.data.as_ref().filter(|data| !data.is_empty()) else {
             // It may say from where to go on.

@@ -10,7 +10,7 @@ use crate::upstream::remote::{Reply, ReplyBody};
 #[derive(Debug)]
 pub(crate) enum Hearing {
     /// It offers one.
-    Stream(Ear),
+    Stream(Box<Ear>),
     /// It has forgotten the conversation.
     Forgotten,
     /// It offers none: 405 in the legacy era, an error in the modern one.
@@ -26,7 +26,7 @@ impl Hearing {
         match reply.status() {
             StatusCode::OK if is_event_stream(reply.headers()) => {
                 let (body, reader) = (reply.into_body(), sse::Reader::new(max));
-                Ok(Self::Stream(Ear { body, reader, max }))
+                Ok(Self::Stream(Box::new(Ear { body, reader, max })))
             }
             StatusCode::NOT_FOUND => Ok(Self::Forgotten),
             // Somebody of before is still there, as far as the upstream knows.

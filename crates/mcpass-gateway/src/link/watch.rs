@@ -211,7 +211,9 @@ async fn hear(
     };
     if std::mem::take(has_failed) {
         // Nobody knows what has changed meanwhile.
-        Change::ALL.into_iter().for_each(|change| links.watch.announce(change));
+        for change in Change::ALL {
+            links.watch.announce(change);
+        }
     }
     attend(worker, upstream, &mut ear, voice.as_ref()).await?;
     Ok(Heard::Ended)

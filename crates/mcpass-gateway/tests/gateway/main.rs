@@ -9,6 +9,9 @@
 )]
 
 mod aggregate;
+mod aggregate_sessions;
+mod aggregate_slow;
+mod aggregate_streams;
 mod bodies;
 mod breaker;
 mod context;
@@ -28,6 +31,7 @@ mod sessions;
 mod shutdown;
 mod standing;
 mod streams;
+mod talking;
 mod tls;
 mod upstreams;
 mod validate;

@@ -11,7 +11,7 @@ use mcpass_testkit::http1::Reader;
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 /// What to do with one request.
@@ -85,6 +85,7 @@ struct State {
     seen: Mutex<Vec<(Head, String)>>,
     connections: AtomicUsize,
     streams: AtomicUsize,
+    cut: Notify,
 }
 
 impl Scripted {
@@ -112,6 +113,7 @@ impl Scripted {
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
+            cut: Notify::new(),
         });
         let address = listener.local_addr()?;
         let accepting = tokio::spawn(accept(Arc::clone(&state), listener)).abort_handle();
@@ -132,6 +134,11 @@ impl Scripted {
     /// Connections that were made so far.
     pub(crate) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// Breaks off whatever is met with silence.
+    pub(crate) fn cut(&self) {
+        self.state.cut.notify_waiters();
     }
 
     /// Streams that somebody reads.
@@ -186,7 +193,13 @@ async fn serve(state: &State, stream: TcpStream) -> Result<()> {
             Reply::Bytes(bytes) => reader.stream().write_all(&bytes).await?,
             Reply::AndClose(bytes) => return Ok(reader.stream().write_all(&bytes).await?),
             Reply::Silence => {
-                while reader.fill(Duration::from_mins(10)).await? {}
+                let cut = state.cut.notified();
+                let gone =
+                    async { while let Ok(true) = reader.fill(Duration::from_mins(10)).await {} };
+                tokio::select! {
+                    () = cut => {}
+                    () = gone => {}
+                }
                 return Ok(());
             }
             Reply::Events(events) => return stream_events(state, &mut reader, events).await,

@@ -31,12 +31,16 @@ pub(super) enum Heard {
     /// A list of its is another one now.
     News { change: Change },
     /// An event of the client's own: in its conversation, or of its subscription.
-    Event {
-        upstream: Arc<Upstream>,
-        /// The conversation; none for a server of the modern era.
-        voice: Option<Voice>,
-        event: sse::Event,
-    },
+    Event(Box<Own>),
+}
+
+/// An event that is meant for one client.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) upstream: Arc<Upstream>,
+    /// The conversation; none for a server of the modern era.
+    pub(super) voice: Option<Voice>,
+    pub(super) event: sse::Event,
 }
 
 /// What one server says unasked to one client.
@@ -218,7 +222,8 @@ impl Source {
                 *last = HeaderValue::from_bytes(id).ok().filter(|id| !id.is_empty());
             }
             let upstream = Arc::clone(&self.upstream);
-            self.send(Heard::Event { upstream, voice: voice.cloned(), event }).await;
+            let own = Own { upstream, voice: voice.cloned(), event };
+            self.send(Heard::Event(Box::new(own))).await;
         }
         Ok(Ended::ByServer)
     }

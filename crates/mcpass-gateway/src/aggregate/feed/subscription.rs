@@ -63,7 +63,7 @@ impl Subscription {
     }
 
     /// The last message, if it is mcpass that ends the subscription.
-    pub(super) fn ended(&self, asking: &Asking) -> String {
+    pub(super) fn ended(asking: &Asking) -> String {
         let id = id(asking);
         json!({
             "jsonrpc": "2.0",
