@@ -84,11 +84,11 @@ async fn sqlite_schema(pool: &SqlitePool) -> Schema {
         let null = if row.get::<bool, _>(3) { "" } else { " null" };
         schema.insert(format!("{table}.{column} {kind}{null}"));
     }
-    let indexes = "SELECT i.name, i.tbl_name, l.\"unique\", l.partial, \
+    let indexes = "SELECT l.name, t.name, l.\"unique\", l.partial, \
                    (SELECT group_concat(name, ', ') FROM \
-                   (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno)) \
-                   FROM sqlite_schema i JOIN pragma_index_list(i.tbl_name) l ON l.name = i.name \
-                   WHERE i.type = 'index' AND i.tbl_name <> 'mcp_migrations'";
+                   (SELECT name FROM pragma_index_info(l.name) ORDER BY seqno)) \
+                   FROM sqlite_schema t JOIN pragma_index_list(t.name) l \
+                   WHERE t.type = 'table' AND t.name <> 'mcp_migrations'";
     for row in sqlx::query(indexes).fetch_all(pool).await.unwrap() {
         let name: String = row.get(0);
         let name = if name.starts_with("sqlite_") { String::new() } else { name + ": " };
@@ -153,6 +153,57 @@ async fn many_may_open_a_new_database_at_once() {
 }
 
 #[tokio::test]
+async fn the_access_log_is_kept_when_it_moves_into_the_order_of_its_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}?mode=rwc", folder.path().join("old.db").display());
+    let pool = SqlitePool::connect(&url).await.unwrap();
+    let run = async |sql: &'static str| sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+    run(include_str!("../migrations/sqlite/0001_spine.sql")).await;
+    let columns: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM pragma_table_info('mcp_access_logs') ORDER BY cid")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    // A value of its own in each column, in rows that are not in the order of their ids.
+    for id in [3_i64, 1, 2] {
+        let values: Vec<String> = columns
+            .iter()
+            .map(|column| match column.as_str() {
+                "id" | "token_id" | "family_id" => format!("unhex('{id:032}')"),
+                "arrived_at" | "cost" | "request_bytes" | "done_seq" | "http_status"
+                | "rpc_code" | "is_error" | "response_bytes" | "response_chars" | "duration_us"
+                | "upstream_us" => format!("{id}{}", column.len()),
+                text => format!("'{text} {id}'"),
+            })
+            .collect();
+        let sql = format!(
+            "INSERT INTO mcp_access_logs ({}) VALUES ({})",
+            columns.join(", "),
+            values.join(", ")
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    }
+    let all = "SELECT json_group_array(json_array(hex(id), arrived_at, surface, hex(token_id), \
+               hex(family_id), token_name, hint, user_name, remote_ip, user_agent, client_name, \
+               client_version, server, method, target_kind, target, decision, reason, detail, \
+               cost, request_bytes, session, rpc_id, trace_id, arguments, state, done_seq, \
+               http_status, rpc_code, is_error, failure, response_bytes, response_chars, \
+               duration_us, upstream_us)) FROM (SELECT * FROM mcp_access_logs ORDER BY id)";
+    let rows = async || sqlx::query_scalar::<_, String>(all).fetch_one(&pool).await.unwrap();
+    let before = rows().await;
+    assert_eq!(before.matches("rpc_id").count(), 3, "{before}");
+    run(include_str!("../migrations/sqlite/0002_access_log_by_id.sql")).await;
+    assert_eq!(rows().await, before);
+    let plan: String =
+        sqlx::query("EXPLAIN QUERY PLAN SELECT * FROM mcp_access_logs WHERE id = x''")
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+            .get("detail");
+    assert!(plan.contains("PRIMARY KEY"), "{plan}");
+}
+
+#[tokio::test]
 async fn the_file_and_its_log_are_for_the_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("with space.db");
@@ -173,7 +224,8 @@ async fn what_a_newer_version_or_another_program_wrote_is_refused() {
     sql::connect(&newer).await.unwrap();
     let pool = SqlitePool::connect(&newer).await.unwrap();
     let future = "INSERT INTO mcp_migrations \
-                  SELECT 9999, 'future', installed_on, TRUE, checksum, 1 FROM mcp_migrations";
+                  SELECT 9999, 'future', installed_on, TRUE, checksum, 1 FROM mcp_migrations \
+                  LIMIT 1";
     sqlx::query(future).execute(&pool).await.unwrap();
     let error = sql::connect(&newer).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Damaged);

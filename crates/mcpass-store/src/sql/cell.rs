@@ -2,7 +2,6 @@
 //!
 //! Both databases get the same values, whichever way they are handed over.
 
-use std::fmt::Write;
 use std::net::IpAddr;
 
 use mcpass_domain::{AccessRow, Admission, Hint, Outcome, Reason};
@@ -10,8 +9,10 @@ use mcpass_domain::{AccessRow, Admission, Hint, Outcome, Reason};
 use super::codec::to_column;
 
 /// One value. That of a column which may be NULL has a type even then, because PostgreSQL asks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Cell<'a> {
+    /// As text. Most rows have the address of the row before, so it is formatted where it is used.
+    Address(IpAddr),
     Bytes(Option<&'a [u8]>),
     Flag(Option<bool>),
     Number(Option<i64>),
@@ -19,16 +20,24 @@ pub(super) enum Cell<'a> {
 }
 
 /// All columns of `COLUMNS`, and then `done_seq`.
-pub(super) fn of_row(row: &AccessRow, done_seq: Option<i64>, put: &mut (impl FnMut(Cell<'_>) + ?Sized)) {
+pub(super) fn of_row<'a>(
+    row: &'a AccessRow,
+    done_seq: Option<i64>,
+    put: &mut (impl FnMut(Cell<'a>) + ?Sized),
+) {
     of_admission(&row.admission, put);
     put(Cell::Text(Some(row.state.as_str())));
     of_outcome(row.outcome.as_ref(), put);
     put(Cell::Number(done_seq));
 }
 
-fn of_admission(admission: &Admission<'static>, put: &mut (impl FnMut(Cell<'_>) + ?Sized)) {
-    let text = |text| Cell::Text(Some(text));
-    let number = |number| Cell::Number(Some(number));
+fn of_admission<'a>(admission: &'a Admission<'static>, put: &mut (impl FnMut(Cell<'a>) + ?Sized)) {
+    fn number<'a>(number: i64) -> Cell<'a> {
+        Cell::Number(Some(number))
+    }
+    fn text(text: &str) -> Cell<'_> {
+        Cell::Text(Some(text))
+    }
     put(Cell::Bytes(Some(admission.id.as_bytes())));
     put(number(admission.at.as_micros()));
     put(text(admission.surface.as_str()));
@@ -37,7 +46,7 @@ fn of_admission(admission: &Admission<'static>, put: &mut (impl FnMut(Cell<'_>) 
     put(text(&admission.token_name));
     put(Cell::Text(admission.hint.as_ref().map(Hint::as_str)));
     put(text(&admission.user));
-    of_address(admission.remote_ip, put);
+    put(Cell::Address(admission.remote_ip));
     put(text(&admission.user_agent));
     put(or_null(&admission.client_name));
     put(or_null(&admission.client_version));
@@ -56,7 +65,10 @@ fn of_admission(admission: &Admission<'static>, put: &mut (impl FnMut(Cell<'_>) 
 }
 
 /// The columns from `http_status` on, all of them NULL where there is no outcome.
-pub(super) fn of_outcome(outcome: Option<&Outcome>, put: &mut (impl FnMut(Cell<'_>) + ?Sized)) {
+pub(super) fn of_outcome<'a>(
+    outcome: Option<&'a Outcome>,
+    put: &mut (impl FnMut(Cell<'a>) + ?Sized),
+) {
     let number = |of: fn(&Outcome) -> Option<i64>| Cell::Number(outcome.and_then(of));
     put(number(|outcome| Some(i64::from(outcome.http_status))));
     put(number(|outcome| outcome.rpc_code));
@@ -68,54 +80,6 @@ pub(super) fn of_outcome(outcome: Option<&Outcome>, put: &mut (impl FnMut(Cell<'
     put(number(|outcome| outcome.upstream_us.map(to_column)));
 }
 
-/// An address as text, without an allocation for each row.
-pub(super) fn of_address(ip: IpAddr, put: &mut (impl FnMut(Cell<'_>) + ?Sized)) {
-    let mut text = Short { bytes: [0; 48], used: 0 };
-    // The longest address has 45 characters, so there is room.
-    let _ = write!(text, "{ip}");
-    put(Cell::Text(Some(text.as_str())));
-}
-
 fn or_null(text: &str) -> Cell<'_> {
     Cell::Text(Some(text).filter(|text| !text.is_empty()))
-}
-
-/// A text of at most 48 bytes.
-struct Short {
-    bytes: [u8; 48],
-    used: usize,
-}
-
-impl Short {
-    fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..self.used).unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default()
-    }
-}
-
-impl Write for Short {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let end = self.used + text.len();
-        self.bytes.get_mut(self.used..end).ok_or(std::fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.used = end;
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_written_as_the_standard_library_does() {
-        for ip in ["0.0.0.0", "255.255.255.255", "::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"] {
-            let ip: IpAddr = ip.parse().unwrap();
-            let mut seen = String::new();
-            of_address(ip, &mut |cell| match cell {
-                Cell::Text(Some(text)) => seen.push_str(text),
-                other => panic!("{other:?}"),
-            });
-            assert_eq!(seen, ip.to_string());
-        }
-    }
 }

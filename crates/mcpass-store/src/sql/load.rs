@@ -22,8 +22,7 @@ static GIVE_UP: LazyLock<Bulk> = LazyLock::new(|| {
 });
 
 /// Up to where a journal has been read: its name, segment and offset.
-pub(super) const PUT_POSITION: &str =
-    "INSERT INTO mcp_journal_positions (journal, segment, read_offset) \
+pub(super) const PUT_POSITION: &str = "INSERT INTO mcp_journal_positions (journal, segment, read_offset) \
      VALUES ($1, $2, $3) ON CONFLICT (journal) \
      DO UPDATE SET segment = excluded.segment, read_offset = excluded.read_offset";
 

@@ -68,7 +68,7 @@ pub(super) async fn load(db: &mut Connection, batch: &AccessBatch) -> Result<(),
             let put = &mut |cell: Cell<'_>| add(values, cell);
             put(Cell::Bytes(Some(one.token.as_bytes())));
             put(Cell::Number(Some(one.at.as_micros())));
-            cell::of_address(one.ip, put);
+            put(Cell::Address(one.ip));
         })
         .await
         .map_err(failed)?;
@@ -91,6 +91,7 @@ async fn insert(
 
 fn add(values: &mut Values, cell: Cell<'_>) {
     match cell {
+        Cell::Address(ip) => values.add(ip.to_string()),
         Cell::Bytes(bytes) => values.add(bytes),
         Cell::Flag(flag) => values.add(flag),
         Cell::Number(number) => values.add(number),

@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use mcpass_domain::RowState;
+use mcpass_domain::{AccessRow, RowState};
 use parking_lot::Mutex;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, Statement, ToSql, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql, TransactionBehavior};
 
 use super::super::cell::{self, Cell};
 use super::super::{codec, failure};
 use super::access::COLUMNS;
 use super::load;
-use crate::{AccessBatch, StoreError};
+use crate::{AccessBatch, LastUse, StoreError};
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let markers = ", ?".repeat(COLUMNS.split(',').count());
@@ -35,8 +35,7 @@ const FINISH: &str = "UPDATE mcp_access_logs SET state = 'done', done_seq = ?2, 
 const USE: &str = "UPDATE mcp_tokens SET last_used_at = ?2, last_used_ip = ?3 \
     WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)";
 
-const COUNT: &str =
-    "UPDATE mcp_counters SET value = value + ?2 WHERE name = ?1 RETURNING value";
+const COUNT: &str = "UPDATE mcp_counters SET value = value + ?2 WHERE name = ?1 RETURNING value";
 
 /// Adds batches to the database in one file.
 #[derive(Debug)]
@@ -94,15 +93,19 @@ fn write(connection: &mut Connection, batch: &AccessBatch) -> rusqlite::Result<(
         seq += 1;
         seq
     };
-    let mut insert = transaction.prepare_cached(&INSERT)?;
-    for row in &batch.rows {
+    let mut insert = Filled::new(transaction.prepare_cached(&INSERT)?);
+    // Threads of the gateway come one after the other; in the order of their ids, rows go to the
+    // end of each tree, which needs no search.
+    let mut rows: Vec<&AccessRow> = batch.rows.iter().collect();
+    rows.sort_unstable_by_key(|row| row.admission.id);
+    for row in rows {
         let done_seq = (row.state != RowState::Pending).then(&mut next);
-        run(&mut insert, |put| cell::of_row(row, done_seq, put))?;
+        insert.run(|put| cell::of_row(row, done_seq, put))?;
     }
-    let mut finish = transaction.prepare_cached(FINISH)?;
+    let mut finish = Filled::new(transaction.prepare_cached(FINISH)?);
     for outcome in load::first_outcomes(batch) {
         let done_seq = next();
-        run(&mut finish, |put| {
+        finish.run(|put| {
             put(Cell::Bytes(Some(outcome.id.as_bytes())));
             put(Cell::Number(Some(done_seq)));
             cell::of_outcome(Some(outcome), put);
@@ -111,12 +114,13 @@ fn write(connection: &mut Connection, batch: &AccessBatch) -> rusqlite::Result<(
     if !batch.last_uses.is_empty() {
         count("ledger", 1)?;
     }
-    let mut use_token = transaction.prepare_cached(USE)?;
-    for one in load::latest_uses(batch) {
-        run(&mut use_token, |put| {
+    let uses: Vec<LastUse> = load::latest_uses(batch).collect();
+    let mut use_token = Filled::new(transaction.prepare_cached(USE)?);
+    for one in &uses {
+        use_token.run(|put| {
             put(Cell::Bytes(Some(one.token.as_bytes())));
             put(Cell::Number(Some(one.at.as_micros())));
-            cell::of_address(one.ip, put);
+            put(Cell::Address(one.ip));
         })?;
     }
     let mut put_position = transaction.prepare_cached(load::PUT_POSITION)?;
@@ -129,26 +133,42 @@ fn write(connection: &mut Connection, batch: &AccessBatch) -> rusqlite::Result<(
     transaction.commit()
 }
 
-/// Runs a statement with the values that `fill` puts, from its first marker on.
-fn run(
-    statement: &mut Statement<'_>,
-    fill: impl FnOnce(&mut dyn FnMut(Cell<'_>)),
-) -> rusqlite::Result<()> {
-    let mut place = 0;
-    let mut bound = Ok(());
-    fill(&mut |cell| {
-        place += 1;
-        if bound.is_ok() {
-            bound = statement.raw_bind_parameter(place, cell);
-        }
-    });
-    bound?;
-    statement.raw_execute().map(drop)
+/// A statement that is run for one row after another. Its values stay bound, and only what differs
+/// from the row before is bound again: half of a row does not, under load.
+struct Filled<'s, 'v> {
+    statement: CachedStatement<'s>,
+    bound: Vec<Cell<'v>>,
+}
+
+impl<'s, 'v> Filled<'s, 'v> {
+    fn new(statement: CachedStatement<'s>) -> Self {
+        Self { statement, bound: Vec::new() }
+    }
+
+    /// Runs it with the values that `fill` puts, from its first marker on.
+    fn run(&mut self, fill: impl FnOnce(&mut dyn FnMut(Cell<'v>))) -> rusqlite::Result<()> {
+        let Self { statement, bound } = self;
+        let mut place = 0;
+        let mut result = Ok(());
+        fill(&mut |cell| {
+            if bound.get(place) != Some(&cell) && result.is_ok() {
+                result = statement.raw_bind_parameter(place + 1, cell);
+                match bound.get_mut(place) {
+                    Some(last) => *last = cell,
+                    None => bound.push(cell),
+                }
+            }
+            place += 1;
+        });
+        result?;
+        statement.raw_execute().map(drop)
+    }
 }
 
 impl ToSql for Cell<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let value = match *self {
+            Self::Address(ip) => return Ok(ToSqlOutput::from(ip.to_string())),
             Self::Bytes(Some(bytes)) => ValueRef::Blob(bytes),
             Self::Flag(Some(flag)) => ValueRef::Integer(flag.into()),
             Self::Number(Some(number)) => ValueRef::Integer(number),
