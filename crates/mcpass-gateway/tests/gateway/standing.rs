@@ -96,13 +96,13 @@ async fn a_session_reaches_its_limit_unless_a_stream_uses_it() -> Result<()> {
     open(&bed, &token).await?;
     let mut wire = bed.listen("/mcp/fake", &token, &[SESSION]).await?;
     let sender = feeder(&feed).await?;
-    let lifetime = Lifetime { idle: Duration::from_secs(60), longest: Duration::from_secs(600) };
-    bed.clock.advance(Duration::from_secs(120));
+    let lifetime = Lifetime { idle: Duration::from_mins(1), longest: Duration::from_mins(10) };
+    bed.clock.advance(Duration::from_mins(2));
     bed.shared.sessions.sweep(bed.shared.monotonic(), lifetime, |_| true);
     assert_eq!(bed.shared.sessions.count(), 1, "it has a stream");
     sender.send(":alive\n\n".to_owned())?;
     wire.until(":alive").await?;
-    bed.clock.advance(Duration::from_secs(480));
+    bed.clock.advance(Duration::from_mins(8));
     bed.shared.sessions.sweep(bed.shared.monotonic(), lifetime, |_| true);
     assert_eq!(bed.shared.sessions.count(), 0);
     wire.closed(Duration::from_secs(5)).await.context("its stream ends with it")?;
