@@ -14,9 +14,9 @@ use mcpass_stdio::{Body, Spec, Stdio, StdioError};
 use serde_json::{Value, json};
 
 /// Longer than anything takes that is not broken.
-pub const LONG: Duration = Duration::from_secs(30);
+pub(crate) const LONG: Duration = Duration::from_secs(30);
 
-pub fn spec(mode: &str) -> Spec {
+pub(crate) fn spec(mode: &str) -> Spec {
     Spec {
         program: env!("CARGO_BIN_EXE_mcpass-stdio-child").to_owned(),
         arguments: vec![mode.to_owned()],
@@ -29,25 +29,26 @@ pub fn spec(mode: &str) -> Spec {
     }
 }
 
-pub fn family(number: u8) -> Option<FamilyId> {
+#[expect(clippy::unnecessary_wraps, reason = "mcpass itself has none")]
+pub(crate) fn family(number: u8) -> Option<FamilyId> {
     Some(FamilyId::from_bytes([number; 16]))
 }
 
 /// A server under test.
-pub struct Server {
-    pub stdio: Arc<Stdio>,
-    pub clock: Arc<ManualClock>,
+pub(crate) struct Server {
+    pub(crate) stdio: Arc<Stdio>,
+    pub(crate) clock: Arc<ManualClock>,
 }
 
 impl Server {
-    pub fn new(spec: Spec) -> Self {
+    pub(crate) fn new(spec: Spec) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_000_000)));
         let runtime = tokio::runtime::Handle::current();
         let stdio = Stdio::new("child", spec, runtime, clock.clone(), Arc::new(OsEntropy));
         Self { stdio, clock }
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         family: Option<FamilyId>,
         method: Method,
@@ -70,16 +71,19 @@ impl Server {
     }
 
     /// Opens a session of a client that can be asked everything.
-    pub async fn open(&self, family: Option<FamilyId>) -> Client<'_> {
+    pub(crate) async fn open(&self, family: Option<FamilyId>) -> Client<'_> {
         self.try_open(family).await.unwrap()
     }
 
-    pub async fn try_open(&self, family: Option<FamilyId>) -> Result<Client<'_>, StdioError> {
+    pub(crate) async fn try_open(
+        &self,
+        family: Option<FamilyId>,
+    ) -> Result<Client<'_>, StdioError> {
         let can = json!({"elicitation": {}, "sampling": {}, "roots": {}});
         self.open_with(family, &can).await
     }
 
-    pub async fn open_with(
+    pub(crate) async fn open_with(
         &self,
         family: Option<FamilyId>,
         capabilities: &Value,
@@ -101,7 +105,7 @@ impl Server {
     }
 
     /// A modern request.
-    pub async fn modern(
+    pub(crate) async fn modern(
         &self,
         family: Option<FamilyId>,
         id: u64,
@@ -121,84 +125,84 @@ impl Server {
         self.send(family, Method::POST, &headers, &text.to_string()).await
     }
 
-    pub async fn modern_tool(&self, family: Option<FamilyId>, id: u64, name: &str) -> Value {
+    pub(crate) async fn modern_tool(&self, family: Option<FamilyId>, id: u64, name: &str) -> Value {
         let reply = self.modern(family, id, "tools/call", json!({"name": name})).await.unwrap();
         reply.json().await
     }
 }
 
 /// A client of the legacy era.
-pub struct Client<'a> {
-    pub server: &'a Server,
-    pub family: Option<FamilyId>,
-    pub session: String,
+pub(crate) struct Client<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) family: Option<FamilyId>,
+    pub(crate) session: String,
     next: AtomicU64,
 }
 
 impl Client<'_> {
-    pub async fn send(&self, method: Method, body: &str) -> Result<Reply, StdioError> {
+    pub(crate) async fn send(&self, method: Method, body: &str) -> Result<Reply, StdioError> {
         let headers =
             [("mcp-session-id", self.session.as_str()), ("mcp-protocol-version", "2025-11-25")];
         self.server.send(self.family, method, &headers, body).await
     }
 
-    pub async fn post(&self, message: &Value) -> Result<Reply, StdioError> {
+    pub(crate) async fn post(&self, message: &Value) -> Result<Reply, StdioError> {
         self.send(Method::POST, &message.to_string()).await
     }
 
-    pub async fn get(&self) -> Reply {
+    pub(crate) async fn get(&self) -> Reply {
         let reply = self.send(Method::GET, "").await.unwrap();
         assert_eq!(reply.status, StatusCode::OK);
         reply
     }
 
-    pub async fn request(&self, method: &str, params: Value) -> Result<Reply, StdioError> {
+    pub(crate) async fn request(&self, method: &str, params: Value) -> Result<Reply, StdioError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.post(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await
     }
 
     /// Calls a tool.
-    pub async fn start(&self, name: &str, arguments: Value) -> Result<Reply, StdioError> {
+    pub(crate) async fn start(&self, name: &str, arguments: Value) -> Result<Reply, StdioError> {
         self.request("tools/call", json!({"name": name, "arguments": arguments})).await
     }
 
     /// Calls a tool whose answer comes at once.
-    pub async fn tool(&self, name: &str) -> Value {
+    pub(crate) async fn tool(&self, name: &str) -> Value {
         self.start(name, json!({})).await.unwrap().json().await
     }
 
     /// Everything that the process was told, in order.
-    pub async fn received(&self) -> Vec<String> {
+    pub(crate) async fn received(&self) -> Vec<String> {
         let answer = self.tool("received").await;
         serde_json::from_value(answer["result"]["lines"].clone()).unwrap()
     }
 }
 
 /// An HTTP answer.
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     body: Body,
     reader: sse::Reader,
 }
 
 impl Reply {
-    pub fn is_stream(&self) -> bool {
+    pub(crate) fn is_stream(&self) -> bool {
         self.headers.get("content-type").is_some_and(|kind| kind == "text/event-stream")
     }
 
     /// The whole body.
-    pub async fn text(self) -> String {
+    pub(crate) async fn text(self) -> String {
         assert!(!self.is_stream());
         String::from_utf8(self.body.collect().await.unwrap().to_bytes().into()).unwrap()
     }
 
-    pub async fn json(self) -> Value {
+    pub(crate) async fn json(self) -> Value {
         serde_json::from_str(&self.text().await).unwrap()
     }
 
     /// The next event of a stream; none at its end.
-    pub async fn event(&mut self) -> Option<Result<Value, StdioError>> {
+    pub(crate) async fn event(&mut self) -> Option<Result<Value, StdioError>> {
         assert!(self.is_stream());
         loop {
             if let Some(event) = self.reader.next_event().unwrap() {
@@ -212,18 +216,18 @@ impl Reply {
     }
 
     /// The next event, which there is.
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         self.event().await.expect("an event").unwrap()
     }
 }
 
 /// The text of a tool's result.
-pub fn said(answer: &Value) -> &str {
+pub(crate) fn said(answer: &Value) -> &str {
     answer["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{answer}"))
 }
 
 /// Waits until it is so, as something outside of this runtime makes it so.
-pub async fn eventually(mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn eventually(mut is_so: impl FnMut() -> bool) {
     let until = tokio::time::Instant::now() + LONG;
     while !is_so() {
         assert!(tokio::time::Instant::now() < until, "it never came to be");

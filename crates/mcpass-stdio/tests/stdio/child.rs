@@ -2,6 +2,8 @@
 //!
 //! Its argument says what it speaks, and the tools that are called say what it does.
 
+#![expect(clippy::indexing_slicing, reason = "reading a Value by a key it lacks gives null")]
+
 use std::io::{self, BufRead, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -131,39 +133,13 @@ impl Server {
                 text(id, "done")?;
             }
             "never" => {}
-            "die" => {
-                writeln!(io::stderr(), "first\nthe disk is on fire")?;
-                return Ok(Next::Exit(ExitCode::from(3)));
-            }
-            "die midway" => {
-                notify("notifications/progress", &progress(params, 1))?;
-                return Ok(Next::Exit(ExitCode::from(3)));
-            }
-            "close" => {
-                text(id, "closing")?;
-                // Whoever reads on finds nothing: only the standard error stays open.
-                return Ok(Next::Exit(ExitCode::SUCCESS));
-            }
-            "garbage" => {
-                out("Listening on stdio")?;
-                out("{\"level\":\"info\"}")?;
-                out("[1,2]")?;
-                out("")?;
-                writeln!(io::stdout(), "\u{1b}[0m{}", "x".repeat(100_000))?;
-                text(id, "after garbage")?;
-            }
-            "huge" => {
-                out(&format!("\"{}\"", "x".repeat(17 << 20)))?;
-                text(id, "after the huge line")?;
-            }
-            "large" => text(id, &"y".repeat(2 << 20))?,
-            "deaf" => loop {
-                std::thread::sleep(Duration::from_hours(1));
-            },
-            "ask" => self.ask(id, arguments)?,
+            "ask" => out(&self.question(id, arguments).to_string())?,
             "ask later" => {
-                text(id, "later")?;
-                self.ask(&Value::Null, arguments)?;
+                // Both in one piece, so that nothing can come in between.
+                let question = self.question(&Value::Null, arguments);
+                let later = json!({"content": [{"type": "text", "text": "later"}]});
+                let answer = json!({"jsonrpc": "2.0", "id": id, "result": later});
+                out(&format!("{answer}\n{question}"))?;
             }
             "progress" => {
                 for step in 0..3 {
@@ -200,19 +176,51 @@ impl Server {
                 let child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn()?;
                 result(id, &json!({"content": [], "pid": child.id()}))?;
             }
-            _ => error(id, -32602, "Unknown tool")?,
+            other => return misbehave(other, id, params),
         }
         Ok(Next::Go)
     }
 
-    fn ask(&mut self, call: &Value, arguments: &Value) -> io::Result<()> {
+    /// A question, whose answer answers the call.
+    fn question(&mut self, call: &Value, arguments: &Value) -> Value {
         let question = arguments["id"].clone();
         let method = arguments["method"].as_str().unwrap_or("elicitation/create");
         self.asking.push((question.clone(), call.clone()));
         let params = json!({"message": "how many?"});
-        out(&json!({"jsonrpc": "2.0", "id": question, "method": method, "params": params})
-            .to_string())
+        json!({"jsonrpc": "2.0", "id": question, "method": method, "params": params})
     }
+}
+
+/// What a server should not do.
+fn misbehave(tool: &str, id: &Value, params: &Value) -> io::Result<Next> {
+    match tool {
+        "die" => {
+            writeln!(io::stderr(), "first\nthe disk is on fire")?;
+            return Ok(Next::Exit(ExitCode::from(3)));
+        }
+        "die midway" => {
+            notify("notifications/progress", &progress(params, 1))?;
+            return Ok(Next::Exit(ExitCode::from(3)));
+        }
+        "garbage" => {
+            out("Listening on stdio")?;
+            out("{\"level\":\"info\"}")?;
+            out("[1,2]")?;
+            out("")?;
+            writeln!(io::stdout(), "\u{1b}[0m{}", "x".repeat(100_000))?;
+            text(id, "after garbage")?;
+        }
+        "huge" => {
+            out(&format!("\"{}\"", "x".repeat(17 << 20)))?;
+            text(id, "after the huge line")?;
+        }
+        "large" => text(id, &"y".repeat(2 << 20))?,
+        "deaf" => loop {
+            std::thread::sleep(Duration::from_hours(1));
+        },
+        _ => error(id, -32602, "Unknown tool")?,
+    }
+    Ok(Next::Go)
 }
 
 fn progress(params: &Value, step: u32) -> Value {
@@ -238,6 +246,7 @@ fn notify(method: &str, params: &Value) -> io::Result<()> {
 
 fn out(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")?;
+    // In one write, as long as it fits into the pipe.
+    stdout.write_all(format!("{line}\n").as_bytes())?;
     stdout.flush()
 }
