@@ -53,6 +53,16 @@ pub const CLIENTS: &[Client] = &[
     Client { script: "mcp_remote.mjs", mode: "" },
 ];
 
+/// Those of them that speak stdio, to `mcpass connect`: [`Client::visit_by`].
+pub const STDIO_CLIENTS: &[Client] = &[
+    Client { script: "python_stdio.py", mode: "auto" },
+    Client { script: "python_stdio.py", mode: "legacy" },
+    Client { script: "python_stdio.py", mode: "2026-07-28" },
+    Client { script: "typescript_v1_stdio.mjs", mode: "" },
+    Client { script: "typescript_v2_stdio.mjs", mode: "legacy" },
+    Client { script: "typescript_v2_stdio.mjs", mode: "auto" },
+];
+
 impl Client {
     /// Whether it opens with 2026-07-28 and gives up where that is not spoken.
     pub fn is_modern_only(self) -> bool {
@@ -70,12 +80,33 @@ impl Client {
         self.script == "mcp_remote.mjs"
     }
 
+    /// Whether the last notifications of a call may be lost in it. The TypeScript SDKs look at a
+    /// notification a moment after they have read it and at an answer at once, so that an answer
+    /// overtakes what came in the same read, which over stdio is the rule.
+    pub fn may_miss_notifications(self) -> bool {
+        self.is_bridge() || self.script.ends_with("_stdio.mjs")
+    }
+
     /// Makes the visits, one after the other, in one run of the client. Starting it takes longer
     /// than most visits.
     ///
     /// # Errors
     /// When the client cannot be run at all; what it ran into is in the reports.
     pub async fn visit(self, visits: &[Visit<'_>]) -> Result<Vec<Report>> {
+        self.visit_in(self.command()?, visits).await
+    }
+
+    /// The same for one that starts `binary` as its server.
+    ///
+    /// # Errors
+    /// As [`Client::visit`].
+    pub async fn visit_by(self, binary: &Path, visits: &[Visit<'_>]) -> Result<Vec<Report>> {
+        let mut command = self.command()?;
+        command.env("MCPASS_BINARY", binary);
+        self.visit_in(command, visits).await
+    }
+
+    fn command(self) -> Result<Command> {
         let script = folder()?.join(self.script);
         let is_python = script.extension().is_some_and(|kind| kind == "py");
         let mut command = Command::new(if is_python { python()? } else { node()? });
@@ -83,6 +114,10 @@ impl Client {
         if !self.mode.is_empty() {
             command.arg(self.mode);
         }
+        Ok(command)
+    }
+
+    async fn visit_in(self, command: Command, visits: &[Visit<'_>]) -> Result<Vec<Report>> {
         // The tokens go through stdin: arguments are for everybody to see.
         let input = serde_json::to_vec(visits)?;
         let finished = run_with(command, &input).await.with_context(|| format!("{self:?}"))?;

@@ -9,6 +9,7 @@ mod bad_input;
 mod canary;
 mod clients;
 mod conformance;
+mod connect;
 mod crash;
 mod faults;
 mod features;
