@@ -88,9 +88,11 @@ impl Entry {
 impl Known {
     fn entry(&mut self, viewer: &Viewer) -> &mut Entry {
         self.uses = self.uses.saturating_add(1);
-        let used = self.uses;
+        if !self.entries.contains_key(viewer) && self.entries.len() >= MAX_LISTS {
+            self.forget_oldest();
+        }
         let entry = self.entries.entry(viewer.clone()).or_default();
-        entry.used = used;
+        entry.used = self.uses;
         entry
     }
 
@@ -101,11 +103,14 @@ impl Known {
         entry.read = Some(read);
         let after = entry.bytes();
         self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
-        while self.entries.len() > 1 && (self.bytes > MAX_BYTES || self.entries.len() > MAX_LISTS) {
-            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used);
-            let Some(oldest) = oldest.map(|(viewer, _)| viewer.clone()) else {
-                return;
-            };
+        while self.bytes > MAX_BYTES && self.entries.len() > 1 {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used);
+        if let Some(oldest) = oldest.map(|(viewer, _)| viewer.clone()) {
             let gone = self.entries.remove(&oldest);
             self.bytes = self.bytes.saturating_sub(gone.map_or(0, |entry| entry.bytes()));
         }
@@ -174,8 +179,10 @@ impl Reading {
     /// again for as long as somebody wants to hear of changes.
     async fn read(self, reading: CancellationToken) {
         let done = reading.drop_guard();
-        let Err(error) = self.refresh().await else {
-            return;
+        let error = match self.refresh().await {
+            // A session that is over says nothing of the server.
+            Ok(()) | Err(LinkError::Over) => return,
+            Err(error) => error,
         };
         let is_first = {
             let mut known = self.listings().known.lock();
@@ -213,7 +220,7 @@ impl Reading {
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2).min(MAX_PAUSE);
             let is_late = self.listings().known.lock().entry(&self.viewer()).is_late;
-            if !is_late || self.refresh().await.is_ok() {
+            if !is_late || matches!(self.refresh().await, Ok(()) | Err(LinkError::Over)) {
                 return;
             }
         }
@@ -305,6 +312,13 @@ mod tests {
         assert_eq!((known.entries.len(), known.bytes), (3, third * 3));
         known.keep(&viewer(3), [" ".into()].into(), Monotonic::from_micros(1));
         assert_eq!(known.bytes, third * 2 + 1, "what is replaced is not counted");
+        for number in 0..=u16::try_from(MAX_LISTS).unwrap() {
+            let mut family = [9; 16];
+            family[..2].copy_from_slice(&number.to_be_bytes());
+            let family = FamilyId::from_bytes(family);
+            known.entry(&Viewer { family, capabilities: None, kind: ListKind::Tools });
+        }
+        assert_eq!((known.entries.len(), known.bytes), (MAX_LISTS, 0), "also those without a list");
         // One that is too large alone is kept all the same: there is no other answer.
         known.keep(&viewer(4), [" ".repeat(MAX_BYTES + 1)].into(), Monotonic::from_micros(0));
         assert_eq!(known.entries.len(), 1);
