@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcpass_domain::{Monotonic, ToolClass};
+use mcpass_domain::{Monotonic, Target, ToolClass};
 use mcpass_protocol::{self as protocol, ListKind};
 use parking_lot::Mutex;
 
@@ -87,7 +87,8 @@ impl Catalogue {
             for item in list.items() {
                 if let Some(name) = &item.name {
                     let class = ToolClass::from_hints(item.read_only, item.destructive);
-                    classes.insert(name.as_ref().into(), class);
+                    let known = upstream.reach.known_as(Target::Tool(name));
+                    classes.insert(known.name().into(), class);
                 }
             }
         }

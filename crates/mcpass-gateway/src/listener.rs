@@ -2,7 +2,6 @@
 
 mod worker;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +26,7 @@ use crate::shared::{Elsewhere, RecordFailed, Shared, Worker};
 use crate::streams::Streams;
 use crate::upstream::circuit::Sources;
 use crate::upstream::credentials::Secrets;
-use crate::upstream::{self, Local, Servers};
+use crate::upstream::{self, Locals, Servers};
 use crate::validate::Replies;
 
 /// How often what nobody uses any more is forgotten.
@@ -50,8 +49,8 @@ pub struct Parts {
     pub run: RunId,
     /// Where upstream credentials are looked up.
     pub secrets: Arc<dyn Secrets>,
-    /// Servers inside this process, by kind.
-    pub locals: BTreeMap<&'static str, Arc<dyn Local>>,
+    /// Where servers inside this process come from.
+    pub locals: Arc<dyn Locals>,
     /// Where child processes of stdio servers live.
     pub background: Handle,
     /// Everything outside the data path.

@@ -19,7 +19,7 @@ use mcpass_protocol::{Answer as Message, Era, Kind, headers};
 use serde_json::value::RawValue;
 
 pub(crate) use self::notice::{change, list_changed, wants};
-pub use self::shape::shows;
+pub(crate) use self::shape::shows;
 pub(crate) use self::shape::{Hearer, Unasked, unasked};
 use self::shape::{Shaped, shape};
 pub(crate) use self::standing::Standing;

@@ -15,6 +15,7 @@ pub mod target;
 pub mod tls;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use mcpass_domain::server::{HttpUpstream, StdioUpstream};
-use mcpass_domain::{Ask, Server, ServerKind, Timestamp};
+use mcpass_domain::{Ask, Server, ServerKind, Target, Timestamp};
 use mcpass_stdio::{Spec, Stdio};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -36,13 +37,36 @@ use crate::catalogue::Catalogue;
 use crate::link::Links;
 
 /// A server inside this process.
-pub trait Local: Send + Sync + std::fmt::Debug {
+pub trait Local: Send + Sync + fmt::Debug {
     /// Answers one message of the `caller`.
     fn call<'a>(
         &'a self,
         message: &'a [u8],
         caller: &'a LocalCaller<'a>,
     ) -> Pin<Box<dyn Future<Output = LocalAnswer> + Send + 'a>>;
+
+    /// The name that permissions and the record know a tool by, if `name` is another one for it.
+    fn canonical_name(&self, name: &str) -> Option<&'static str> {
+        let _ = name;
+        None
+    }
+}
+
+/// Where servers inside this process come from.
+pub trait Locals: Send + Sync + fmt::Debug {
+    /// The one that `server` is, with its settings.
+    ///
+    /// # Errors
+    /// When there is none, or its settings cannot be used: why, for the operator.
+    fn open(&self, server: &Server) -> Result<Arc<dyn Local>, String>;
+}
+
+/// Servers without settings, by [`ServerKind::as_str`].
+impl Locals for BTreeMap<&'static str, Arc<dyn Local>> {
+    fn open(&self, server: &Server) -> Result<Arc<dyn Local>, String> {
+        let kind = server.kind.as_str();
+        self.get(kind).cloned().ok_or_else(|| format!("this process has no `{kind}`"))
+    }
 }
 
 /// Who calls a server inside this process.
@@ -58,8 +82,8 @@ pub struct LocalCaller<'a> {
     pub may: &'a (dyn Fn(&Ask<'_>) -> bool + Send + Sync),
 }
 
-impl std::fmt::Debug for LocalCaller<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for LocalCaller<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalCaller").field("token", &self.token).finish_non_exhaustive()
     }
 }
@@ -82,6 +106,19 @@ pub enum Reach {
     Local(Arc<dyn Local>),
     /// Outside of this process.
     Remote(Remote),
+}
+
+impl Reach {
+    /// What permissions and the record call a target there. Some servers inside this process
+    /// answer to two names of one tool; what may be done hangs on one of them.
+    pub(crate) fn known_as<'a>(&self, target: Target<'a>) -> Target<'a> {
+        match (self, target) {
+            (Self::Local(local), Target::Tool(name)) => {
+                Target::Tool(local.canonical_name(name).unwrap_or(name))
+            }
+            _ => target,
+        }
+    }
 }
 
 /// One server.
@@ -121,18 +158,18 @@ pub struct Servers {
     workers: usize,
     sources: Sources,
     secrets: Arc<dyn Secrets>,
-    locals: BTreeMap<&'static str, Arc<dyn Local>>,
+    locals: Arc<dyn Locals>,
     background: Handle,
 }
 
 impl Servers {
-    /// No servers yet. `locals` are those inside this process, by [`ServerKind::as_str`].
-    /// Child processes live on `background`.
+    /// No servers yet. `locals` makes those inside this process; child processes live on
+    /// `background`.
     pub fn new(
         workers: usize,
         sources: Sources,
         secrets: Arc<dyn Secrets>,
-        locals: BTreeMap<&'static str, Arc<dyn Local>>,
+        locals: Arc<dyn Locals>,
         background: Handle,
     ) -> Self {
         Self { all: ArcSwap::default(), workers, sources, secrets, locals, background }
@@ -187,10 +224,7 @@ impl Servers {
     fn reach(&self, server: &Server) -> Reach {
         let name = server.name.as_str();
         match &server.kind {
-            ServerKind::Demo => match self.locals.get(server.kind.as_str()) {
-                Some(local) => Reach::Local(Arc::clone(local)),
-                None => Reach::Broken(format!("this process has no `{}`", server.kind.as_str())),
-            },
+            ServerKind::Demo => self.locals.open(server).map_or_else(Reach::Broken, Reach::Local),
             ServerKind::Http(http) => {
                 self.http(name, http).map_or_else(Reach::Broken, Reach::Remote)
             }

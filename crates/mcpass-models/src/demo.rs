@@ -102,7 +102,10 @@ impl Provider for Demo {
         Box::pin(std::future::ready(outcome))
     }
 
-    fn resources<'a>(&'a self, _caller: Caller<'a>) -> BoxFuture<'a, Vec<Resource>> {
+    fn resources<'a>(
+        &'a self,
+        _caller: Caller<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Resource>, ToolFailure>> {
         let notes = self.notes.lock();
         let resource = |note: &notes::Note| Resource {
             uri: format!("{URI}{}", note.id),
@@ -111,20 +114,24 @@ impl Provider for Demo {
             mime_type: MARKDOWN,
         };
         let all = notes.all().map(resource).collect();
-        Box::pin(std::future::ready(all))
+        Box::pin(std::future::ready(Ok(all)))
     }
 
     fn templates(&self) -> &[ResourceTemplate] {
         &TEMPLATES
     }
 
-    fn read<'a>(&'a self, uri: &'a str, _caller: Caller<'a>) -> BoxFuture<'a, Option<Content>> {
+    fn read<'a>(
+        &'a self,
+        uri: &'a str,
+        _caller: Caller<'a>,
+    ) -> BoxFuture<'a, Result<Option<Content>, ToolFailure>> {
         let notes = self.notes.lock();
         let id = uri.strip_prefix(URI).and_then(notes::parse_id);
         let content = id
             .and_then(|id| notes.find(id))
             .map(|note| Content { mime_type: MARKDOWN, text: note.to_markdown() });
-        Box::pin(std::future::ready(content))
+        Box::pin(std::future::ready(Ok(content)))
     }
 
     fn prompts(&self) -> &[Prompt] {

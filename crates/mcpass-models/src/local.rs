@@ -15,6 +15,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait LocalServer: Send + Sync + fmt::Debug {
     /// Answers one message. Permission and limits have been decided.
     fn handle<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, LocalAnswer>;
+
+    /// The name that permissions know a tool by, if `name` is another one for it.
+    fn canonical_name(&self, name: &str) -> Option<&'static str>;
 }
 
 /// One message and who sends it.

@@ -18,6 +18,12 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Its tools, always in the same order.
     fn tools(&self) -> &[Tool];
 
+    /// The name that a tool has here, if `name` is another one for it.
+    fn canonical_name(&self, name: &str) -> Option<&'static str> {
+        let _ = name;
+        None
+    }
+
     /// Calls one of its tools.
     fn call<'a>(
         &'a self,
@@ -27,13 +33,26 @@ pub trait Provider: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'a, Result<Value, ToolFailure>>;
 
     /// Its resources, always in the same order.
-    fn resources<'a>(&'a self, caller: Caller<'a>) -> BoxFuture<'a, Vec<Resource>>;
+    ///
+    /// # Errors
+    /// When they cannot be looked up: why, for the client.
+    fn resources<'a>(
+        &'a self,
+        caller: Caller<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Resource>, ToolFailure>>;
 
     /// Its resource templates.
     fn templates(&self) -> &[ResourceTemplate];
 
     /// Reads a resource; `None` if there is none of this URI.
-    fn read<'a>(&'a self, uri: &'a str, caller: Caller<'a>) -> BoxFuture<'a, Option<Content>>;
+    ///
+    /// # Errors
+    /// When it cannot be looked up: why, for the client.
+    fn read<'a>(
+        &'a self,
+        uri: &'a str,
+        caller: Caller<'a>,
+    ) -> BoxFuture<'a, Result<Option<Content>, ToolFailure>>;
 
     /// Its prompts.
     fn prompts(&self) -> &[Prompt];
@@ -107,6 +126,16 @@ impl Tool {
             "annotations": annotations,
         });
         Self { name, input, definition: raw(&definition) }
+    }
+
+    /// The same tool, listed under another name: see [`Provider::canonical_name`].
+    pub fn listed_as(self, name: &str) -> Self {
+        let definition = serde_json::from_str(self.definition.get());
+        let definition = definition.map(|mut definition: Map<String, Value>| {
+            definition.insert("name".to_owned(), name.into());
+            raw(&definition.into())
+        });
+        Self { definition: definition.unwrap_or(self.definition), ..self }
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::local::{BoxFuture, Call, Caller, LocalAnswer, LocalServer};
-use crate::provider::{Prompt, Provider};
+use crate::provider::{Prompt, Provider, ToolFailure};
 use crate::schema;
 
 #[cfg(test)]
@@ -55,7 +55,7 @@ impl<P: Provider> Service<P> {
             }
             Method::ToolsCall => return self.call_tool(call).await,
             Method::ResourcesList => {
-                let all = self.provider.resources(caller).await;
+                let all = self.provider.resources(caller).await.map_err(failed)?;
                 page("resources", message, &all, |one| Cow::Owned(one.definition()))?
             }
             Method::ResourcesTemplatesList => {
@@ -121,7 +121,8 @@ impl<P: Provider> Service<P> {
         message.aim().map_err(|missing| missing.fault())?;
         let name = message.name.as_deref().unwrap_or_default();
         let tools = self.provider.tools();
-        let tool = tools.iter().find(|tool| tool.name == name);
+        let canonical = self.provider.canonical_name(name).unwrap_or(name);
+        let tool = tools.iter().find(|tool| tool.name == canonical);
         let tool = tool.ok_or_else(|| Fault::unknown_tool(name))?;
         let arguments = arguments(message)?;
         let faults = schema::faults(&tool.input, &arguments);
@@ -140,7 +141,7 @@ impl<P: Provider> Service<P> {
     async fn read_resource(&self, call: &Call<'_>) -> Result<Object, Fault> {
         call.message.aim().map_err(|missing| missing.fault())?;
         let uri = call.message.uri.as_deref().unwrap_or_default();
-        let content = self.provider.read(uri, call.caller).await;
+        let content = self.provider.read(uri, call.caller).await.map_err(failed)?;
         let content = content.ok_or_else(|| Fault::unknown_resource(uri, call.era))?;
         let contents = json!([{"uri": uri, "mimeType": content.mime_type, "text": content.text}]);
         Ok(Object::default().with("contents", &contents))
@@ -162,6 +163,10 @@ impl<P: Provider> Service<P> {
 }
 
 impl<P: Provider> LocalServer for Service<P> {
+    fn canonical_name(&self, name: &str) -> Option<&'static str> {
+        self.provider.canonical_name(name)
+    }
+
     fn handle<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, LocalAnswer> {
         Box::pin(async move {
             let message = call.message;
@@ -245,6 +250,10 @@ fn page<'a, T>(
     let texts: Vec<&str> = items.iter().map(|item| item.get()).collect();
     let object = Object::default().with_raw(member, &format!("[{}]", texts.join(",")));
     Ok(if end < all.len() { object.with("nextCursor", &end.to_string().into()) } else { object })
+}
+
+fn failed(failure: ToolFailure) -> Fault {
+    Fault::new(StatusCode::OK, code::INTERNAL_ERROR, failure.0)
 }
 
 fn invalid(message: impl Into<Cow<'static, str>>) -> Fault {

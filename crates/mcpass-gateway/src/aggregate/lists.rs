@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use mcpass_domain::Subject;
 use mcpass_protocol::list::Merge;
-use mcpass_protocol::{Era, List, ListKind};
+use mcpass_protocol::{Era, Item, List, ListKind};
 
 use super::names::SEPARATOR;
 use crate::catalogue::{Pages, Reading};
@@ -52,9 +52,9 @@ pub(super) async fn merged(viewer: Viewer<'_>, kind: ListKind, era: Era) -> Stri
     for (upstream, pages) in join_all(reads).await {
         let prefix = format!("{}{SEPARATOR}", upstream.name());
         each(pages.as_ref(), kind, |list| {
-            let name = upstream.name();
-            let shown = list.items().iter().filter(|one| relay::shows(viewer.subject, name, one));
-            for item in shown {
+            let (name, reach) = (upstream.name(), Some(&upstream.reach));
+            let shows = |item: &&Item<'_>| relay::shows(viewer.subject, name, item, reach);
+            for item in list.items().iter().filter(shows) {
                 merge.push(item, &prefix);
             }
         });

@@ -66,6 +66,10 @@ pub(super) async fn message<'m>(
             (upstream, target, session)
         }
     };
+    let target = match &upstream {
+        Some(upstream) => known_as(upstream, target, facts),
+        None => target,
+    };
     facts.target = target;
     remember_client(facts, session.as_deref());
     if let Some(upstream) = &upstream {
@@ -109,6 +113,15 @@ fn target<'m>(message: &'m Message<'m>) -> Result<Target<'m>, Stop> {
         Aim::Task(_) => Target::Method(&message.method),
         Aim::Tool(name) => Target::Tool(name),
     })
+}
+
+/// The target by the name that permissions know; an answer repeats the one that was sent.
+fn known_as<'m>(upstream: &Upstream, target: Target<'m>, facts: &mut Facts<'m>) -> Target<'m> {
+    let known = upstream.reach.known_as(target);
+    if known != target && facts.asked.is_none() {
+        facts.asked = Some(target.name());
+    }
+    known
 }
 
 fn subscribed(message: &Message<'_>) -> Result<Vec<String>, Stop> {

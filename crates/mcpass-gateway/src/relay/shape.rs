@@ -15,6 +15,7 @@ use crate::answer::{self, Asker};
 use crate::dispatch::Asking;
 use crate::link::LinkError;
 use crate::trail::Ending;
+use crate::upstream::Reach;
 
 /// An answer, filtered and measured.
 #[derive(Debug)]
@@ -78,8 +79,18 @@ pub(super) fn shape(relay: &Relay, text: &Bytes) -> Result<Shaped, LinkError> {
         return Ok(bare(asking, shaped));
     }
     if let Some(kind) = asking.list {
-        shaped.body = filter(&relay.hearer(), message.text(), kind).map_err(garbage)?.into();
+        let reach = Some(&relay.upstream.reach);
+        let filtered = filter(&relay.hearer(), message.text(), kind, reach);
+        shaped.body = filtered.map_err(garbage)?.into();
         return Ok(bare(asking, shaped));
+    }
+    if asking.era == Era::Legacy && message.result_type.as_deref() == Some("input_required") {
+        let answer = answer::cannot_ask(&asking.asker());
+        shaped.body = answer.body;
+        shaped.rpc_code = answer.rpc_code;
+        shaped.is_error = true;
+        shaped.is_own = true;
+        return Ok(shaped);
     }
     if asking.method.has_max_context() {
         let limit = relay.subject.limits.max_context;
@@ -126,7 +137,7 @@ fn named(relay: &Relay, text: Bytes) -> Result<Bytes, LinkError> {
         Method::TasksCancel | Method::TasksGet | Method::TasksResult | Method::TasksUpdate
     );
     let is_call = relay.asking.method == Method::ToolsCall;
-    if !is_call && !is_task_method || !has_task_id(&text) {
+    if !is_call && !is_task_method || memchr::memmem::find(&text, b"\"taskId\"").is_none() {
         return Ok(text);
     }
     let server = relay.upstream.name();
@@ -140,11 +151,6 @@ fn named(relay: &Relay, text: Bytes) -> Result<Bytes, LinkError> {
         named.into_owned()
     };
     Ok(named.into())
-}
-
-fn has_task_id(text: &[u8]) -> bool {
-    const KEY: &[u8] = b"\"taskId\"";
-    text.windows(KEY.len()).any(|window| window == KEY)
 }
 
 /// Whether a message answers the request of this id. An error without an id is about the only
@@ -180,7 +186,7 @@ pub(crate) fn unasked(hearer: &Hearer<'_>, data: &Bytes) -> Result<Unasked, Link
     for kind in
         [ListKind::Tools, ListKind::Resources, ListKind::ResourceTemplates, ListKind::Prompts]
     {
-        match filter(hearer, &text, kind) {
+        match filter(hearer, &text, kind, None) {
             Ok(filtered) => {
                 text = String::from_utf8(filtered).map_err(garbage)?;
                 is_list = true;
@@ -225,14 +231,25 @@ fn bare(asking: &Asking, mut shaped: Shaped) -> Shaped {
     shaped
 }
 
-fn filter(hearer: &Hearer<'_>, text: &str, kind: ListKind) -> Result<Vec<u8>, ListError> {
+fn filter(
+    hearer: &Hearer<'_>,
+    text: &str,
+    kind: ListKind,
+    reach: Option<&Reach>,
+) -> Result<Vec<u8>, ListError> {
     let rewrite = Rewrite { prefix: None, client: hearer.asker.era, max_ttl_ms: MAX_TTL_MS };
-    let shows = |item: &Item<'_>| shows(hearer.subject, hearer.server, item);
+    let shows = |item: &Item<'_>| shows(hearer.subject, hearer.server, item, reach);
     List::read(text, kind)?.rewrite(&rewrite, shows)
 }
 
-/// Whether a token may see this item of a server's list: exactly if it may use it.
-pub fn shows(subject: &Subject, server: &str, item: &Item<'_>) -> bool {
+/// Whether a token may see this item of a server's list: exactly if it may use it. Servers on
+/// streams are outside of this process, and `reach` is none.
+pub(crate) fn shows(
+    subject: &Subject,
+    server: &str,
+    item: &Item<'_>,
+    reach: Option<&Reach>,
+) -> bool {
     let (target, class) = match item.aim() {
         Some(Aim::Tool(name)) => {
             let class = ToolClass::from_hints(item.read_only, item.destructive);
@@ -242,5 +259,9 @@ pub fn shows(subject: &Subject, server: &str, item: &Item<'_>) -> bool {
         Some(Aim::Resource(uri)) => (Target::Resource(uri), None),
         _ => return false,
     };
-    subject.allows(&Ask { server, target, class })
+    subject.allows(&Ask {
+        server,
+        target: reach.map_or(target, |reach| reach.known_as(target)),
+        class,
+    })
 }

@@ -125,7 +125,7 @@ impl Bed {
             gate: gate.clone(),
             run,
             secrets: Arc::new(FixedSecrets),
-            locals: plan.locals,
+            locals: Arc::new(plan.locals),
             background: tokio::runtime::Handle::current(),
             elsewhere: Arc::new(NotFound),
         };

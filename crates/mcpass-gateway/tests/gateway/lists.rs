@@ -1,11 +1,17 @@
 //! Phase 4: what a token may not use is neither listed nor there.
 
-use anyhow::Result;
-use mcpass_domain::Reason;
-use mcpass_testkit::{Behaviour, FakeUpstream, wire};
-use serde_json::json;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
 
-use crate::harness::{Bed, ask, names};
+use anyhow::Result;
+use mcpass_domain::server::HttpUpstream;
+use mcpass_domain::{Reason, Server, ServerKind};
+use mcpass_gateway::upstream::{Local, LocalAnswer, LocalCaller};
+use mcpass_testkit::{Behaviour, FakeUpstream, wire};
+use serde_json::{Value, json};
+
+use crate::harness::{Bed, Plan, ask, names, server};
 use crate::scripted::{Reply, Scripted, id_of, method_of, result_for};
 
 #[tokio::test]
@@ -192,5 +198,69 @@ async fn without_annotations_nothing_is_decided() -> Result<()> {
     assert_eq!((answer.status, answer.rpc_code()), (200, Some(-32_603)));
     assert_eq!(bed.last(1).await?.brief(), (Reason::UpstreamFailed, 200, None));
     assert!(!upstream.seen().iter().any(|(_, body)| body.contains("tools/call")));
+    Ok(())
+}
+
+/// A server in this process that lists and takes `a/b` for what permissions call `a_b`.
+#[derive(Debug)]
+struct Slashes;
+
+impl Local for Slashes {
+    fn call<'a>(
+        &'a self,
+        message: &'a [u8],
+        _caller: &'a LocalCaller<'a>,
+    ) -> Pin<Box<dyn Future<Output = LocalAnswer> + Send + 'a>> {
+        let message: Value = serde_json::from_slice(message).unwrap();
+        let result = match message["method"].as_str() {
+            Some("tools/list") => json!({"tools": [
+                {"name": "a/b", "inputSchema": {}, "annotations": {"readOnlyHint": true}},
+                {"name": "c/d", "inputSchema": {}},
+            ]}),
+            _ => json!({"content": [], "called": message["params"]["name"]}),
+        };
+        let body = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
+        let answer = LocalAnswer { status: 200, body: body.to_string().into() };
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn canonical_name(&self, name: &str) -> Option<&'static str> {
+        ["a_b", "c_d"].into_iter().find(|known| known.replace('_', "/") == name)
+    }
+}
+
+#[tokio::test]
+async fn another_name_of_a_tool_needs_the_permission_of_its_own() -> Result<()> {
+    let locals: BTreeMap<_, _> = [("demo", Arc::new(Slashes) as Arc<dyn Local>)].into();
+    let bed = Bed::start_as(Plan { locals, ..Plan::default() });
+    let slashes = server("local", HttpUpstream::new("http://unused/"));
+    bed.shared.put_servers(vec![Server { kind: ServerKind::Demo, ..slashes }]);
+    let cases: [(&[&str], &[&str]); 4] = [
+        (&["local.a_b"], &["a/b"]),
+        (&["local.@read"], &["a/b"]),
+        (&["local.*", "!local.a_b"], &["c/d"]),
+        (&["local.a/b", "local.resource:x"], &[]),
+    ];
+    let mut rows = 0;
+    for (permissions, shown) in cases {
+        let token = bed.token(permissions);
+        for (path, prefix) in [("/mcp/local", ""), ("/mcp", "local__")] {
+            let list = bed.post(path, &token, &ask(1, "tools/list", json!({}))).await?.json()?;
+            rows += 1;
+            let expected: Vec<_> = shown.iter().map(|name| format!("{prefix}{name}")).collect();
+            assert_eq!(names(&list, "tools", "name"), expected, "{permissions:?} {path}");
+            for name in ["a/b", "a_b", "c/d", "c_d"] {
+                let asked = format!("{prefix}{name}");
+                let answer = bed.post(path, &token, &wire::call(&asked, "m")).await?.json()?;
+                rows += 1;
+                let is_shown = shown.contains(&name.replace('_', "/").as_str());
+                assert_eq!(answer.get("result").is_some(), is_shown, "{permissions:?} {answer}");
+                // The record knows one name of it, the client the one that it sent.
+                assert_eq!(bed.last(rows).await?.admission.target, name.replace('/', "_"));
+                let refusal = format!("Unknown tool: {asked}");
+                assert!(is_shown || answer["error"]["message"] == refusal, "{answer}");
+            }
+        }
+    }
     Ok(())
 }

@@ -146,10 +146,10 @@ fn the_notebook_is_bounded_and_says_so() {
 fn resources_and_the_prompt_show_the_notes() {
     let demo = demo();
     let caller = Caller { token: "t", user: "ana", max_context: 0, may: &|_| true };
-    let resources = demo.resources(caller).now_or_never().unwrap();
+    let resources = demo.resources(caller).now_or_never().unwrap().unwrap();
     assert_eq!(resources[0].uri, "note://1");
     for resource in &resources {
-        let content = demo.read(&resource.uri, caller).now_or_never().unwrap().unwrap();
+        let content = demo.read(&resource.uri, caller).now_or_never().unwrap().unwrap().unwrap();
         assert!(content.text.starts_with(&format!("# {}\n", resource.title)));
     }
     let prompt = |topic: &str, max_context: u64| {

@@ -86,9 +86,9 @@ pub(super) struct Locals;
 
 impl Locals {
     /// All there are, by their kind.
-    pub(super) fn all(clock: &Arc<dyn Clock>) -> BTreeMap<&'static str, Arc<dyn Local>> {
+    pub(super) fn all(clock: &Arc<dyn Clock>) -> Arc<dyn mcpass_gateway::upstream::Locals> {
         let demo = mcpass_models::demo::Demo::service(Arc::clone(clock));
-        BTreeMap::from([("demo", Arc::new(BuiltIn(demo)) as Arc<dyn Local>)])
+        Arc::new(BTreeMap::from([("demo", Arc::new(BuiltIn(demo)) as Arc<dyn Local>)]))
     }
 }
 
@@ -129,5 +129,9 @@ impl<S: LocalServer> Local for BuiltIn<S> {
             };
             LocalAnswer { status: answer.status.as_u16(), body }
         })
+    }
+
+    fn canonical_name(&self, name: &str) -> Option<&'static str> {
+        self.0.canonical_name(name)
     }
 }
