@@ -49,6 +49,8 @@ struct Server {
     /// Calls that wait for an answer of the client's: id of the question, id of the call.
     asking: Vec<(Value, Value)>,
     listening: Vec<Value>,
+    /// A question about its era that it has not answered.
+    late: Option<Value>,
 }
 
 impl Server {
@@ -76,19 +78,14 @@ impl Server {
         Ok(Next::Go)
     }
 
-    fn discover(&self, id: &Value) -> io::Result<Next> {
+    fn discover(&mut self, id: &Value) -> io::Result<Next> {
         match self.mode.as_str() {
-            "modern" | "dual" => {
-                let legacy = (self.mode == "dual").then_some("2025-11-25");
-                let versions: Vec<_> = ["2026-07-28"].into_iter().chain(legacy).collect();
-                let offer = json!({
-                    "resultType": "complete", "supportedVersions": versions,
-                    "capabilities": {"tools": {}}, "ttlMs": 0, "cacheScope": "private",
-                });
-                result(id, &offer)?;
-            }
+            "modern" => offer(id, &["2026-07-28"])?,
+            "dual" => offer(id, &["2026-07-28", "2025-11-25"])?,
             "crashes" => return Ok(Next::Exit(ExitCode::from(9))),
             "silent" => {}
+            // It is still loading, and answers when it gets to it.
+            "late" => self.late = Some(id.clone()),
             _ => error(id, -32601, "Method not found")?,
         }
         Ok(Next::Go)
@@ -97,6 +94,12 @@ impl Server {
     fn initialize(&self, id: &Value) -> io::Result<()> {
         match self.mode.as_str() {
             "modern" => error(id, -32601, "initialize is of the past"),
+            "late" => {
+                if let Some(asked) = &self.late {
+                    offer(asked, &["2026-07-28"])?;
+                }
+                error(id, -32601, "initialize is of the past")
+            }
             "mute" => Ok(()),
             _ => {
                 let opening = json!({
@@ -195,7 +198,8 @@ impl Server {
 fn misbehave(tool: &str, id: &Value, params: &Value) -> io::Result<Next> {
     match tool {
         "die" => {
-            writeln!(io::stderr(), "first\nthe disk is on fire")?;
+            let last = params["arguments"]["last"].as_str().unwrap_or("the disk is on fire");
+            writeln!(io::stderr(), "first\n{last}")?;
             return Ok(Next::Exit(ExitCode::from(3)));
         }
         "die midway" => {
@@ -221,6 +225,14 @@ fn misbehave(tool: &str, id: &Value, params: &Value) -> io::Result<Next> {
         _ => error(id, -32602, "Unknown tool")?,
     }
     Ok(Next::Go)
+}
+
+fn offer(id: &Value, versions: &[&str]) -> io::Result<()> {
+    let offer = json!({
+        "resultType": "complete", "supportedVersions": versions,
+        "capabilities": {"tools": {}}, "ttlMs": 0, "cacheScope": "private",
+    });
+    result(id, &offer)
 }
 
 fn progress(params: &Value, step: u32) -> Value {

@@ -41,6 +41,16 @@ async fn a_death_is_told_at_once_and_calls_are_refused_until_it_is_tried_again()
 }
 
 #[tokio::test]
+async fn what_a_process_last_said_is_told_without_its_secrets() {
+    let server = Server::new(spec("legacy"));
+    let client = server.open(family(1)).await;
+    let token = format!("mcp_{}", "aB3".repeat(20));
+    let last = format!("cannot use {token}");
+    let error = client.start("die", json!({"last": last})).await.err().unwrap().to_string();
+    assert!(error.contains("cannot use mcp_aB3") && !error.contains(&token[..32]), "{error}");
+}
+
+#[tokio::test]
 async fn a_stream_that_has_begun_ends_with_the_error() {
     let server = Server::new(spec("legacy"));
     let client = server.open(family(1)).await;

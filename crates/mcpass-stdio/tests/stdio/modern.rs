@@ -163,3 +163,13 @@ async fn calls_get_a_clear_error_when_the_modern_process_dies() {
     let StdioError::Ended(why) = &error else { panic!("{error}") };
     assert_eq!(&**why, "exit status: 3; it last said: the disk is on fire");
 }
+
+#[tokio::test]
+async fn a_modern_server_that_loads_slowly_is_known_by_its_late_answer() {
+    let start_timeout = std::time::Duration::from_secs(2);
+    let server = Server::new(mcpass_stdio::Spec { start_timeout, ..spec("late") });
+    let answer = server.modern_tool(family(1), 2, "echo").await;
+    assert!(said(&answer).contains("clientCapabilities"), "{answer}");
+    let State::Running { pids, restarts, .. } = server.stdio.state() else { panic!() };
+    assert_eq!((pids.len(), restarts), (1, 0));
+}
