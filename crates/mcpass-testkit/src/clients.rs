@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`step`] | what the SDKs are told to do, and their reports |
 //! | [`conformance`] | the official conformance suites, and a server for them |
-//! | [`everything`] | a third-party server |
+//! | [`everything`] | third-party servers |
 //! | [`inspector`] | the MCP Inspector's command line |
 //! | [`fuzzer`] | a fuzzer of MCP servers |
 
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-pub use self::everything::ServerEverything;
+pub use self::everything::{ServerEverything, StdioServer, stdio_servers};
 pub use self::fuzzer::Fuzzer;
 pub use self::inspector::{INSPECTORS, Inspector};
 pub use self::step::{Report, Step, Visit};

@@ -1,12 +1,45 @@
-//! A third-party server.
+//! Third-party servers.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::{CLIENT_TIMEOUT, folder, node};
+use super::{CLIENT_TIMEOUT, folder, node, python};
+
+/// A third-party server that speaks stdio, with a tool `echo` that answers `Echo: ` and its
+/// argument `message`.
+#[derive(Clone, Debug)]
+pub struct StdioServer {
+    /// What it is called here.
+    pub name: &'static str,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+}
+
+/// `@modelcontextprotocol/server-everything` (2025-11-25) and one on the Python SDK (2025-11-25
+/// and 2026-07-28).
+///
+/// # Errors
+/// When they are not installed.
+pub fn stdio_servers() -> Result<Vec<StdioServer>> {
+    let folder = folder()?;
+    let everything =
+        folder.join("node_modules/@modelcontextprotocol/server-everything/dist/index.js");
+    let text = |path: &Path| path.display().to_string();
+    Ok(vec![
+        StdioServer {
+            name: "server-everything",
+            command: vec![text(&node()?), text(&everything), "stdio".to_owned()],
+        },
+        StdioServer {
+            name: "python-sdk",
+            command: vec![text(&python()?), text(&folder.join("stdio_server.py"))],
+        },
+    ])
+}
 
 /// `@modelcontextprotocol/server-everything` over Streamable HTTP on a loopback port.
 #[derive(Debug)]

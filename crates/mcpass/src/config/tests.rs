@@ -104,9 +104,11 @@ fn every_variable_of_the_list_decides_its_setting() {
             "record.segment" => "2MiB",
             "record.retention_days" | "limits.connections" => "7",
             "limits.body" | "limits.headers" => "9KiB",
-            "limits.read_timeout" | "limits.shutdown_grace" => "7s",
+            "limits.read_timeout"
+            | "limits.shutdown_grace"
+            | "streams.keep_alive"
+            | "streams.silence" => "7s",
             "sessions.idle" | "sessions.longest" | "streams.longest" => "7m",
-            "streams.keep_alive" | "streams.silence" => "7s",
             "network.allowed_hosts" => "a.example, b.example:80",
             "network.allowed_origins" => "https://a.example",
             "log.level" => "debug",

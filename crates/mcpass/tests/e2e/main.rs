@@ -5,6 +5,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "in a test's helper, too, a bad index is a failure")]
 
+mod aggregate;
 mod bad_input;
 mod canary;
 mod clients;
@@ -23,6 +24,7 @@ mod revocation;
 mod rmcp_client;
 mod rmcp_server;
 mod shutdown;
+mod stdio;
 mod upstreams;
 mod validate;
 
