@@ -1,7 +1,10 @@
 //! Sessions at `/mcp`: what servers ask in them, and what a client says in them.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use mcpass_domain::Reason;
+use mcpass_gateway::sessions::Lifetime;
 use mcpass_testkit::eventually::eventually;
 use serde_json::{Value, json};
 
@@ -289,7 +292,7 @@ async fn a_modern_client_that_leaves_has_cancelled_and_a_legacy_one_has_not() ->
 }
 
 #[tokio::test]
-async fn conversations_end_with_the_token() -> Result<()> {
+async fn conversations_end_with_the_token_and_with_the_sessions_time() -> Result<()> {
     let one = Talking::start("one").await?;
     let bed = Bed::start();
     bed.serve(&[("one", one.url())]);
@@ -301,6 +304,16 @@ async fn conversations_end_with_the_token() -> Result<()> {
     let (head, _) = one.heard("DELETE", 1).await?.remove(0);
     assert_eq!(head.header("mcp-session-id"), Some("one-1"));
     assert_eq!(bed.shared.sessions.count(), 0);
+
+    let token = bed.token(&["one.*"]);
+    let client = Client::open(&bed, &token).await?;
+    client.post(&ask(1, "prompts/get", json!({"name": "one__p"}))).await?;
+    bed.clock.advance(Duration::from_mins(2));
+    let lifetime = Lifetime { idle: Duration::from_mins(1), longest: Duration::from_mins(10) };
+    bed.shared.sessions.sweep(bed.shared.monotonic(), lifetime, |_| true);
+    let (head, _) = one.heard("DELETE", 2).await?.remove(1);
+    assert_eq!(head.header("mcp-session-id"), Some("one-2"));
+    assert_eq!(client.post(&ask(2, "ping", json!({}))).await?.status, 404);
     Ok(())
 }
 
