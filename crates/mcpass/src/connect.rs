@@ -8,7 +8,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`stdio`], [`line`] | lines in, lines out |
-//! | [`message`] | what is read of a message |
+//! | [`message`], [`mirror`] | what is read of a message, and the headers that mirror it |
 //! | [`client`], [`credential`], [`events`] | the server: requests, the token, streams |
 //! | [`exchange`] | a request and its answer |
 //! | [`session`], [`handshake`], [`standing`] | the legacy era: sessions, their renewal, their stream |
@@ -22,6 +22,7 @@ mod exchange;
 mod handshake;
 mod line;
 mod message;
+mod mirror;
 pub(crate) mod problem;
 mod session;
 mod standing;
@@ -44,6 +45,7 @@ use tokio_util::task::TaskTracker;
 
 use self::client::{Client, MAX_MESSAGE, Reply};
 use self::message::{Id, Outgoing};
+use self::mirror::Mirror;
 use self::problem::{Channel, Complaints, Problem, ProblemKind};
 use self::session::Session;
 use self::stdio::Line;
@@ -64,6 +66,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(crate) struct Bridge {
     client: Client,
     session: Session,
+    mirror: Mirror,
     complaints: Complaints,
     out: mpsc::Sender<Bytes>,
     running: Mutex<Running>,
@@ -108,6 +111,7 @@ impl Bridge {
         Self {
             client,
             session: Session::new(),
+            mirror: Mirror::default(),
             complaints,
             out,
             running: Mutex::default(),

@@ -32,7 +32,7 @@ const LAST_LINES: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  MCPASS_TOKEN=… mcpass connect
+  mcpass connect
   mcpass connect https://mcp.example.com/mcp --token-file ~/.config/mcpass/token
   mcpass connect github --token-command 'secret-tool lookup service mcpass'
   mcpass connect https://other.example.com/mcp --header 'X-Api-Key: ${env:OTHER_KEY}'
@@ -64,9 +64,9 @@ pub(crate) struct Args {
     ca: Option<PathBuf>,
     /// The certificate that shows who this is, where the server asks for one (PEM)
     #[arg(long, value_name = "FILE", requires = "client_key")]
-    client_certificate: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
     /// The private key of that certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
     client_key: Option<PathBuf>,
     /// How long connecting may take
     #[arg(long, value_name = "TIME", default_value_t = Span::seconds(5))]
@@ -122,7 +122,7 @@ impl Args {
         http.connect_timeout = self.connect_timeout.0;
         http.first_byte_timeout = self.answer_timeout.0;
         http.ca_file = self.ca.as_deref().map(absolute).transpose()?;
-        if let (Some(certificate), Some(key)) = (&self.client_certificate, &self.client_key) {
+        if let (Some(certificate), Some(key)) = (&self.client_cert, &self.client_key) {
             let (certificate, key) = (absolute(certificate)?, absolute(key)?);
             http.client_identity = Some(ClientIdentity { certificate, key });
         }

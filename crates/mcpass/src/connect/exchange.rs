@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use mcpass_protocol::answer::AnswerKind;
 use mcpass_protocol::reply::{self, code};
-use mcpass_protocol::{Answer, Era, splice};
+use mcpass_protocol::{Answer, Era, Method, splice};
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
@@ -49,8 +49,7 @@ impl Bridge {
 
     async fn ask(self: &Arc<Self>, request: &Outgoing) -> Result<Bytes, Problem> {
         if request.era == Era::Modern {
-            let reply = self.post(request, request.mirrored.clone()).await?;
-            return self.until_answer(reply, request, None).await;
+            return self.ask_modern(request).await;
         }
         let mut seat = self.session.seat().await;
         let mut reply = self.post(request, seat.headers.clone()).await?;
@@ -62,6 +61,17 @@ impl Bridge {
             reply = self.post(request, seat.headers.clone()).await?;
         }
         self.until_answer(reply, request, Some(&seat)).await
+    }
+
+    async fn ask_modern(self: &Arc<Self>, request: &Outgoing) -> Result<Bytes, Problem> {
+        let mut headers = request.mirrored.clone();
+        self.mirror.add_to(&mut headers, &request.body);
+        let reply = self.post(request, headers).await?;
+        let answer = self.until_answer(reply, request, None).await?;
+        if request.method == Method::ToolsList {
+            self.mirror.learn(&answer);
+        }
+        Ok(answer)
     }
 
     async fn post(&self, request: &Outgoing, headers: HeaderMap) -> Result<Reply, Problem> {

@@ -70,10 +70,10 @@ impl Problem {
             SendError::Connect(inner) if inner.kind() == io::ErrorKind::ConnectionRefused => {
                 "check that the server runs (`mcpass serve`) and the URL"
             }
-            // The settings that it names are those of servers behind mcpass.
+            // It says itself what to do.
             SendError::Tls(_) => {
-                "here, `ca_file` is --ca, and `client_identity` is --client-certificate with \
-                 --client-key"
+                let text = format!("cannot reach {url}: {error}");
+                return Self::new(ProblemKind::Unreachable, text);
             }
             _ => "check the URL and the network",
         };

@@ -37,6 +37,21 @@ async fn requests_carry_their_mirror_and_no_session() {
 }
 
 #[tokio::test]
+async fn arguments_are_mirrored_once_the_tools_were_listed() {
+    const TOOLS: &str = r#"{"tools":[{"name":"go","inputSchema":{"type":"object","properties":{"to":{"type":"string","x-mcp-header":"To"}}}}]}"#;
+    let server = Server::start(|seen, _| match seen.method().as_str() {
+        "tools/list" => json(result(seen, TOOLS)),
+        _ => json(result(seen, "{}")),
+    })
+    .await;
+    let mut harness = Harness::to(&server).await;
+    harness.ask(&request(1, "tools/list", "")).await;
+    harness.ask(&request(2, "tools/call", r#""name":"go","arguments":{"to":"Bern"},"#)).await;
+    harness.end().await;
+    assert_eq!(server.seen()[1].head.header("mcp-param-to"), Some("Bern"));
+}
+
+#[tokio::test]
 async fn a_cancellation_closes_the_stream_and_is_no_message() {
     let (_more, fed) = mpsc::channel(1);
     let fed = Arc::new(tokio::sync::Mutex::new(fed));
