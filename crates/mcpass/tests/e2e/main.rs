@@ -15,6 +15,7 @@ mod crash;
 mod faults;
 mod features;
 mod fuzzer;
+mod health;
 mod inspector;
 mod limits;
 mod operations;
