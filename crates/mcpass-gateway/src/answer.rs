@@ -322,6 +322,18 @@ pub fn upstream_failed(reason: Reason, why: &str, server: &str, asker: &Asker<'_
     Answer::fault(&fault.with_data(data.to_string()), asker)
 }
 
+/// What stands instead of a question to the client (2026-07-28, "Multi Round-Trip Requests") that
+/// a client of the legacy era would take for the result.
+pub fn cannot_ask(asker: &Asker<'_>) -> Answer {
+    let message = "The server asks for input (`input_required`), which the protocol revision of \
+                   this client does not know. Use a client that speaks 2026-07-28, or give the \
+                   tool everything it needs in its arguments.";
+    if asker.is_tool_call {
+        return Answer::tool_error(message, asker);
+    }
+    Answer::fault(&Fault::new(StatusCode::OK, code::INTERNAL_ERROR, message), asker)
+}
+
 /// What stands instead of a result that is larger than the token's `max_context`.
 pub fn too_large(chars: u64, limit: u64, asker: &Asker<'_>) -> Answer {
     let message = format!(

@@ -123,7 +123,7 @@ async fn way(forward: &Forward, worker: &Worker) -> Result<Way, LinkError> {
     if asking.has_own_session() && asking.session.is_some() {
         return Ok(Way::Through);
     }
-    let offer = forward.upstream.links.offer(worker, remote).await?;
+    let offer = forward.upstream.links.offer_to(worker, remote, asking.party()).await?;
     if let Some(party) = asking.party()
         && between::subscribes(asking, party, forward.upstream.name())
         && offer.is_some()

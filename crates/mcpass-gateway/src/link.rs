@@ -190,6 +190,23 @@ impl Links {
         Ok(offer)
     }
 
+    /// What the upstream offers in the modern era, if that is what is spoken for `party`: a client
+    /// of the legacy era is understood better in its own, where the upstream takes both. Whatever
+    /// the upstream asks in the middle of a call is then asked as the client knows it.
+    ///
+    /// # Errors
+    /// When the upstream cannot be asked.
+    pub(crate) async fn offer_to(
+        &self,
+        worker: &Worker,
+        remote: &Remote,
+        party: Option<&Party>,
+    ) -> Result<Option<Arc<Offer>>, LinkError> {
+        let is_legacy = party.is_some_and(|party| party.era() == Era::Legacy);
+        let offer = self.offer(worker, remote).await?;
+        Ok(offer.filter(|offer| !(is_legacy && offer.takes_legacy)))
+    }
+
     /// Says a message in the conversation of `speaker`, which is opened if there is none.
     ///
     /// # Errors
@@ -210,7 +227,7 @@ impl Links {
             }
             Reach::Remote(remote) => remote,
         };
-        let said = match self.offer(worker, remote).await? {
+        let said = match self.offer_to(worker, remote, speaker.party).await? {
             Some(_) => say_modern(worker, remote, speaker, message)
                 .await
                 .map(|reply| Said { exchange: Exchange::Remote(reply), flight: None }),

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mcpass_domain::{Monotonic, Subject, TokenDigest, TokenId};
+use mcpass_protocol::Era;
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::Notify;
@@ -95,7 +96,8 @@ impl Session {
         now: Monotonic,
     ) -> Self {
         let hello = || opening.hello(version);
-        let party = server.is_empty().then(|| Arc::new(Party::new(subject.family, hello())));
+        let party =
+            server.is_empty().then(|| Arc::new(Party::new(subject.family, Era::Legacy, hello())));
         Self {
             party,
             digest,

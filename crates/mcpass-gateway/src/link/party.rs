@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use mcpass_domain::FamilyId;
+use mcpass_protocol::Era;
 use parking_lot::Mutex;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -28,6 +29,7 @@ const MAX_SUBSCRIPTIONS: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Party {
     family: FamilyId,
+    era: Era,
     hello: Hello,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
@@ -50,9 +52,14 @@ struct State {
 
 impl Party {
     /// No conversations yet, of a client that introduces itself so.
-    pub(crate) fn new(family: FamilyId, hello: Hello) -> Self {
+    pub(crate) fn new(family: FamilyId, era: Era, hello: Hello) -> Self {
         let (state, changed) = (Mutex::default(), watch::Sender::new(0));
-        Self { family, hello, state, changed, hearer: Mutex::default() }
+        Self { family, era, hello, state, changed, hearer: Mutex::default() }
+    }
+
+    /// The era of its client.
+    pub(crate) const fn era(&self) -> Era {
+        self.era
     }
 
     /// How its client introduces itself.
@@ -227,7 +234,7 @@ mod tests {
     }
 
     fn party() -> Party {
-        Party::new(FamilyId::from_bytes([1; 16]), Hello::default())
+        Party::new(FamilyId::from_bytes([1; 16]), Era::Legacy, Hello::default())
     }
 
     #[test]

@@ -186,3 +186,62 @@ async fn an_upstream_that_is_unwell_is_asked_again_what_it_speaks() -> Result<()
     assert_eq!(list().await?.rpc_code(), None);
     Ok(())
 }
+
+/// An upstream that speaks these revisions and answers a call with `result`.
+async fn speaking(versions: &'static str, result: &'static str) -> Result<Scripted> {
+    Scripted::start(move |_, body| {
+        let result = match method_of(body).as_str() {
+            "server/discover" => format!(
+                r#"{{"resultType":"complete","supportedVersions":{versions},"capabilities":{{"tools":{{}}}},"ttlMs":0,"cacheScope":"private"}}"#
+            ),
+            "initialize" => r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"both","version":"1"}}"#.to_owned(),
+            _ => result.to_owned(),
+        };
+        Reply::json(&result_for(body, &result))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_legacy_session_at_all_servers_is_understood_in_its_own_era() -> Result<()> {
+    let upstream =
+        speaking(r#"["2026-07-28","2025-11-25"]"#, r#"{"content":[],"isError":false}"#).await?;
+    let bed = Bed::start();
+    bed.serve(&[("fake", upstream.url())]);
+    let token = bed.token(&["fake.*"]);
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}});
+    let opened = bed.post("/mcp", &token, &ask(0, "initialize", hello)).await?;
+    let session = opened.header("mcp-session-id").unwrap().to_owned();
+    let headers = [("Mcp-Session-Id", session.as_str()), ("MCP-Protocol-Version", "2025-11-25")];
+    let call = ask(1, "tools/call", json!({"name": "fake__look"}));
+    assert_eq!(bed.post_with("/mcp", &token, &headers, &call).await?.status, 200);
+    let seen = upstream.seen();
+    let (_, hello) = seen.iter().find(|(_, body)| method_of(body) == "initialize").unwrap();
+    assert!(hello.contains("elicitation"), "it may ask this client: {hello}");
+    let (head, _) = seen.iter().find(|(_, body)| method_of(body) == "tools/call").unwrap();
+    assert_eq!(head.header("mcp-protocol-version"), Some("2025-11-25"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_legacy_client_never_takes_a_question_for_a_result() -> Result<()> {
+    let upstream = speaking(
+        r#"["2026-07-28"]"#,
+        r#"{"resultType":"input_required","inputRequests":{"a":{"method":"elicitation/create","params":{}}}}"#,
+    )
+    .await?;
+    let bed = Bed::start();
+    bed.serve(&[("fake", upstream.url())]);
+    let token = bed.token(&["fake.*"]);
+    let answer = bed.post("/mcp/fake", &token, &wire::call("look", "m")).await?.json()?;
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
+    let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("2026-07-28") && !text.contains("elicitation"), "{text}");
+    assert!(bed.last(1).await?.outcome().is_error);
+    let prompt = ask(2, "prompts/get", json!({"name": "p"}));
+    let answer = bed.post("/mcp/fake", &token, &prompt).await?;
+    assert_eq!(answer.rpc_code(), Some(-32_603));
+    let modern = bed.post_modern("/mcp/fake", &token, "3", "tools/call", json!({"name": "look"}));
+    assert_eq!(modern.await?.json()?["result"]["resultType"], "input_required");
+    Ok(())
+}

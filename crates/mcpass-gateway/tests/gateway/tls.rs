@@ -61,9 +61,9 @@ impl Place {
 async fn the_best_that_both_sides_speak_is_spoken() -> Result<()> {
     let place = Place::new();
     for (protocols, expected, described) in [
-        (BOTH, "HTTP/2.0", "HTTP/2, 1 of 512 connections"),
-        (&["http/1.1"][..], "HTTP/1.1", "HTTP/1.1, 1 of 512 connections"),
-        (&[][..], "HTTP/1.1", "HTTP/1.1, 1 of 512 connections"),
+        (BOTH, "HTTP/2.0", "HTTP/2, 1 of 4096 connections"),
+        (&["http/1.1"][..], "HTTP/1.1", "HTTP/1.1, 1 of 4096 connections"),
+        (&[][..], "HTTP/1.1", "HTTP/1.1, 1 of 4096 connections"),
     ] {
         let identity = place.authority.signs("localhost");
         let upstream = Secure::start(&identity, Manner::speaking(protocols)).await?;

@@ -135,7 +135,8 @@ impl Source {
     ) -> Result<Ended, LinkError> {
         let uris = self.party.subscriptions(self.upstream.name());
         let max = self.worker.shared.config.max_answer;
-        if self.upstream.links.offer(&self.worker, remote).await?.is_some() {
+        let party = Some(&*self.party);
+        if self.upstream.links.offer_to(&self.worker, remote, party).await?.is_some() {
             return self.hear_modern(remote, &uris, max).await;
         }
         let voice = match self.party.voice(&self.upstream) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::Response;
-use mcpass_protocol::{Answer, Message, splice};
+use mcpass_protocol::{Answer, Era, Message, splice};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -33,7 +33,7 @@ pub(in crate::aggregate) async fn subscribe(
 ) -> Response<Body> {
     let subject = Arc::clone(at_all.permit.subject());
     let worker = Arc::clone(at_all.trail.worker());
-    let party = Arc::new(Party::new(subject.family, Hello::default()));
+    let party = Arc::new(Party::new(subject.family, Era::Modern, Hello::default()));
     let viewer = Viewer { worker: &worker, subject: &subject, party: None };
     let mut uris = Vec::new();
     for uri in message.subscribed_uris().unwrap_or_default() {
