@@ -1,5 +1,6 @@
 //! What a process says.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -172,7 +173,7 @@ impl Traffic {
         if self.questions.len() >= MAX_QUESTIONS {
             return refuse(code::INTERNAL_ERROR, "too many requests wait for clients");
         }
-        let Some(session) = self.only_session(now) else {
+        let Some(session) = self.asked_session(method, now) else {
             let why = "it cannot be told which client is meant: several are connected, or none; \
                        a process for each token makes it clear";
             return refuse(code::INTERNAL_ERROR, why);
@@ -199,23 +200,43 @@ impl Traffic {
         Reaction::Done
     }
 
-    /// The session that is meant by what the process says of its own accord: the one to which all
-    /// calls in flight belong, or, if there are none, the only one.
-    fn only_session(&mut self, now: Monotonic) -> Option<Arc<str>> {
+    /// The sessions that may be meant by what the process says of its own accord: those with calls
+    /// in flight, or all, if there are none. None of them is, if a call in flight has no session.
+    fn may_be_meant(&mut self, now: Monotonic) -> BTreeSet<Arc<str>> {
         self.forget_abandoned(now);
-        let mut calls = self.calls.values().filter(|call| call.may_cause());
-        match calls.next() {
-            Some(first) => {
-                let session = first.session.clone()?;
-                let is_only = calls.all(|call| call.session.as_ref() == Some(&session));
-                is_only.then_some(session)
-            }
-            None => {
-                let mut sessions = self.sessions.keys();
-                let only = sessions.next()?;
-                sessions.next().is_none().then(|| Arc::clone(only))
+        let calls = || self.calls.values().filter(|call| call.may_cause());
+        if calls().next().is_none() {
+            return self.sessions.keys().cloned().collect();
+        }
+        calls().map(|call| call.session.clone()).collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// The session that is meant, if it can only be that one.
+    fn only_session(&mut self, now: Monotonic) -> Option<Arc<str>> {
+        let mut meant = self.may_be_meant(now);
+        let only = meant.pop_first()?;
+        meant.is_empty().then_some(only)
+    }
+
+    /// The session that a question is for. Of several of one token, the only one that can be asked
+    /// this is meant: mcpass's own conversations for a token cannot be asked anything.
+    fn asked_session(&mut self, method: &str, now: Monotonic) -> Option<Arc<str>> {
+        let meant = self.may_be_meant(now);
+        let mut able = Vec::new();
+        let mut families = HashSet::new();
+        for id in &meant {
+            match self.sessions.get(id) {
+                Some(session) => {
+                    families.extend(session.family);
+                    able.extend(session.capabilities.lacks(method).is_none().then_some(id));
+                }
+                None if meant.len() > 1 => return None,
+                None => {}
             }
         }
+        let first = meant.first().filter(|_| meant.len() == 1);
+        let only = able.first().filter(|_| able.len() == 1 && families.len() <= 1);
+        first.or(only.copied()).map(Arc::clone)
     }
 
     /// Where a notification that names nobody goes, if it can be told.

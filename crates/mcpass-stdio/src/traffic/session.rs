@@ -65,7 +65,7 @@ pub(crate) struct NewSession {
 /// One client of the process.
 #[derive(Debug)]
 pub(super) struct Session {
-    family: Option<FamilyId>,
+    pub(super) family: Option<FamilyId>,
     pub(super) capabilities: Capabilities,
     /// What it is told outside of its calls.
     pub(super) queue: Arc<Queue>,

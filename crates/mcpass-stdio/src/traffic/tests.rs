@@ -179,6 +179,25 @@ fn questions_under_one_id_are_told_apart() {
 }
 
 #[test]
+fn of_one_tokens_sessions_the_one_that_can_be_asked_is_meant() {
+    let ask = json!({"id": 1, "method": "elicitation/create"});
+    let mute = |traffic: &mut Traffic, id: &str, family| {
+        let capabilities = Capabilities::default();
+        traffic.session_open(NewSession { id: id.into(), family, capabilities }, NOW).unwrap();
+    };
+    let mut traffic = Traffic::default();
+    let queue = session(&mut traffic, "client", A);
+    mute(&mut traffic, "of mcpass, for the token", A);
+    mute(&mut traffic, "of mcpass", None);
+    assert_eq!(hear(&mut traffic, &ask), Reaction::Done);
+    assert_eq!(waiting(&queue).len(), 1);
+    // What another token's session caused must not be asked of this one.
+    mute(&mut traffic, "another's", B);
+    assert!(matches!(hear(&mut traffic, &ask), Reaction::Tell(_)));
+    assert!(waiting(&queue).is_empty());
+}
+
+#[test]
 fn a_question_that_is_taken_back_is_so_for_who_was_asked() {
     let mut traffic = Traffic::default();
     let queue = session(&mut traffic, "s", A);
