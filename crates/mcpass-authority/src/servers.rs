@@ -32,6 +32,7 @@ pub fn check(kind: ServerKind) -> Result<ServerKind, ApiError> {
         ServerKind::Demo => ServerKind::Demo,
         ServerKind::Http(http) => ServerKind::Http(upstream::check(http)?),
         ServerKind::Stdio(child) => ServerKind::Stdio(stdio::check(child)?),
+        ServerKind::Workspace(settings) => ServerKind::Workspace(settings),
     })
 }
 

@@ -21,7 +21,7 @@ pub struct IdParts {
 }
 
 impl IdParts {
-    fn uuid(self) -> Uuid {
+    pub(crate) fn uuid(self) -> Uuid {
         let millis = u64::try_from(self.now.as_micros() / 1000).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(millis, &self.random).into_uuid()
     }
@@ -96,6 +96,8 @@ macro_rules! ids {
 ids! {
     /// Names a change in the audit log.
     AuditId "aud" "an" "audit";
+    /// Names a change in the audit trail of a workspace.
+    EventId "evt" "an" "event";
     /// Names a family: a token and those rotated from it.
     FamilyId "fam" "a" "family";
     /// Names a group.
@@ -110,7 +112,7 @@ ids! {
 
 const DIGITS: usize = 22;
 
-fn print(prefix: &str, id: Uuid, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(crate) fn print(prefix: &str, id: Uuid, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut rest = id.as_u128();
     let mut digits = [b'0'; DIGITS];
     for digit in digits.iter_mut().rev() {
@@ -121,7 +123,7 @@ fn print(prefix: &str, id: Uuid, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.pad(&format!("{prefix}_{}", String::from_utf8_lossy(&digits)))
 }
 
-fn parse(prefix: &str, text: &str) -> Option<Uuid> {
+pub(crate) fn parse(prefix: &str, text: &str) -> Option<Uuid> {
     let digits = text.strip_prefix(prefix)?.strip_prefix('_')?;
     if digits.len() != DIGITS {
         return None;

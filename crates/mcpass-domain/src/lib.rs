@@ -16,6 +16,7 @@
 //! | [`decision`] | the phases of one decision, as types that can only be had in their order |
 //! | [`access`] | one request as the access log knows it |
 //! | [`audit`] | one change as the audit log knows it |
+//! | [`workspace`] | the product workspace: its items, their statuses and the moves between them |
 
 pub mod access;
 pub mod account;
@@ -31,17 +32,18 @@ pub mod server;
 pub mod template;
 pub mod time;
 pub mod token;
+pub mod workspace;
 
 pub use access::{AccessRow, Admission, Outcome, RowState, Surface};
 pub use account::{Group, GroupName, User, UserName};
 pub use audit::{Actor, AuditEvent};
 pub use decision::{Admitted, Denial, Permit, Permitted, Reason, Subject};
-pub use id::{AuditId, FamilyId, GroupId, RequestId, TokenId, UserId};
+pub use id::{AuditId, EventId, FamilyId, GroupId, RequestId, TokenId, UserId};
 pub use limit::{Exceeded, Limiter, Limits, Usage, Window};
 pub use network::CidrList;
 pub use permission::{Ask, Grants, Permission, Source, Target, ToolClass};
 pub use secret::{Hint, TokenDigest, TokenSecret};
-pub use server::{Server, ServerKind, ServerName};
+pub use server::{Server, ServerKind, ServerName, ToolNames, WorkspaceSettings};
 pub use time::{
     Clock, Entropy, ManualClock, Monotonic, OsEntropy, SeededEntropy, SystemClock, Timestamp,
 };

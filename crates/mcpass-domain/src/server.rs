@@ -86,15 +86,18 @@ pub enum ServerKind {
     Http(HttpUpstream),
     /// A child process that speaks MCP over its standard input and output.
     Stdio(StdioUpstream),
+    /// The product workspace, in mcpass's own database.
+    Workspace(WorkspaceSettings),
 }
 
 impl ServerKind {
-    /// `demo`, `http` or `stdio`.
+    /// `demo`, `http`, `stdio` or `workspace`.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Demo => "demo",
             Self::Http(_) => "http",
             Self::Stdio(_) => "stdio",
+            Self::Workspace(_) => "workspace",
         }
     }
 }
@@ -182,6 +185,39 @@ impl StdioUpstream {
             answer_timeout: Duration::from_mins(2),
             idle: Duration::from_mins(10),
         }
+    }
+}
+
+/// How a workspace shows itself.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct WorkspaceSettings {
+    /// How its tools are called in lists.
+    pub tool_names: ToolNames,
+}
+
+/// How tools are called in lists. Both forms are accepted when called; permissions go by the one
+/// with underscores.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ToolNames {
+    /// `features/info`, which MCP advises against (2025-11-25, tools, "Tool Names").
+    Slash,
+    /// `features_info`.
+    #[default]
+    Underscore,
+}
+
+impl ToolNames {
+    /// `slash` or `underscore`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slash => "slash",
+            Self::Underscore => "underscore",
+        }
+    }
+
+    /// The one that a word means.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Slash, Self::Underscore].into_iter().find(|names| names.as_str() == word)
     }
 }
 

@@ -224,7 +224,9 @@ impl Servers {
     fn reach(&self, server: &Server) -> Reach {
         let name = server.name.as_str();
         match &server.kind {
-            ServerKind::Demo => self.locals.open(server).map_or_else(Reach::Broken, Reach::Local),
+            ServerKind::Demo | ServerKind::Workspace(_) => {
+                self.locals.open(server).map_or_else(Reach::Broken, Reach::Local)
+            }
             ServerKind::Http(http) => {
                 self.http(name, http).map_or_else(Reach::Broken, Reach::Remote)
             }

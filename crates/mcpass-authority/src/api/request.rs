@@ -260,6 +260,10 @@ requests! {
         #[serde(default)] answer_timeout: Option<String>,
         /// A process that nobody used for so long is ended: `10m` if absent, or `never`.
         #[serde(default)] idle: Option<String>,
+        /// Whether it is a product workspace, in mcpass's own database.
+        #[serde(default)] workspace: bool,
+        /// How its tools are listed: `underscore` if absent, or `slash`.
+        #[serde(default)] tool_names: Option<String>,
     }
 
     /// Names a server.
@@ -307,6 +311,8 @@ requests! {
         #[serde(default)] answer_timeout: Option<String>,
         /// A process that nobody used for so long is ended, or `never`.
         #[serde(default)] idle: Option<String>,
+        /// How a workspace lists its tools: `underscore` or `slash`.
+        #[serde(default)] tool_names: Option<String>,
     }
 
     /// Lists the audit log, newest first.

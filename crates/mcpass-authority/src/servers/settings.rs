@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mcpass_domain::ServerKind;
 use mcpass_domain::server::{ClientIdentity, HttpUpstream, StdioUpstream};
+use mcpass_domain::{ServerKind, ToolNames, WorkspaceSettings};
 
 use super::{stdio, upstream};
 use crate::api::{ApiError, ServerAdd, ServerEdit};
@@ -13,6 +13,11 @@ use crate::when;
 /// The kind that a new server is to have, with its settings.
 pub(super) fn added(request: &ServerAdd) -> Result<ServerKind, ApiError> {
     let usual = match (&request.url, request.command.split_first()) {
+        (None, None) if request.workspace => ServerKind::Workspace(WorkspaceSettings::default()),
+        (_, _) if request.workspace => {
+            let message = "a workspace is in this process and has no URL or command";
+            return Err(ApiError::invalid("workspace", message));
+        }
         (Some(url), None) => ServerKind::Http(HttpUpstream::new(url.trim())),
         (None, Some((program, arguments))) => {
             ServerKind::Stdio(StdioUpstream::new(program, arguments.to_vec()))
@@ -22,7 +27,8 @@ pub(super) fn added(request: &ServerAdd) -> Result<ServerKind, ApiError> {
             return Err(ApiError::invalid("command", message));
         }
         (None, None) => {
-            let message = "a server needs a URL (Streamable HTTP) or a command (stdio)";
+            let message =
+                "a server needs a URL (Streamable HTTP) or a command (stdio), or is a workspace";
             return Err(ApiError::invalid("url", message));
         }
     };
@@ -46,6 +52,7 @@ pub(super) fn added(request: &ServerAdd) -> Result<ServerKind, ApiError> {
         start_timeout: request.start_timeout,
         answer_timeout: request.answer_timeout,
         idle: request.idle,
+        tool_names: request.tool_names,
     };
     edited(&usual, &wanted)
 }
@@ -59,11 +66,18 @@ pub(super) fn edited(old: &ServerKind, edit: &ServerEdit) -> Result<ServerKind, 
         }
         ServerKind::Http(old) => {
             refuse_foreign("http", &stdio_fields(edit))?;
+            refuse_foreign("http", &workspace_fields(edit))?;
             Ok(ServerKind::Http(upstream::check(http(old, edit)?)?))
         }
         ServerKind::Stdio(old) => {
             refuse_foreign("stdio", &http_fields(edit))?;
+            refuse_foreign("stdio", &workspace_fields(edit))?;
             Ok(ServerKind::Stdio(stdio::check(child(old, edit)?)?))
+        }
+        ServerKind::Workspace(old) => {
+            refuse_foreign("workspace", &http_fields(edit))?;
+            refuse_foreign("workspace", &stdio_fields(edit))?;
+            Ok(ServerKind::Workspace(workspace(*old, edit)?))
         }
     }
 }
@@ -136,6 +150,16 @@ fn child(old: &StdioUpstream, edit: &ServerEdit) -> Result<StdioUpstream, ApiErr
     })
 }
 
+fn workspace(old: WorkspaceSettings, edit: &ServerEdit) -> Result<WorkspaceSettings, ApiError> {
+    let tool_names = match edit.tool_names.as_deref() {
+        None => old.tool_names,
+        Some(word) => ToolNames::parse(word).ok_or_else(|| {
+            ApiError::invalid("tool_names", "tool names are `underscore` or `slash`")
+        })?,
+    };
+    Ok(WorkspaceSettings { tool_names })
+}
+
 /// Named texts after a change; what is removed has to be there.
 fn merged(
     what: &str,
@@ -202,6 +226,10 @@ fn stdio_fields(edit: &ServerEdit) -> [Given; 8] {
         ("answer_timeout", edit.answer_timeout.is_some()),
         ("idle", edit.idle.is_some()),
     ]
+}
+
+fn workspace_fields(edit: &ServerEdit) -> [Given; 1] {
+    [("tool_names", edit.tool_names.is_some())]
 }
 
 /// What would silently do nothing is an error.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mcpass_domain::server::{HttpUpstream, StdioUpstream};
 use mcpass_domain::{Server, ServerKind};
 
-use crate::api::{HttpView, KindView, ServerView, StdioView};
+use crate::api::{HttpView, KindView, ServerView, StdioView, WorkspaceView};
 use crate::servers::credential::{
     is_literal_in_argument, is_literal_in_header, is_literal_in_variable,
 };
@@ -24,6 +24,9 @@ pub(crate) fn server(server: &Server) -> ServerView {
             ServerKind::Demo => KindView::Demo,
             ServerKind::Http(upstream) => KindView::Http(http(upstream)),
             ServerKind::Stdio(upstream) => KindView::Stdio(stdio(upstream)),
+            ServerKind::Workspace(settings) => KindView::Workspace(WorkspaceView {
+                tool_names: settings.tool_names.as_str().to_owned(),
+            }),
         },
         is_enabled: server.is_enabled,
         is_declared: server.is_declared,

@@ -17,6 +17,7 @@ on_each_store! {
     a_stdio_server_is_added_changed_and_shown
     an_http_server_has_files_for_tls
     fields_of_another_kind_are_refused
+    a_workspace_has_nothing_but_the_names_of_its_tools
     a_declared_stdio_server_is_checked_like_any_other
 }
 
@@ -163,6 +164,40 @@ async fn fields_of_another_kind_are_refused(harness: &Harness) {
     let error = harness.authority.server_edit(&ctx, address).await.unwrap_err();
     assert_eq!(error.message, "a server of kind stdio has no url");
     assert_eq!(harness.gateway.servers(), ["acme"]);
+}
+
+async fn a_workspace_has_nothing_but_the_names_of_its_tools(harness: &Harness) {
+    let ctx = operator();
+    let tool_names = |view: &ServerView| match &view.kind {
+        KindView::Workspace(workspace) => workspace.tool_names.clone(),
+        other => panic!("no workspace: {other:?}"),
+    };
+    let workspace = |name: &str, names: Option<&str>| ServerAdd {
+        name: name.to_owned(),
+        workspace: true,
+        tool_names: names.map(str::to_owned),
+        ..ServerAdd::default()
+    };
+    let usual = harness.authority.server_add(&ctx, workspace("usual", None)).await.unwrap();
+    assert_eq!((tool_names(&usual).as_str(), &*usual.kind.target()), ("underscore", ""));
+    let slash = harness.authority.server_add(&ctx, workspace("other", Some("slash"))).await;
+    assert_eq!(tool_names(&slash.unwrap()), "slash");
+    let change = ServerEdit { tool_names: Some("underscore".to_owned()), ..edit("other") };
+    let edited = harness.authority.server_edit(&ctx, change).await.unwrap();
+    assert_eq!(tool_names(&edited), "underscore");
+
+    let with_url = ServerAdd { url: remote("x").url, ..workspace("x", None) };
+    let with_header = ServerAdd { headers: texts(&[("a", "b")]), ..workspace("x", None) };
+    let of_http = ServerAdd { tool_names: Some("slash".to_owned()), ..remote("x") };
+    for (field, bad) in [
+        ("workspace", with_url),
+        ("headers", with_header),
+        ("tool_names", workspace("x", Some("dots"))),
+        ("tool_names", of_http),
+    ] {
+        let error = harness.authority.server_add(&ctx, bad).await.unwrap_err();
+        assert_eq!(error.field.as_deref(), Some(field), "{error:?}");
+    }
 }
 
 async fn a_declared_stdio_server_is_checked_like_any_other(harness: &Harness) {

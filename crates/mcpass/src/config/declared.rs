@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use mcpass_authority::servers;
 use mcpass_domain::server::{ClientIdentity, HttpUpstream, StdioUpstream};
-use mcpass_domain::{Server, ServerKind, ServerName, Timestamp};
+use mcpass_domain::{Server, ServerKind, ServerName, Timestamp, ToolNames, WorkspaceSettings};
 use toml::Spanned;
 
 use super::file::{self, File, Source, Words};
@@ -29,6 +29,9 @@ fn server(
         .parse()
         .map_err(|error| source.error(Some(name.span()), &format!("{error}"), None))?;
     let kind = match (&section.url, &section.command) {
+        (None, None) if section.workspace.as_ref().is_some_and(|given| *given.get_ref()) => {
+            ServerKind::Workspace(workspace(source, section)?)
+        }
         (Some(url), None) => ServerKind::Http(http(source, url, section)?),
         (None, Some(command)) => ServerKind::Stdio(stdio(source, command, section)?),
         (Some(_), Some(command)) => {
@@ -36,10 +39,11 @@ fn server(
             return Err(source.error(Some(command.span()), message, None));
         }
         (None, None) => {
-            let message = format!("[server.{parsed}] has no `url` and no `command`");
+            let message =
+                format!("[server.{parsed}] has no `url`, no `command` and no `workspace`");
             let hint = "write the MCP endpoint as url = \"https://…\", or the program that speaks \
                         MCP on its standard input and output as command = [\"program\", \
-                        \"argument\"]";
+                        \"argument\"], or workspace = true for the one that is built in";
             return Err(source.error(Some(name.span()), &message, Some(hint.to_owned())));
         }
     };
@@ -60,6 +64,7 @@ fn http(
     section: &file::Server,
 ) -> Result<HttpUpstream, ConfigError> {
     refuse_foreign(source, "url", &stdio_keys(section))?;
+    refuse_foreign(source, "url", &workspace_keys(section))?;
     let check = |span, http: &HttpUpstream| check(source, span, ServerKind::Http(http.clone()));
     let mut http = HttpUpstream::new(url.get_ref());
     check(url.span(), &http)?;
@@ -112,6 +117,7 @@ fn stdio(
     section: &file::Server,
 ) -> Result<StdioUpstream, ConfigError> {
     refuse_foreign(source, "command", &http_keys(section))?;
+    refuse_foreign(source, "command", &workspace_keys(section))?;
     let check = |span, stdio: &StdioUpstream| check(source, span, ServerKind::Stdio(stdio.clone()));
     let (program, arguments) =
         command.get_ref().0.split_first().ok_or_else(|| {
@@ -147,6 +153,19 @@ fn stdio(
         check(idle.span(), &stdio)?;
     }
     Ok(stdio)
+}
+
+fn workspace(source: &Source, section: &file::Server) -> Result<WorkspaceSettings, ConfigError> {
+    refuse_foreign(source, "workspace", &http_keys(section))?;
+    refuse_foreign(source, "workspace", &stdio_keys(section))?;
+    let tool_names = match &section.tool_names {
+        None => ToolNames::default(),
+        Some(word) => ToolNames::parse(word.get_ref()).ok_or_else(|| {
+            let message = "tool names are `underscore` or `slash`";
+            source.error(Some(word.span()), message, None)
+        })?,
+    };
+    Ok(WorkspaceSettings { tool_names })
 }
 
 /// The rules of `mcpass server add`, with the place in the file.
@@ -201,6 +220,13 @@ fn stdio_keys(section: &file::Server) -> [Given; 6] {
         ("start_timeout", span(section.start_timeout.as_ref())),
         ("answer_timeout", span(section.answer_timeout.as_ref())),
         ("idle", span(section.idle.as_ref())),
+    ]
+}
+
+fn workspace_keys(section: &file::Server) -> [Given; 2] {
+    [
+        ("workspace", span(section.workspace.as_ref())),
+        ("tool_names", span(section.tool_names.as_ref())),
     ]
 }
 

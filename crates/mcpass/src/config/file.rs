@@ -91,7 +91,7 @@ pub(super) struct Log {
     pub(super) format: Key<LogFormat>,
 }
 
-/// `[server.NAME]`: an address or a command, and what belongs to it.
+/// `[server.NAME]`: an address, a command or a workspace, and what belongs to it.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
@@ -112,6 +112,8 @@ pub(super) struct Server {
     pub(super) start_timeout: Key<Span>,
     pub(super) answer_timeout: Key<Span>,
     pub(super) idle: Key<Span>,
+    pub(super) workspace: Key<bool>,
+    pub(super) tool_names: Key<String>,
     pub(super) enabled: Option<bool>,
 }
 

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use insta::assert_snapshot;
+use mcpass_domain::{ServerKind, ToolNames, WorkspaceSettings};
 
 use super::*;
 
@@ -156,8 +157,8 @@ fn errors_name_the_place_and_what_is_allowed() {
     assert_snapshot!(error("listen = \"localhost\""), @"`/mcpass.toml`, line 1, column 10: `localhost` is not an address and port; write it as 127.0.0.1:7788 or [::1]:7788");
     assert_snapshot!(error("listen = "), @"`/mcpass.toml`, line 1, column 10: string values must be quoted, expected literal string");
     assert_snapshot!(error("[server.github]\nheaders = {}"), @r#"
-    `/mcpass.toml`, line 1, column 9: [server.github] has no `url` and no `command`
-    hint: write the MCP endpoint as url = "https://…", or the program that speaks MCP on its standard input and output as command = ["program", "argument"]
+    `/mcpass.toml`, line 1, column 9: [server.github] has no `url`, no `command` and no `workspace`
+    hint: write the MCP endpoint as url = "https://…", or the program that speaks MCP on its standard input and output as command = ["program", "argument"], or workspace = true for the one that is built in
     "#);
     assert_snapshot!(error("[log]\nlevel = \"inof\""), @"`/mcpass.toml`, line 2, column 9: `inof` is not a log level; there are `error`, `warn`, `info`, `debug`, `trace`, `off`, and filters such as `info,mcpass_gateway=debug`");
 }
@@ -216,7 +217,7 @@ fn servers_that_cannot_be_are_named_with_their_place() {
     assert_snapshot!(server("first_byte_timeout = \"2d\""), @"`/mcpass.toml`, line 3, column 22: first_byte_timeout goes from 1ms to 24h");
     assert_snapshot!(server("ulr = \"x\""), @r"
     `/mcpass.toml`, line 3, column 1: unknown key `ulr`
-    hint: here can stand `url`, `headers`, `connect_timeout`, `first_byte_timeout`, `max_connections`, `ca_file`, `client_certificate`, `client_key`, `command`, `environment`, `folder`, `per_token`, `start_timeout`, `answer_timeout`, `idle`, `enabled`
+    hint: here can stand `url`, `headers`, `connect_timeout`, `first_byte_timeout`, `max_connections`, `ca_file`, `client_certificate`, `client_key`, `command`, `environment`, `folder`, `per_token`, `start_timeout`, `answer_timeout`, `idle`, `workspace`, `tool_names`, `enabled`
     ");
 }
 
@@ -290,4 +291,32 @@ fn settings_of_another_kind_or_without_their_other_half_are_refused() {
     `/mcpass.toml`, line 3, column 11: ca_file means nothing without TLS
     hint: give the server an https:// URL, or leave the file out
     ");
+}
+
+#[test]
+fn workspaces_are_declared_with_the_names_of_their_tools() {
+    let kind = |text: &str| {
+        let mut servers = load(text, &[]).unwrap().servers;
+        servers.pop().unwrap().kind
+    };
+    let workspace = |tool_names| ServerKind::Workspace(WorkspaceSettings { tool_names });
+    let usual = kind("[server.w]\nworkspace = true\n");
+    assert_eq!(usual, workspace(ToolNames::Underscore));
+    let slash = kind("[server.w]\nworkspace = true\ntool_names = \"slash\"\n");
+    assert_eq!(slash, workspace(ToolNames::Slash));
+    for (text, told) in [
+        ("workspace = true\ntool_names = \"dots\"", "`underscore` or `slash`"),
+        (
+            "workspace = true\nheaders = { a = \"b\" }",
+            "a server with a `workspace` has no `headers`",
+        ),
+        (
+            "url = \"http://x/\"\ntool_names = \"slash\"",
+            "a server with a `url` has no `tool_names`",
+        ),
+        ("workspace = false", "has no `url`, no `command` and no `workspace`"),
+    ] {
+        let error = load(&format!("[server.w]\n{text}\n"), &[]).unwrap_err();
+        assert!(error.contains(told), "{error}");
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mcpass_domain::server::{ClientIdentity, Health, HealthState, HttpUpstream, StdioUpstream};
-use mcpass_domain::{ServerKind, Timestamp};
+use mcpass_domain::{ServerKind, Timestamp, ToolNames, WorkspaceSettings};
 use serde::{Deserialize, Serialize};
 
 use super::wire;
@@ -40,6 +40,8 @@ pub enum KindView {
     Http(HttpView),
     /// A child process.
     Stdio(StdioView),
+    /// The product workspace.
+    Workspace(WorkspaceView),
 }
 
 /// The settings of an `http` server.
@@ -82,6 +84,13 @@ pub struct StdioView {
     pub idle_ms: u64,
 }
 
+/// The settings of a `workspace` server.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct WorkspaceView {
+    /// How its tools are listed: `underscore` or `slash`.
+    pub tool_names: String,
+}
+
 /// How a server does, as the running gateway sees it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct HealthView {
@@ -100,12 +109,13 @@ pub struct HealthView {
 }
 
 impl KindView {
-    /// `demo`, `http` or `stdio`.
+    /// `demo`, `http`, `stdio` or `workspace`.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Demo => "demo",
             Self::Http(_) => "http",
             Self::Stdio(_) => "stdio",
+            Self::Workspace(_) => "workspace",
         }
     }
 
@@ -113,7 +123,7 @@ impl KindView {
     /// for a server that is built in.
     pub fn target(&self) -> Cow<'_, str> {
         match self {
-            Self::Demo => Cow::Borrowed(""),
+            Self::Demo | Self::Workspace(_) => Cow::Borrowed(""),
             Self::Http(http) => Cow::Borrowed(&http.url),
             Self::Stdio(stdio) => Cow::Owned(shell_line(&stdio.command)),
         }
@@ -150,6 +160,9 @@ impl From<KindView> for ServerKind {
                     idle: Duration::from_millis(stdio.idle_ms),
                 })
             }
+            KindView::Workspace(workspace) => Self::Workspace(WorkspaceSettings {
+                tool_names: ToolNames::parse(&workspace.tool_names).unwrap_or_default(),
+            }),
         }
     }
 }
@@ -244,7 +257,9 @@ mod tests {
             answer_timeout_ms: 2,
             idle_ms: 0,
         };
-        for kind in [KindView::Demo, KindView::Http(http), KindView::Stdio(stdio)] {
+        let workspace = WorkspaceView { tool_names: "slash".to_owned() };
+        let workspace = KindView::Workspace(workspace);
+        for kind in [KindView::Demo, KindView::Http(http), KindView::Stdio(stdio), workspace] {
             let view = view(kind);
             let json = serde_json::to_value(&view).unwrap();
             assert_eq!(json["kind"], view.kind.as_str());

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mcpass_domain::ServerKind;
 use mcpass_domain::server::{ClientIdentity, HttpUpstream, StdioUpstream};
+use mcpass_domain::{ServerKind, ToolNames, WorkspaceSettings as Workspace};
 use serde::{Deserialize, Serialize};
 
 use super::failure;
@@ -50,12 +50,21 @@ struct StdioSettings {
     idle_us: u64,
 }
 
+/// The settings of a `workspace` server.
+#[derive(Deserialize, Serialize)]
+struct WorkspaceSettings {
+    tool_names: String,
+}
+
 /// The settings of a server as JSON.
 pub(in super::super) fn settings_to_json(kind: &ServerKind) -> Result<String, StoreError> {
     let json = match kind {
         ServerKind::Demo => Ok("{}".to_owned()),
         ServerKind::Http(upstream) => serde_json::to_string(&HttpSettings::from(upstream)),
         ServerKind::Stdio(upstream) => serde_json::to_string(&StdioSettings::from(upstream)),
+        ServerKind::Workspace(settings) => serde_json::to_string(&WorkspaceSettings {
+            tool_names: settings.tool_names.as_str().to_owned(),
+        }),
     };
     json.map_err(|error| failure::damaged("server", error))
 }
@@ -72,6 +81,14 @@ pub(in super::super) fn kind_from_json(kind: &str, json: &str) -> Result<ServerK
         "stdio" => {
             let settings: StdioSettings = serde_json::from_str(json).map_err(damaged)?;
             Ok(ServerKind::Stdio(settings.into()))
+        }
+        "workspace" => {
+            let settings: WorkspaceSettings = serde_json::from_str(json).map_err(damaged)?;
+            let names = &settings.tool_names;
+            let tool_names = ToolNames::parse(names).ok_or_else(|| {
+                failure::damaged("server", format_args!("`{names}` are no names of tools"))
+            })?;
+            Ok(ServerKind::Workspace(Workspace { tool_names }))
         }
         other => Err(failure::damaged("server", format_args!("`{other}` is no kind of server"))),
     }
@@ -170,7 +187,9 @@ mod tests {
         stdio.environment.insert("KEY".to_owned(), "${env:KEY}".to_owned());
         stdio.per_token = true;
         stdio.folder = Some("work".to_owned());
-        for kind in [ServerKind::Demo, ServerKind::Http(http), ServerKind::Stdio(stdio)] {
+        let workspace = ServerKind::Workspace(Workspace { tool_names: ToolNames::Slash });
+        for kind in [ServerKind::Demo, ServerKind::Http(http), ServerKind::Stdio(stdio), workspace]
+        {
             let json = settings_to_json(&kind).unwrap();
             assert_eq!(kind_from_json(kind.as_str(), &json).unwrap(), kind);
         }

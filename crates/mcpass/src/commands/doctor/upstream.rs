@@ -25,7 +25,7 @@ pub(super) fn check(
     environment: &Environment,
 ) -> Vec<Finding> {
     match kind {
-        ServerKind::Demo => Vec::new(),
+        ServerKind::Demo | ServerKind::Workspace(_) => Vec::new(),
         ServerKind::Http(http) => {
             [headers(name, http, environment), files(name, http)].into_iter().flatten().collect()
         }

@@ -17,9 +17,10 @@ Examples:
   mcpass server add everything --url http://127.0.0.1:3001/mcp
   mcpass server add files --stdio -- npx -y @modelcontextprotocol/server-filesystem /srv/files
   mcpass server add search --stdio --env 'API_KEY=${env:SEARCH_KEY}' -- python3 -m search_server
+  mcpass server add workspace --workspace
 
 Credentials are kept by reference: ${env:NAME} or ${file:PATH}, as the server process sees them.",
-    group = clap::ArgGroup::new("kind").required(true).args(["url", "stdio", "database"])
+    group = clap::ArgGroup::new("kind").required(true).args(["url", "stdio", "database", "workspace"])
 )]
 pub(super) struct Add {
     /// a-z, then a-z, 0-9, `_` and `-`, 32 characters at most; also the namespace of permissions
@@ -33,6 +34,12 @@ pub(super) struct Add {
     /// A database whose tables become tools
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// The built-in product workspace: features, user stories, test cases, checklists
+    #[arg(long)]
+    workspace: bool,
+    /// How a workspace lists its tools: underscore, or slash [default: underscore]
+    #[arg(long, value_name = "FORM", requires = "workspace")]
+    tool_names: Option<String>,
     /// A header for each request, `Name: value`; may be repeated
     #[arg(long = "header", value_name = "HEADER", requires = "url")]
     headers: Vec<String>,
@@ -137,6 +144,9 @@ pub(super) struct Edit {
     /// End a process that nobody used for so long, or never
     #[arg(long, value_name = "TIME")]
     idle: Option<String>,
+    /// How a workspace lists its tools: underscore or slash
+    #[arg(long, value_name = "FORM")]
+    tool_names: Option<String>,
     /// Another program and its arguments
     #[arg(last = true)]
     command: Vec<String>,
@@ -168,6 +178,8 @@ impl Add {
             start_timeout: self.start_timeout,
             answer_timeout: self.answer_timeout,
             idle: self.idle,
+            workspace: self.workspace,
+            tool_names: self.tool_names,
         })
     }
 }
@@ -194,6 +206,7 @@ impl Edit {
             start_timeout: self.start_timeout,
             answer_timeout: self.answer_timeout,
             idle: self.idle,
+            tool_names: self.tool_names,
         };
         if request == unchanged {
             return Err(nothing_to_change("server edit"));

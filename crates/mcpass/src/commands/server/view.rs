@@ -61,6 +61,9 @@ pub(super) fn show(context: &Context, server: &ServerView) -> Result<(), Failure
         KindView::Demo => {}
         KindView::Http(view) => fields.extend(http(view)),
         KindView::Stdio(view) => fields.extend(stdio(view, &server.kind)),
+        KindView::Workspace(view) => {
+            fields.push(("tool names", view.tool_names.as_str().into()));
+        }
     }
     fields.push(("from", origin(server).into()));
     fields.push(("added", times::exact(server.created_at, now).into()));
