@@ -6,11 +6,13 @@
 //! | [`provider`] | [`Provider`], what a built-in server has to offer: tools, resources, prompts |
 //! | [`service`] | [`Service`], which speaks MCP of both eras for a provider |
 //! | [`schema`] | checking a tool's arguments against its input schema |
+//! | [`database`] | the database server: tables as models with tools |
 //! | [`demo`] | the notebook of `mcpass serve --demo` |
 //!
 //! What it does not know: tokens, limits and the record. The gateway has decided before it calls,
 //! and filters the lists that come back as it does those of any other server.
 
+pub mod database;
 pub mod demo;
 pub mod local;
 pub mod provider;

@@ -69,6 +69,9 @@ impl Scope {
                     sql.push(c);
                     loop {
                         let inner = rest.next().ok_or(InvalidScope::Unclosed("a quote"))?;
+                        if matches!(inner, '\\' | '\0') {
+                            return Err(InvalidScope::Reaches("a backslash or zero in quotes"));
+                        }
                         sql.push(inner);
                         if inner == c {
                             break;

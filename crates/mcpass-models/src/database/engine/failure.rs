@@ -1,0 +1,239 @@
+//! What goes wrong with a database, as kinds that callers can act on.
+
+use std::time::Duration;
+
+use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::postgres::PgDatabaseError;
+use sqlx::sqlite::SqliteError;
+
+/// Why a statement was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The URL cannot be read.
+    #[error("the database URL cannot be used: {0}")]
+    Url(&'static str),
+    /// There is no such file.
+    #[error("there is no database file at that path; mcpass does not make one")]
+    Missing,
+    /// No connection could be made.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] Box<sqlx::Error>),
+    /// All connections are in use, or others hold a lock.
+    #[error("the database is busy; try again")]
+    Busy,
+    /// It took too long.
+    #[error("the database took longer than {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    /// The rows are larger than the bound in bytes.
+    #[error("the rows are too large; ask for fewer of them, or for fewer fields")]
+    TooLarge,
+    /// The connection was lost. What was not committed was not done.
+    #[error("the connection to the database was lost")]
+    Lost(#[source] Box<sqlx::Error>),
+    /// The connection was lost while a transaction was being committed.
+    #[error(
+        "the connection to the database was lost while it was made to last; nobody knows whether it was"
+    )]
+    Unknown,
+    /// A constraint would have been violated.
+    #[error("a constraint was violated")]
+    Violation(Violation),
+    /// A value does not fit its type, or an operation on it failed.
+    #[error("the database did not accept a value")]
+    Value(#[source] Box<sqlx::Error>),
+    /// The database's own permissions, or a read-only connection.
+    #[error("the database does not allow it")]
+    Denied(#[source] Box<sqlx::Error>),
+    /// Anything else.
+    #[error("the database reported an error")]
+    Other(#[source] Box<sqlx::Error>),
+}
+
+/// A violated constraint.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violation {
+    /// Of which kind.
+    pub kind: ViolationKind,
+    /// The constraint's name, where the database says it.
+    pub constraint: Option<String>,
+    /// The table, where the database says it.
+    pub table: Option<String>,
+    /// The columns, where the database says them (SQLite; PostgreSQL for null).
+    pub columns: Vec<String>,
+}
+
+/// Kinds of constraints.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ViolationKind {
+    /// A check, or an exclusion.
+    Check,
+    /// A foreign key, from either side.
+    ForeignKey,
+    /// A column that may not be null.
+    NotNull,
+    /// A primary key or unique constraint.
+    Unique,
+}
+
+impl EngineError {
+    /// What a caller may know of it: no value and no name of what is hidden.
+    pub fn for_callers(&self) -> String {
+        match self {
+            Self::Violation(_) => "Data integrity error: a constraint was violated".to_owned(),
+            Self::Value(_) => "Invalid input data".to_owned(),
+            Self::TimedOut(limit) => format!(
+                "The database took longer than {} ms. Ask for less: a narrower filter, fewer rows, \
+                 or no total_count.",
+                limit.as_millis()
+            ),
+            Self::TooLarge => "The rows are too large. Ask for fewer of them with limit, or for \
+                               fewer fields with fields."
+                .to_owned(),
+            Self::Busy => "The database is busy. Try again.".to_owned(),
+            Self::Lost(_) | Self::Unreachable(_) | Self::Missing | Self::Url(_) => {
+                "The database cannot be reached. Nothing was changed.".to_owned()
+            }
+            Self::Unknown => "The connection to the database was lost while the change was made \
+                              to last. Read again before you repeat it."
+                .to_owned(),
+            Self::Denied(_) => "The database does not allow it.".to_owned(),
+            Self::Other(_) => "A database error occurred".to_owned(),
+        }
+    }
+
+    /// Whether the connection can be used again.
+    pub(super) const fn leaves_connection(&self) -> bool {
+        self.is_refusal() || matches!(self, Self::Busy)
+    }
+
+    /// Whether the database itself said no, so that what was asked was not done.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Violation(_) | Self::Value(_) | Self::Denied(_) | Self::Other(_) | Self::TooLarge
+        )
+    }
+}
+
+/// No connection came to be.
+pub(super) fn of_connect(error: sqlx::Error) -> EngineError {
+    match error {
+        sqlx::Error::PoolTimedOut => EngineError::Busy,
+        error => EngineError::Unreachable(Box::new(error)),
+    }
+}
+
+/// A statement failed.
+pub(super) fn of(error: sqlx::Error) -> EngineError {
+    let sqlx::Error::Database(inner) = &error else {
+        return match error {
+            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
+                EngineError::Other(Box::new(error))
+            }
+            error => EngineError::Lost(Box::new(error)),
+        };
+    };
+    if let Some(postgres) = inner.try_downcast_ref::<PgDatabaseError>() {
+        return match of_postgres(postgres) {
+            Kind::Violation(violation) => EngineError::Violation(violation),
+            kind => kind.with(error),
+        };
+    }
+    let kind = inner.try_downcast_ref::<SqliteError>().map_or(Kind::Other, of_sqlite);
+    match kind {
+        Kind::Violation(violation) => EngineError::Violation(violation),
+        kind => kind.with(error),
+    }
+}
+
+enum Kind {
+    Busy,
+    Denied,
+    Lost,
+    Other,
+    TimedOut,
+    Value,
+    Violation(Violation),
+}
+
+impl Kind {
+    fn with(self, error: sqlx::Error) -> EngineError {
+        let error = Box::new(error);
+        match self {
+            Self::Busy => EngineError::Busy,
+            Self::Denied => EngineError::Denied(error),
+            Self::Lost => EngineError::Lost(error),
+            Self::TimedOut => EngineError::TimedOut(Duration::ZERO),
+            Self::Value => EngineError::Value(error),
+            Self::Other | Self::Violation(_) => EngineError::Other(error),
+        }
+    }
+}
+
+/// SQLSTATE codes (PostgreSQL's documentation, appendix A).
+fn of_postgres(error: &PgDatabaseError) -> Kind {
+    let violation = |kind| {
+        Kind::Violation(Violation {
+            kind,
+            constraint: error.constraint().map(str::to_owned),
+            table: error.table().map(str::to_owned),
+            columns: error.column().map(str::to_owned).into_iter().collect(),
+        })
+    };
+    match error.code() {
+        "23505" => violation(ViolationKind::Unique),
+        "23503" | "23001" => violation(ViolationKind::ForeignKey),
+        "23502" => violation(ViolationKind::NotNull),
+        "23514" | "23P01" | "23000" => violation(ViolationKind::Check),
+        "57014" => Kind::TimedOut,
+        "55P03" | "40001" | "40P01" => Kind::Busy,
+        "25006" | "42501" => Kind::Denied,
+        code if code.starts_with("22") => Kind::Value,
+        code if code.starts_with("57P") || code.starts_with("08") => Kind::Lost,
+        _ => Kind::Other,
+    }
+}
+
+/// Result codes of SQLite.
+fn of_sqlite(error: &SqliteError) -> Kind {
+    let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
+    let violation = |kind| Kind::Violation(named_by_sqlite(kind, error.message()));
+    match (error.kind(), code & 0xFF) {
+        (ErrorKind::UniqueViolation, _) => violation(ViolationKind::Unique),
+        (ErrorKind::ForeignKeyViolation, _) => violation(ViolationKind::ForeignKey),
+        (ErrorKind::NotNullViolation, _) => violation(ViolationKind::NotNull),
+        (ErrorKind::CheckViolation, _) => violation(ViolationKind::Check),
+        // Other constraints, such as those of triggers (RAISE).
+        (_, 19) => violation(ViolationKind::Check),
+        (_, 5 | 6) => Kind::Busy,
+        (_, 8) => Kind::Denied,
+        (_, 9) => Kind::TimedOut,
+        // SQLITE_TOOBIG, SQLITE_MISMATCH.
+        (_, 18 | 20) => Kind::Value,
+        // Input and output, a file that is damaged, gone or none, a full disk.
+        (_, 10 | 11 | 13 | 14 | 26) => Kind::Lost,
+        _ => Kind::Other,
+    }
+}
+
+/// SQLite says what was violated in words: `UNIQUE constraint failed: article.slug, article.day`,
+/// `CHECK constraint failed: name_or_expression`.
+fn named_by_sqlite(kind: ViolationKind, message: &str) -> Violation {
+    let named = message.split_once("constraint failed: ").map_or("", |(_, named)| named);
+    let mut violation = Violation { kind, constraint: None, table: None, columns: Vec::new() };
+    match kind {
+        ViolationKind::Check => {
+            violation.constraint = (!named.is_empty()).then(|| named.to_owned());
+        }
+        ViolationKind::ForeignKey => {}
+        ViolationKind::NotNull | ViolationKind::Unique => {
+            for column in named.split(", ") {
+                if let Some((table, column)) = column.split_once('.') {
+                    violation.table = Some(table.to_owned());
+                    violation.columns.push(column.to_owned());
+                }
+            }
+        }
+    }
+    violation
+}

@@ -1,0 +1,94 @@
+//! What tools answer when they cannot do it: the texts of Django Admin MCP, which agents know, and
+//! where it has none, sentences that a model can act on.
+
+use serde_json::{Value, json};
+
+use super::access::Right;
+use super::engine::EngineError;
+
+#[cfg(test)]
+mod tests;
+
+/// A tool's error: a JSON object with a member `error`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Failure {
+    body: Value,
+    is_unknown_model: bool,
+}
+
+impl Failure {
+    /// An error of this text alone.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self::of(json!({"error": text.into()}))
+    }
+
+    /// An error of this body, which has a member `error`.
+    pub const fn of(body: Value) -> Self {
+        Self { body, is_unknown_model: false }
+    }
+
+    /// An error with a code.
+    pub fn coded(text: impl Into<String>, code: &'static str) -> Self {
+        Self::of(json!({"error": text.into(), "code": code}))
+    }
+
+    /// There is no such model, or it is not exposed. Answered like an unknown tool.
+    pub fn unknown_model(name: &str) -> Self {
+        let name: String = name.chars().take(64).collect();
+        let text = format!("There is no model {name}. find_models lists those that there are.");
+        Self { is_unknown_model: true, ..Self::new(text) }
+    }
+
+    /// Whether it is [`Failure::unknown_model`].
+    pub const fn is_unknown_model(&self) -> bool {
+        self.is_unknown_model
+    }
+
+    /// The caller lacks a right.
+    pub fn permission_denied(right: Right, model: &str) -> Self {
+        let text = format!("Permission denied: cannot {} {model}", right.verb());
+        Self::coded(text, "permission_denied")
+    }
+
+    /// There is no such row, or it is out of the caller's scope.
+    pub fn not_found(model: &str) -> Self {
+        Self::new(format!("{model} not found"))
+    }
+
+    /// An argument that has to be given.
+    pub fn missing(parameter: &str) -> Self {
+        Self::new(format!("{parameter} parameter is required"))
+    }
+
+    /// An argument that cannot be used.
+    pub fn argument(parameter: &str, why: &str) -> Self {
+        Self::new(format!("{parameter} {why}"))
+    }
+
+    /// Filters that cannot be used: each with its reason.
+    pub fn filters(faults: &[(String, String)]) -> Self {
+        let faults: Vec<_> = faults.iter().map(|(key, why)| format!("'{key}': {why}")).collect();
+        Self::new(format!("Invalid filters — {}", faults.join("; ")))
+    }
+
+    /// The database did not do it.
+    pub fn engine(error: &EngineError) -> Self {
+        Self::new(error.for_callers())
+    }
+
+    /// The JSON object.
+    pub const fn body(&self) -> &Value {
+        &self.body
+    }
+
+    /// The text of the member `error`.
+    pub fn text(&self) -> &str {
+        self.body.get("error").and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::engine(&error)
+    }
+}

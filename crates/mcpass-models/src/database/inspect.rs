@@ -1,0 +1,3 @@
+//! Reading a catalogue from a live database.
+
+pub(super) mod names;

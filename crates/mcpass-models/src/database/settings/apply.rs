@@ -1,0 +1,387 @@
+//! Settings refine a catalogue.
+
+use serde_json::Value;
+
+use super::super::model::{Action, ActionValue, Catalogue, Choice, Field, FieldKind, Model, Order};
+use super::super::scope::{InvalidScope, Scope};
+use super::careful::looks_like_a_credential;
+use super::{ActionSettings, ChoiceSetting, DatabaseSettings, ModelSettings};
+
+/// Settings that do not fit the database.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum InvalidSettings {
+    /// A section of no model.
+    #[error("there are settings for `{0}`, but no such model or table; known are: {1}")]
+    UnknownModel(String, String),
+    /// A model's name that cannot be part of a tool's.
+    #[error("`{0}` cannot be the name of a model; use a-z, 0-9 and `_`, at most 48 characters")]
+    ModelName(String),
+    /// Two models of one name.
+    #[error("two models are called `{0}`; give one of them another `name`")]
+    SameName(String),
+    /// A field that is not there.
+    #[error(
+        "{model}: `{setting}` names the field `{field}`, which there is not; there are: {known}"
+    )]
+    UnknownField {
+        /// The model.
+        model: String,
+        /// The setting.
+        setting: &'static str,
+        /// The field.
+        field: String,
+        /// The fields there are.
+        known: String,
+    },
+    /// A relation that is not there.
+    #[error("{model}: `relations` names `{relation}`, which there is not; there are: {known}")]
+    UnknownRelation {
+        /// The model.
+        model: String,
+        /// The relation.
+        relation: String,
+        /// The relations there are.
+        known: String,
+    },
+    /// A field of the key that would be hidden.
+    #[error(
+        "{model}: `{field}` is of the primary key, by which rows are named; it can be neither hidden nor redacted. Hide the model with `expose = false`, or give it another key"
+    )]
+    HiddenKey {
+        /// The model.
+        model: String,
+        /// The field.
+        field: String,
+    },
+    /// A row scope that cannot be used.
+    #[error("{model}: {source}")]
+    Scope {
+        /// The model.
+        model: String,
+        /// Why.
+        source: InvalidScope,
+    },
+    /// A number that is too small.
+    #[error("{0} must be at least 1")]
+    Zero(String),
+    /// A choice that is neither a string nor a number nor a boolean.
+    #[error("{model}: a choice of `{field}` must be a string, a number or a boolean")]
+    Choice {
+        /// The model.
+        model: String,
+        /// The field.
+        field: String,
+    },
+    /// A setting that the field cannot have.
+    #[error("{model}: `{setting}` cannot name `{field}`: {why}")]
+    Unfit {
+        /// The model.
+        model: String,
+        /// The setting.
+        setting: &'static str,
+        /// The field.
+        field: String,
+        /// Why.
+        why: &'static str,
+    },
+}
+
+impl DatabaseSettings {
+    /// Applies them to what was found in a database.
+    ///
+    /// # Errors
+    /// When they name what is not there, or what cannot be.
+    pub fn apply(&self, found: Catalogue) -> Result<Catalogue, InvalidSettings> {
+        self.check_numbers()?;
+        let mut models = found.into_models();
+        for model in &mut models {
+            be_careful(model, self);
+        }
+        for (name, settings) in &self.models {
+            let at = position(&models, name)?;
+            if let Some(model) = models.get_mut(at) {
+                refine(model, settings)?;
+            }
+        }
+        let mut names: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
+            return Err(InvalidSettings::SameName((*name).to_owned()));
+        }
+        Ok(Catalogue::new(models))
+    }
+
+    fn check_numbers(&self) -> Result<(), InvalidSettings> {
+        let numbers = [
+            ("max_rows", u64::from(self.max_rows)),
+            ("max_bytes", self.max_bytes),
+            ("connections", u64::from(self.connections)),
+            ("statement_timeout_ms", self.statement_timeout_ms),
+        ];
+        match numbers.iter().find(|(_, number)| *number == 0) {
+            Some((name, _)) => Err(InvalidSettings::Zero((*name).to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn position(models: &[Model], name: &str) -> Result<usize, InvalidSettings> {
+    let by_name = models.iter().position(|model| model.name == name);
+    by_name
+        .or_else(|| models.iter().position(|model| model.table.name.as_str() == name))
+        .ok_or_else(|| {
+            let known: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
+            InvalidSettings::UnknownModel(name.to_owned(), known.join(", "))
+        })
+}
+
+/// What holds where the settings say nothing.
+fn be_careful(model: &mut Model, settings: &DatabaseSettings) {
+    for field in &mut model.fields {
+        field.is_redacted |= looks_like_a_credential(field.column.as_str());
+        field.is_searchable = field.kind.is_text() && field.is_open();
+    }
+    // Rows are named by their key: a key that is a secret would be told with each of them.
+    let tells_secrets = model.key_fields().any(|field| field.is_redacted);
+    let is_ours = model.table.name.as_str() == "mcpass_history";
+    model.is_exposed &= settings.expose
+        && !is_ours
+        && !tells_secrets
+        && !looks_like_a_credential(model.table.name.as_str());
+    model.is_read_only |= settings.read_only;
+    model.page_size = model.page_size.min(settings.max_rows);
+}
+
+fn refine(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSettings> {
+    if let Some(name) = &settings.name {
+        if !is_model_name(name) {
+            return Err(InvalidSettings::ModelName(name.clone()));
+        }
+        model.name.clone_from(name);
+        model.codename.clone_from(name);
+    }
+    if let Some(is_exposed) = settings.expose {
+        model.is_exposed = is_exposed;
+    }
+    model.is_read_only |= settings.read_only;
+    replace(&mut model.verbose_name, settings.verbose_name.as_ref());
+    replace(&mut model.verbose_name_plural, settings.verbose_name_plural.as_ref());
+    visibility(model, settings)?;
+    details(model, settings)?;
+    relations(model, settings)?;
+    model.scope = scope(model, settings.scope.as_deref())?;
+    if let Some(size) = settings.page_size {
+        if size == 0 {
+            return Err(InvalidSettings::Zero(format!("{}: page_size", model.name)));
+        }
+        model.page_size = size;
+    }
+    let actions = settings.actions.iter();
+    model.actions =
+        actions.map(|(name, each)| action(model, name, each)).collect::<Result<_, _>>()?;
+    Ok(())
+}
+
+fn is_model_name(name: &str) -> bool {
+    name.len() <= 48
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn replace(text: &mut String, other: Option<&String>) {
+    if let Some(other) = other {
+        text.clone_from(other);
+    }
+}
+
+fn visibility(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSettings> {
+    if let Some(names) = &settings.readable {
+        let readable = positions(model, "readable", names)?;
+        let key = model.primary_key.clone();
+        each(model, |at, field| field.is_readable = readable.contains(&at) || key.contains(&at));
+    }
+    let hidden = positions(model, "hidden", &settings.hidden)?;
+    each(model, |at, field| field.is_readable &= !hidden.contains(&at));
+    if let Some(names) = &settings.redacted {
+        let redacted = positions(model, "redacted", names)?;
+        each(model, |at, field| field.is_redacted = redacted.contains(&at));
+    }
+    if let Some(names) = &settings.writable {
+        let writable = positions(model, "writable", names)?;
+        each(model, |at, field| field.is_writable &= writable.contains(&at));
+    }
+    each(model, |_, field| {
+        field.is_writable &= field.is_readable;
+        field.is_searchable = field.kind.is_text() && field.is_open();
+    });
+    match model.key_fields().find(|field| !field.is_open()) {
+        Some(field) if model.is_exposed => {
+            Err(InvalidSettings::HiddenKey { model: model.name.clone(), field: field.name.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn each(model: &mut Model, mut change: impl FnMut(usize, &mut Field)) {
+    for (at, field) in model.fields.iter_mut().enumerate() {
+        change(at, field);
+    }
+}
+
+fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSettings> {
+    for (name, choices) in &settings.choices {
+        let at = one(model, "choices", name)?;
+        let bad = || InvalidSettings::Choice { model: model.name.clone(), field: name.clone() };
+        let choices = choices.iter().map(|each| choice(each).ok_or_else(bad));
+        let choices = choices.collect::<Result<_, _>>()?;
+        if let Some(field) = model.fields.get_mut(at) {
+            field.choices = choices;
+        }
+    }
+    for (name, text) in &settings.descriptions {
+        let at = one(model, "descriptions", name)?;
+        if let Some(field) = model.fields.get_mut(at) {
+            field.description.clone_from(text);
+        }
+    }
+    if let Some(names) = &settings.search {
+        let search = positions(model, "search", names)?;
+        fit(model, "search", &search, |field| field.kind.is_text(), "it is no text")?;
+        each(model, |at, field| field.is_searchable = search.contains(&at));
+    }
+    if let Some(name) = &settings.label {
+        model.label = Some(one(model, "label", name)?);
+    }
+    if let Some(name) = &settings.version {
+        let at = one(model, "version", name)?;
+        let fits = |field: &Field| {
+            matches!(field.kind, FieldKind::Integer { .. } | FieldKind::Timestamp { .. })
+        };
+        fit(model, "version", &[at], fits, "it is neither a whole number nor a moment")?;
+        model.version = Some(at);
+    }
+    if !settings.order.is_empty() {
+        model.order = order(model, &settings.order)?;
+    }
+    // What is closed to all cannot be what lists are ordered or rows are called by.
+    let open: Vec<bool> = model.fields.iter().map(Field::is_open).collect();
+    let is_open = |at: usize| open.get(at).copied().unwrap_or(false);
+    model.label = model.label.filter(|at| is_open(*at));
+    model.order.retain(|order| is_open(order.field));
+    Ok(())
+}
+
+fn choice(setting: &ChoiceSetting) -> Option<Choice> {
+    let (value, label) = match setting {
+        ChoiceSetting::Labelled { value, label } => (value, label.clone()),
+        ChoiceSetting::Plain(Value::String(text)) => {
+            return Some(Choice { value: text.as_str().into(), label: text.clone() });
+        }
+        ChoiceSetting::Plain(value) => (value, value.to_string()),
+    };
+    let is_plain = matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));
+    is_plain.then(|| Choice { value: value.clone(), label })
+}
+
+fn order(model: &Model, names: &[String]) -> Result<Vec<Order>, InvalidSettings> {
+    let order = names.iter().map(|name| {
+        let bare = name.strip_prefix('-');
+        let field = one(model, "order", bare.unwrap_or(name))?;
+        Ok(Order { field, is_descending: bare.is_some() })
+    });
+    let order: Vec<_> = order.collect::<Result<_, InvalidSettings>>()?;
+    let fields: Vec<_> = order.iter().map(|order| order.field).collect();
+    fit(model, "order", &fields, |field| field.kind.is_ordered(), "it has no order")?;
+    Ok(order)
+}
+
+fn relations(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSettings> {
+    for (old, new) in &settings.relations {
+        let name = model.relation(old).map(|relation| relation.name.clone());
+        let relation = model.relations.iter_mut().find(|each| Some(&each.name) == name.as_ref());
+        let Some(relation) = relation else {
+            let known: Vec<_> = model.relations.iter().map(|each| each.name.as_str()).collect();
+            return Err(InvalidSettings::UnknownRelation {
+                model: model.name.clone(),
+                relation: old.clone(),
+                known: known.join(", "),
+            });
+        };
+        relation.name.clone_from(new);
+    }
+    Ok(())
+}
+
+fn scope(model: &Model, text: Option<&str>) -> Result<Option<Scope>, InvalidSettings> {
+    let scope = text.map(Scope::parse).transpose();
+    scope.map_err(|source| InvalidSettings::Scope { model: model.name.clone(), source })
+}
+
+fn action(model: &Model, name: &str, settings: &ActionSettings) -> Result<Action, InvalidSettings> {
+    let set = settings
+        .set
+        .iter()
+        .map(|(field, value)| Ok((one(model, "actions", field)?, action_value(value))));
+    let set: Vec<_> = set.collect::<Result<_, InvalidSettings>>()?;
+    let fields: Vec<_> = set.iter().map(|(field, _)| *field).collect();
+    let fits = |field: &Field| !field.is_generated;
+    fit(model, "actions", &fields, fits, "the database alone writes it")?;
+    Ok(Action {
+        name: name.to_owned(),
+        description: settings.description.clone(),
+        set,
+        only: scope(model, settings.only.as_deref())?,
+        needs_confirmation: settings.confirm,
+        permission: settings.permission.clone(),
+    })
+}
+
+fn action_value(value: &Value) -> ActionValue {
+    match value.as_str().and_then(|text| text.strip_prefix(':')) {
+        None => ActionValue::Value(value.clone()),
+        Some("now") => ActionValue::Now,
+        Some("user") => ActionValue::User,
+        Some("token") => ActionValue::Token,
+        Some(text) if text.starts_with(':') => ActionValue::Value(text.into()),
+        Some(name) => ActionValue::Parameter(name.to_owned()),
+    }
+}
+
+fn positions(
+    model: &Model,
+    setting: &'static str,
+    names: &[String],
+) -> Result<Vec<usize>, InvalidSettings> {
+    names.iter().map(|name| one(model, setting, name)).collect()
+}
+
+fn one(model: &Model, setting: &'static str, name: &str) -> Result<usize, InvalidSettings> {
+    model.field_position(name).ok_or_else(|| {
+        let known: Vec<_> = model.fields.iter().map(|field| field.name.as_str()).collect();
+        InvalidSettings::UnknownField {
+            model: model.name.clone(),
+            setting,
+            field: name.to_owned(),
+            known: known.join(", "),
+        }
+    })
+}
+
+fn fit(
+    model: &Model,
+    setting: &'static str,
+    positions: &[usize],
+    fits: impl Fn(&Field) -> bool,
+    why: &'static str,
+) -> Result<(), InvalidSettings> {
+    let fields = positions.iter().filter_map(|at| model.fields.get(*at));
+    match fields.into_iter().find(|field| !fits(field)) {
+        None => Ok(()),
+        Some(field) => Err(InvalidSettings::Unfit {
+            model: model.name.clone(),
+            setting,
+            field: field.name.clone(),
+            why,
+        }),
+    }
+}
