@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_header_or_an_option_keeps_the_environment_out() {
         let environment: Environment =
-            [("MCPASS_TOKEN", "t0ken"), ("HOME", "/home/ana")].into_iter().collect();
+            [("MCPASS_TOKEN", "t0ken"), ("HOME", "/ana")].into_iter().collect();
         let source = |words: &[&str]| {
             let args = args(words);
             args.source(&environment, &args.upstream()?)
@@ -265,7 +265,7 @@ mod tests {
         let file = source(&["--token-file", "/t"]).unwrap();
         assert_eq!(file, TokenSource::File("/t".into()));
         let at_home = source(&["--token-file", "~/t"]).unwrap();
-        assert_eq!(at_home, TokenSource::File("/home/ana/t".into()));
+        assert_eq!(at_home, TokenSource::File("/ana/t".into()));
         assert!(source(&[&header[..], &["--token-file", "/t"]].concat()).is_err());
     }
 
