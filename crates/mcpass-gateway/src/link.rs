@@ -176,13 +176,15 @@ impl Links {
         remote: &Remote,
     ) -> Result<Option<Arc<Offer>>, LinkError> {
         let now = worker.shared.monotonic();
-        if let Some(profile) = &*self.profile.lock()
-            && now.since(profile.since) < PROFILE_TTL
-        {
-            return Ok(profile.offer.clone());
-        }
+        let known = match &*self.profile.lock() {
+            Some(profile) if now.since(profile.since) < PROFILE_TTL => {
+                return Ok(profile.offer.clone());
+            }
+            profile => profile.as_ref().and_then(|profile| profile.offer.clone()),
+        };
         // Rare and large, so kept out of the future of every call.
-        let Found::Certain(offer) = Box::pin(probe(worker, remote)).await? else {
+        let probe = Box::pin(probe(worker, remote, known.as_deref()));
+        let Found::Certain(offer) = probe.await? else {
             return Ok(None);
         };
         let offer = offer.map(Arc::new);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -77,6 +78,11 @@ impl Stdio {
             is_legacy: AtomicBool::new(false),
         });
         Arc::new(Self { places: Places::new(Arc::clone(&context)), context })
+    }
+
+    /// How long a process may take until it has answered its first message.
+    pub fn start_timeout(&self) -> Duration {
+        self.context.spec.start_timeout
     }
 
     /// Answers one HTTP request of the MCP endpoint, as a Streamable HTTP server of both eras

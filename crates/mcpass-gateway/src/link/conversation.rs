@@ -225,7 +225,12 @@ impl Voice {
 
 /// Sends `DELETE` (2025-11-25, transports, "Session Management"). An upstream that cannot be told
 /// ends the session by its own limits.
-async fn end(worker: &Worker, remote: &Remote, family: Option<FamilyId>, opened: &Opened) {
+pub(super) async fn end(
+    worker: &Worker,
+    remote: &Remote,
+    family: Option<FamilyId>,
+    opened: &Opened,
+) {
     let Some(id) = &opened.id else {
         return;
     };

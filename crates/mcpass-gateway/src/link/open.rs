@@ -9,6 +9,7 @@ use mcpass_domain::FamilyId;
 use mcpass_protocol::{Answer, Era, headers, splice};
 use serde_json::value::RawValue;
 
+use super::conversation::end;
 use super::read::{answer_text, discard};
 use super::{
     CLIENT_INFO, Exchange, LinkError, Opened, Outgoing, Speaker, http_headers, post, say_modern,
@@ -16,8 +17,8 @@ use super::{
 use crate::shared::Worker;
 use crate::upstream::remote::Remote;
 
-/// How long an upstream may think about `server/discover`. One that never answers what it does
-/// not know is legacy.
+/// How long an upstream may think about `server/discover`, when it is there. One that never answers
+/// what it does not know is legacy.
 const PROBE_TIME: Duration = Duration::from_secs(5);
 /// The id of what comes before there is a conversation.
 const OWN_ID: &str = r#""mcpass""#;
@@ -53,7 +54,7 @@ pub struct Offer {
     pub server_info: String,
     /// `instructions` as JSON, if there are any.
     pub instructions: Option<String>,
-    /// Whether it lists a revision that opens with `initialize`.
+    /// Whether it also takes clients that open with `initialize`.
     pub takes_legacy: bool,
 }
 
@@ -67,8 +68,12 @@ pub(super) enum Found {
 }
 
 /// Asks an upstream `server/discover`; whatever is not an answer to that means legacy
-/// (2026-07-28, "Version negotiation").
-pub(super) async fn probe(worker: &Worker, remote: &Remote) -> Result<Found, LinkError> {
+/// (2026-07-28, "Version negotiation"). `known` is what it was found to offer before.
+pub(super) async fn probe(
+    worker: &Worker,
+    remote: &Remote,
+    known: Option<&Offer>,
+) -> Result<Found, LinkError> {
     let message = Outgoing {
         text: r#"{"jsonrpc":"2.0","id":"mcpass","method":"server/discover","params":{}}"#,
         method: "server/discover",
@@ -78,7 +83,7 @@ pub(super) async fn probe(worker: &Worker, remote: &Remote) -> Result<Found, Lin
         gives_up: None,
     };
     let asked = say_modern(worker, remote, Speaker::SELF, message);
-    let asked = tokio::time::timeout(PROBE_TIME, asked).await;
+    let asked = tokio::time::timeout(remote.start_time() + PROBE_TIME, asked).await;
     let Ok(asked) = asked else {
         return Ok(Found::Certain(None));
     };
@@ -96,10 +101,31 @@ pub(super) async fn probe(worker: &Worker, remote: &Remote) -> Result<Found, Lin
     }
     let exchange = Exchange::Remote(response);
     let text = tokio::time::timeout(PROBE_TIME, answer_text(worker, exchange, OWN_ID)).await;
-    Ok(match text {
-        Ok(Ok(text)) => Found::Certain(offer(&text)),
-        Ok(Err(_)) | Err(_) => Found::Unsure,
-    })
+    let Ok(Ok(text)) = text else {
+        return Ok(Found::Unsure);
+    };
+    let mut offer = offer(&text);
+    if let Some(offer) = offer.as_mut().filter(|offer| !offer.takes_legacy) {
+        let is_known = known.is_some_and(|known| known.takes_legacy);
+        offer.takes_legacy = is_known || takes_legacy(worker, remote).await;
+    }
+    Ok(Found::Certain(offer))
+}
+
+/// Whether an upstream that lists no revision of the legacy era takes `initialize` all the same:
+/// some servers list what may be said without it, and no more (fastmcp 4.1).
+async fn takes_legacy(worker: &Worker, remote: &Remote) -> bool {
+    let hello = Hello::default();
+    let opened = tokio::time::timeout(PROBE_TIME, initialize(worker, remote, None, &hello)).await;
+    let Ok(Ok(opened)) = opened else {
+        return false;
+    };
+    let is_legacy = opened
+        .version
+        .to_str()
+        .is_ok_and(|version| headers::ACCEPTED_LEGACY.into_iter().any(|known| known == version));
+    end(worker, remote, None, &opened).await;
+    is_legacy
 }
 
 /// What an answer to `server/discover` offers, if it is one of this revision.

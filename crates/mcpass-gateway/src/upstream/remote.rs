@@ -93,6 +93,14 @@ impl Remote {
         }
     }
 
+    /// How long it may take until it is there: a process has to start, and to load.
+    pub fn start_time(&self) -> Duration {
+        match &self.way {
+            Way::Http { .. } => Duration::ZERO,
+            Way::Stdio { process, .. } => process.start_timeout(),
+        }
+    }
+
     /// Sends a request and waits for the head of its answer.
     ///
     /// # Errors
