@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use mcpass_domain::workspace::{Event, ItemChange, ItemCommit};
 use mcpass_domain::{Admission, AuditEvent, GroupId, Token};
 
 use crate::{AccessBatch, Change, Commit};
@@ -32,6 +33,21 @@ pub(crate) fn commit(commit: &mut Commit) {
 
 pub(crate) fn batch(batch: &mut AccessBatch) {
     batch.rows.iter_mut().for_each(|row| clean_admission(&mut row.admission));
+}
+
+pub(crate) fn items(commit: &mut ItemCommit) {
+    for change in &mut commit.changes {
+        if let ItemChange::Insert(item) | ItemChange::Update(item) = change {
+            clean(&mut item.title);
+            clean(&mut item.body);
+        }
+    }
+    for event in &mut commit.events {
+        let Event { user, token, title, before, after, .. } = event;
+        for text in [user, token, title].into_iter().chain(before).chain(after) {
+            clean(text);
+        }
+    }
 }
 
 fn clean_token(token: &mut Token) {

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use mcpass_domain::workspace::{
+    Event, EventFilter, Item, ItemCommit, ItemFilter, ItemId, Kind, Place,
+};
 use mcpass_domain::{
-    AccessRow, AuditEvent, AuditId, FamilyId, Group, GroupId, RequestId, Server, Timestamp, Token,
-    TokenDigest, TokenId, User, UserId,
+    AccessRow, AuditEvent, AuditId, EventId, FamilyId, Group, GroupId, RequestId, Server,
+    ServerName, Timestamp, Token, TokenDigest, TokenId, User, UserId,
 };
 use parking_lot::Mutex;
 
 use crate::{
     AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SpentCalls, Store,
-    StoreError, StoreErrorKind, TokenFilter,
+    StoreError, StoreErrorKind, TokenFilter, WorkspaceStore,
 };
 
 /// What a [`FaultyStore`] does wrong.
@@ -28,7 +31,7 @@ pub enum Fault {
     After(u64),
     /// Every call fails, and nothing is done.
     Everything,
-    /// [`Store::commit`] fails; the rest works.
+    /// [`Store::commit`] and [`WorkspaceStore::workspace_commit`] fail; the rest works.
     Commits,
     /// [`Store::access_load`] fails; the rest works.
     AccessLoads,
@@ -231,5 +234,50 @@ impl Store for FaultyStore {
 
     async fn access_delete_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.write(Call::Write, self.inner.access_delete_before(before)).await
+    }
+}
+
+#[async_trait]
+impl WorkspaceStore for FaultyStore {
+    async fn workspace_commit(
+        &self,
+        server: &ServerName,
+        commit: ItemCommit,
+    ) -> Result<(), StoreError> {
+        self.write(Call::Commit, self.inner.workspace_commit(server, commit)).await
+    }
+
+    async fn workspace_find(
+        &self,
+        server: &ServerName,
+        ids: &[ItemId],
+    ) -> Result<Vec<Item>, StoreError> {
+        self.read(self.inner.workspace_find(server, ids)).await
+    }
+
+    async fn workspace_list(
+        &self,
+        server: &ServerName,
+        filter: &ItemFilter,
+        page: &PageRequest<Place>,
+    ) -> Result<Page<Item, Place>, StoreError> {
+        self.read(self.inner.workspace_list(server, filter, page)).await
+    }
+
+    async fn workspace_counts(
+        &self,
+        server: &ServerName,
+        within: ItemId,
+    ) -> Result<Vec<(Kind, String, u64)>, StoreError> {
+        self.read(self.inner.workspace_counts(server, within)).await
+    }
+
+    async fn workspace_events(
+        &self,
+        server: &ServerName,
+        filter: &EventFilter,
+        page: &PageRequest<EventId>,
+    ) -> Result<Page<Event, EventId>, StoreError> {
+        self.read(self.inner.workspace_events(server, filter, page)).await
     }
 }

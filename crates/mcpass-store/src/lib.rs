@@ -3,7 +3,8 @@
 //! One trait, [`Store`], and four stores: [`memory`], [`sql`] for SQLite and for PostgreSQL, and
 //! [`faulty`], which breaks another one on demand. All of them pass one behaviour suite
 //! (`tests/behaviour`). A store knows no rule of mcpass: it keeps what it is given, in one
-//! transaction for each [`Commit`], or keeps nothing.
+//! transaction for each [`Commit`], or keeps nothing. [`WorkspaceStore`] is the part of it that
+//! keeps the product workspace.
 //!
 //! Secrets never reach it; tokens arrive as digests.
 
@@ -13,6 +14,7 @@ pub mod faulty;
 pub mod filter;
 pub mod memory;
 pub mod sql;
+mod workspace;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -25,6 +27,7 @@ use mcpass_domain::{
 
 pub use error::{StoreError, StoreErrorKind};
 pub use filter::{AccessFilter, AuditFilter, Page, PageRequest, StateFilter, TokenFilter};
+pub use workspace::WorkspaceStore;
 
 /// One thing to be written. Updates and deletions carry the version they were made from: a
 /// store that holds another one refuses the whole [`Commit`] with [`StoreErrorKind::Conflict`].
@@ -113,7 +116,7 @@ pub struct SpentCalls {
 /// Look-ups answer `None` for what is not there; every other failure is a [`StoreError`].
 /// Lists are complete or paged by a cursor, in a stable order.
 #[async_trait]
-pub trait Store: Send + Sync + std::fmt::Debug {
+pub trait Store: WorkspaceStore {
     /// Writes all of it or nothing.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 

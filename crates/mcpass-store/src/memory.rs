@@ -6,22 +6,27 @@
 mod ledger;
 mod log;
 mod matching;
+mod workspace;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use mcpass_domain::workspace::{
+    Event, EventFilter, Item, ItemCommit, ItemFilter, ItemId, Kind, Place,
+};
 use mcpass_domain::{
-    AccessRow, AuditEvent, AuditId, FamilyId, Group, GroupId, RequestId, Server, Timestamp, Token,
-    TokenDigest, TokenId, User, UserId,
+    AccessRow, AuditEvent, AuditId, EventId, FamilyId, Group, GroupId, RequestId, Server,
+    ServerName, Timestamp, Token, TokenDigest, TokenId, User, UserId,
 };
 use parking_lot::Mutex;
 
 use crate::{
     AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SpentCalls, Store,
-    StoreError, TokenFilter, clean,
+    StoreError, TokenFilter, WorkspaceStore, clean,
 };
 use ledger::Ledger;
 use log::AccessLog;
+use workspace::Workspaces;
 
 /// Keeps everything in the memory of this process.
 #[derive(Debug, Default)]
@@ -33,6 +38,7 @@ pub struct MemoryStore {
 struct State {
     ledger: Ledger,
     log: AccessLog,
+    workspaces: Workspaces,
 }
 
 impl MemoryStore {
@@ -196,5 +202,57 @@ impl Store for MemoryStore {
 
     async fn access_delete_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         Ok(self.state.lock().log.delete_before(before))
+    }
+}
+
+#[async_trait]
+impl WorkspaceStore for MemoryStore {
+    async fn workspace_commit(
+        &self,
+        server: &ServerName,
+        mut commit: ItemCommit,
+    ) -> Result<(), StoreError> {
+        clean::items(&mut commit);
+        self.state.lock().workspaces.commit(server, commit)
+    }
+
+    async fn workspace_find(
+        &self,
+        server: &ServerName,
+        ids: &[ItemId],
+    ) -> Result<Vec<Item>, StoreError> {
+        Ok(self.state.lock().workspaces.find(server, ids))
+    }
+
+    async fn workspace_list(
+        &self,
+        server: &ServerName,
+        filter: &ItemFilter,
+        page: &PageRequest<Place>,
+    ) -> Result<Page<Item, Place>, StoreError> {
+        let mut items = self.state.lock().workspaces.fitting(server, filter);
+        items.retain(|item| page.after.is_none_or(|after| item.place() > after));
+        items.truncate(page.fetch());
+        Ok(Page::cut(items, page, Item::place))
+    }
+
+    async fn workspace_counts(
+        &self,
+        server: &ServerName,
+        within: ItemId,
+    ) -> Result<Vec<(Kind, String, u64)>, StoreError> {
+        Ok(self.state.lock().workspaces.counts(server, within))
+    }
+
+    async fn workspace_events(
+        &self,
+        server: &ServerName,
+        filter: &EventFilter,
+        page: &PageRequest<EventId>,
+    ) -> Result<Page<Event, EventId>, StoreError> {
+        let state = self.state.lock();
+        let events = state.workspaces.events(server, filter);
+        let events = events.filter(|event| page.after.is_none_or(|after| event.id < after));
+        Ok(Page::cut(events.take(page.fetch()).cloned().collect(), page, |event| event.id))
     }
 }

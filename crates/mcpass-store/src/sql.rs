@@ -32,6 +32,8 @@ mod sqlite {
     mod sqlite_load;
     mod store;
     mod tokens;
+    mod workspace;
+    mod workspace_store;
 
     pub(super) use dialect::open;
     pub(super) use store::SqlStore;
@@ -52,6 +54,8 @@ mod postgres {
     mod servers;
     mod store;
     mod tokens;
+    mod workspace;
+    mod workspace_store;
 
     pub(super) use dialect::open;
     pub(super) use store::SqlStore;

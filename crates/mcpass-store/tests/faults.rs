@@ -6,10 +6,13 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcpass_domain::{Group, GroupId, Timestamp};
+use mcpass_domain::workspace::ItemCommit;
+use mcpass_domain::{Group, GroupId, ServerName, Timestamp};
 use mcpass_store::faulty::{Fault, FaultyStore};
 use mcpass_store::memory::MemoryStore;
-use mcpass_store::{AccessBatch, Change, Commit, Position, Store, StoreError, StoreErrorKind, sql};
+use mcpass_store::{
+    AccessBatch, Change, Commit, Position, Store, StoreError, StoreErrorKind, WorkspaceStore, sql,
+};
 use mcpass_testkit::PrivatePostgres;
 
 fn group(n: u8) -> Commit {
@@ -61,6 +64,10 @@ async fn each_fault_breaks_what_it_says_and_nothing_else() {
     assert!(is_unavailable(store.commit(group(3)).await));
     assert!(is_unavailable(store.access_load(batch(3)).await));
     assert!(is_unavailable(store.access_delete_before(Timestamp::from_micros(1)).await));
+    let workspace: ServerName = "workspace".parse().unwrap();
+    assert!(is_unavailable(store.workspace_find(&workspace, &[]).await));
+    let nothing = ItemCommit::default();
+    assert!(is_unavailable(store.workspace_commit(&workspace, nothing).await));
 
     store.set(Fault::None);
     assert_eq!(groups().await, 2, "a failed commit did nothing");

@@ -252,7 +252,7 @@ fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) -> Option<
     }
 }
 
-fn check_version(
+pub(super) fn check_version(
     what: &str,
     id: &dyn std::fmt::Display,
     held: Option<i64>,

@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// A small read or write.
-const SHORT: Duration = Duration::from_secs(15);
+pub(super) const SHORT: Duration = Duration::from_secs(15);
 /// A list, whose filters may leave little of a large table; a large batch.
-const LONG: Duration = Duration::from_mins(2);
+pub(super) const LONG: Duration = Duration::from_mins(2);
 /// Rows that are deleted in one transaction.
 const DELETED_AT_ONCE: u32 = 5_000;
 
@@ -60,24 +60,26 @@ macro_rules! writing {
     };
 }
 
+pub(super) use {reading, writing};
+
 impl SqlStore {
     pub(in super::super) fn new(pools: Pools) -> Self {
         Self { pools }
     }
 
-    async fn begin_read(&self) -> Result<Transaction<'static, Db>, StoreError> {
+    pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Db>, StoreError> {
         let begun = self.pools.read.begin_with(BEGIN_READ).await;
         begun.map_err(|error| failure::of(error, "begin to read"))
     }
 
-    async fn begin_write(&self) -> Result<Transaction<'static, Db>, StoreError> {
+    pub(super) async fn begin_write(&self) -> Result<Transaction<'static, Db>, StoreError> {
         let begun = self.pools.write.begin_with(BEGIN_WRITE).await;
         begun.map_err(|error| failure::of(error, "begin to write"))
     }
 }
 
 /// A database that stopped answering must not stop its callers.
-async fn within<T>(
+pub(super) async fn within<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {

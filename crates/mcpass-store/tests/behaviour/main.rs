@@ -16,6 +16,7 @@ mod changes;
 mod concurrency;
 mod fixtures;
 mod tokens;
+mod workspace;
 
 use std::sync::Arc;
 
@@ -97,4 +98,9 @@ on_every_store! {
     tokens::every_token_filter_finds_what_it_says;
     tokens::pages_hold_every_fitting_token_once;
     tokens::the_store_answers_a_ping;
+    workspace::a_stale_item_refuses_the_whole_commit;
+    workspace::every_event_filter_finds_what_it_says_on_every_page;
+    workspace::every_item_filter_finds_what_it_says_on_every_page;
+    workspace::items_are_counted_by_kind_and_status;
+    workspace::items_are_kept_whole;
 }
