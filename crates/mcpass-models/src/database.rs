@@ -9,13 +9,67 @@
 //! | [`access`] | the one place that decides what a caller may do |
 //! | [`sql`] | the one place that writes SQL |
 //! | [`engine`] | statements on a live database |
+//! | [`value`], [`json`] | values between JSON and the database |
 //! | [`errors`] | what tools answer when they cannot do it |
+
+use crate::local::Caller;
 
 pub mod access;
 pub mod engine;
 pub mod errors;
 pub mod inspect;
+pub mod json;
 pub mod model;
 pub mod scope;
 pub mod settings;
 pub mod sql;
+pub mod value;
+
+use access::Access;
+use engine::{Bounds, Engine, EngineError};
+use model::Catalogue;
+use settings::{DatabaseSettings, InvalidSettings};
+
+/// A database with its models.
+#[derive(Debug)]
+pub struct Database {
+    /// Statements on it.
+    pub engine: Engine,
+    /// Its models.
+    pub catalogue: Catalogue,
+    /// What its operator says about it.
+    pub settings: DatabaseSettings,
+}
+
+/// A database that cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It cannot be reached or read.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The settings do not fit it.
+    #[error(transparent)]
+    Settings(#[from] InvalidSettings),
+}
+
+impl Database {
+    /// Opens a database by its URL and reads its models. `app` is the namespace of their
+    /// permissions.
+    ///
+    /// # Errors
+    /// When it cannot be reached or read, or the settings do not fit it.
+    pub async fn open(
+        app: &str,
+        url: &str,
+        settings: DatabaseSettings,
+    ) -> Result<Self, DatabaseError> {
+        let engine = Engine::open(url, Bounds::from(&settings)).await?;
+        let catalogue = settings.apply(inspect::catalogue(&engine, app, &settings).await?)?;
+        Ok(Self { engine, catalogue, settings })
+    }
+
+    /// What a caller may do in it.
+    pub const fn access<'a>(&'a self, caller: Caller<'a>) -> Access<'a> {
+        Access::new(&self.catalogue, caller)
+    }
+}

@@ -78,6 +78,8 @@ pub struct Model {
     pub verbose_name: String,
     /// Several of it, for people.
     pub verbose_name_plural: String,
+    /// What it holds, for people and models (a comment in the database).
+    pub description: String,
     /// Where it is.
     pub table: Table,
     /// Its columns, in the table's order.

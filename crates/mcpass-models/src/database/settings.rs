@@ -80,6 +80,12 @@ pub struct ModelSettings {
     pub expose: Option<bool>,
     /// Whether no tool may write it.
     pub read_only: bool,
+    /// The fields by which rows are named, where the database knows none: of a view.
+    pub key: Vec<String>,
+    /// Digits behind the point, of decimals for which SQLite does not keep them.
+    pub decimal_places: BTreeMap<String, u32>,
+    /// What it holds, for people and models.
+    pub description: Option<String>,
     /// One of it, for people.
     pub verbose_name: Option<String>,
     /// Several of it, for people.

@@ -164,6 +164,10 @@ fn refine(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSett
         model.is_exposed = is_exposed;
     }
     model.is_read_only |= settings.read_only;
+    if !settings.key.is_empty() {
+        model.primary_key = positions(model, "key", &settings.key)?;
+    }
+    replace(&mut model.description, settings.description.as_ref());
     replace(&mut model.verbose_name, settings.verbose_name.as_ref());
     replace(&mut model.verbose_name_plural, settings.verbose_name_plural.as_ref());
     visibility(model, settings)?;
@@ -236,6 +240,14 @@ fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSet
         let choices = choices.collect::<Result<_, _>>()?;
         if let Some(field) = model.fields.get_mut(at) {
             field.choices = choices;
+        }
+    }
+    for (name, digits) in &settings.decimal_places {
+        let at = one(model, "decimal_places", name)?;
+        if let Some(FieldKind::Decimal { places, .. }) =
+            model.fields.get_mut(at).map(|field| &mut field.kind)
+        {
+            *places = Some(*digits);
         }
     }
     for (name, text) in &settings.descriptions {

@@ -1,0 +1,198 @@
+//! JSON text with members in the order in which they are written.
+//!
+//! Rows keep the order of their table's columns, as Django Admin MCP's do, and large pages are
+//! written once: hence text and no tree of values.
+
+use serde_json::Value;
+
+#[cfg(test)]
+mod tests;
+
+/// An object that is written member by member.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Object(String);
+
+impl Default for Object {
+    fn default() -> Self {
+        Self("{".to_owned())
+    }
+}
+
+impl Object {
+    /// An object without members yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a member whose value is JSON text.
+    pub fn raw(&mut self, key: &str, json: &str) -> &mut Self {
+        self.key(key).push_str(json);
+        self
+    }
+
+    /// Adds a member.
+    pub fn value(&mut self, key: &str, value: &Value) -> &mut Self {
+        let json = value.to_string();
+        self.raw(key, &json)
+    }
+
+    /// Adds a member that is a text.
+    pub fn text(&mut self, key: &str, value: &str) -> &mut Self {
+        quote(self.key(key), value);
+        self
+    }
+
+    /// Adds a member that is a whole number.
+    pub fn number(&mut self, key: &str, value: impl Into<i128>) -> &mut Self {
+        let digits = value.into().to_string();
+        self.raw(key, &digits)
+    }
+
+    /// Adds a member that is true or false.
+    pub fn flag(&mut self, key: &str, value: bool) -> &mut Self {
+        self.raw(key, if value { "true" } else { "false" })
+    }
+
+    /// Begins a member, and hands out where its value has to be written.
+    pub fn key(&mut self, key: &str) -> &mut String {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        quote(&mut self.0, key);
+        self.0.push(':');
+        &mut self.0
+    }
+
+    /// The JSON text.
+    pub fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// An array of JSON texts.
+pub fn array<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
+    let mut text = "[".to_owned();
+    for item in items {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(item.as_ref());
+    }
+    text.push(']');
+    text
+}
+
+/// Writes a text as a JSON string (RFC 8259, section 7).
+pub fn quote(out: &mut String, text: &str) {
+    out.push('"');
+    let mut clean = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0x08 => "\\b",
+            0x0C => "\\f",
+            0..0x20 => "",
+            _ => continue,
+        };
+        out.push_str(text.get(clean..at).unwrap_or_default());
+        clean = at + 1;
+        if escape.is_empty() {
+            out.push_str("\\u00");
+            for digit in [byte >> 4, byte & 15] {
+                out.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
+            }
+        } else {
+            out.push_str(escape);
+        }
+    }
+    out.push_str(text.get(clean..).unwrap_or_default());
+    out.push('"');
+}
+
+/// The same JSON, indented by two spaces, as Python's `json.dumps(…, indent=2)` writes it.
+/// `compact` is JSON without spaces between its parts.
+pub fn indent(compact: &str) -> String {
+    let mut out = String::with_capacity(compact.len() + compact.len() / 2);
+    let mut depth = 0_usize;
+    let mut rest = compact;
+    while let Some(at) = rest.find(['"', '{', '[', '}', ']', ',', ':']) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let mut chars = from.chars();
+        let c = chars.next().unwrap_or_default();
+        rest = chars.as_str();
+        match c {
+            '"' => {
+                let end = string_end(from);
+                let (string, after) = from.split_at(end);
+                out.push_str(string);
+                rest = after;
+            }
+            '{' | '[' => {
+                out.push(c);
+                let close = if c == '{' { '}' } else { ']' };
+                if let Some(after) = rest.strip_prefix(close) {
+                    out.push(close);
+                    rest = after;
+                } else {
+                    depth += 1;
+                    new_line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                new_line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                new_line(&mut out, depth);
+            }
+            _ => out.push_str(": "),
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Writes JSON without the spaces between its parts.
+pub fn compact(out: &mut String, json: &str) {
+    let mut rest = json;
+    while let Some(at) = rest.find(['"', ' ', '\n', '\r', '\t']) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let end = if from.starts_with('"') { string_end(from) } else { 1 };
+        let (part, after) = from.split_at(end);
+        if end > 1 {
+            out.push_str(part);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+}
+
+fn new_line(out: &mut String, depth: usize) {
+    out.push('\n');
+    for _ in 0..depth {
+        out.push_str("  ");
+    }
+}
+
+/// Bytes of the string with which `text` begins, its quotes included.
+fn string_end(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'"' => return at + 1,
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
