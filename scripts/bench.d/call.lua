@@ -10,6 +10,9 @@ wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Accept"] = "application/json, text/event-stream"
 wrk.headers["Authorization"] = "Bearer " .. tokens[1]
+if (os.getenv("MCPASS_BENCH_SESSION") or "") ~= "" then
+  wrk.headers["Mcp-Session-Id"] = os.getenv("MCPASS_BENCH_SESSION")
+end
 wrk.body = os.getenv("MCPASS_BENCH_MESSAGE")
 
 if #tokens > 1 then
