@@ -120,3 +120,28 @@ async fn serve_connection(worker: Arc<Worker>, accepted: Accepted, activity: Act
     }
     drop(place);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use http::Request;
+    use hyper::body::Incoming;
+
+    use super::*;
+
+    fn size_of_future<F: Future>(
+        _: fn(&'static Arc<Worker>, SocketAddr, Request<Incoming>) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_future_of_a_request_stays_small() {
+        let bytes = size_of_future(mcp::route);
+        assert!(
+            bytes <= 8 * 1024,
+            "every call copies these {bytes} bytes: box what is rare where it is awaited"
+        );
+    }
+}
