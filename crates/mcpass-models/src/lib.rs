@@ -8,6 +8,7 @@
 //! | [`schema`] | checking a tool's arguments against its input schema |
 //! | [`database`] | the database server: tables as models with tools |
 //! | [`demo`] | the notebook of `mcpass serve --demo` |
+//! | [`workspace`] | the product workspace |
 //!
 //! What it does not know: tokens, limits and the record. The gateway has decided before it calls,
 //! and filters the lists that come back as it does those of any other server.
@@ -18,8 +19,10 @@ pub mod local;
 pub mod provider;
 pub mod schema;
 pub mod service;
+pub mod workspace;
 
 pub use demo::Demo;
 pub use local::{Body, BoxFuture, Call, Caller, LocalAnswer, LocalServer};
 pub use provider::Provider;
 pub use service::Service;
+pub use workspace::Workspace;

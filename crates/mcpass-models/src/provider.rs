@@ -103,8 +103,8 @@ impl Tool {
     /// `(name, schema)`; those in `required` have to be given, others than these are refused.
     pub fn new(
         name: &'static str,
-        title: &'static str,
-        description: &'static str,
+        title: &str,
+        description: &str,
         effect: Effect,
         (properties, required): (Value, &[&str]),
         output: &Value,

@@ -1,5 +1,6 @@
 //! One module for each group of commands.
 
+mod area;
 pub(crate) mod audit;
 pub(crate) mod connect;
 pub(crate) mod doctor;

@@ -6,6 +6,7 @@ mod life;
 mod observe;
 mod pages;
 mod wiring;
+mod workspace;
 
 use std::fs::Permissions;
 use std::io::Write as _;

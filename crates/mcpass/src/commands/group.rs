@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use mcpass_authority::api::{GroupCreate, GroupEdit, GroupRef, GroupView};
 
-use super::{answer, joined, nothing_to_change};
+use super::{answer, area, joined, nothing_to_change};
 use crate::cli::DatabaseOption;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -22,7 +22,7 @@ pub(crate) struct Args {
 enum Action {
     /// Add a group: a named set of permissions that tokens and users can have
     #[command(
-        after_help = "Example:\n  mcpass group create readers --permission 'demo.@read' --permission '!demo.secret'"
+        after_help = area::help("Example:\n  mcpass group create readers --permission 'demo.@read' --permission '!demo.secret'\n  mcpass group create planners --area features:write --area products:read")
     )]
     Create {
         /// 1 to 64 characters without spaces
@@ -30,6 +30,9 @@ enum Action {
         /// What it gives: server.tool, with `*`; `!` before it denies; may be repeated
         #[arg(long = "permission", value_name = "PERMISSION")]
         permissions: Vec<String>,
+        /// An area of the workspace, such as features:write; may be repeated
+        #[arg(long = "area", value_name = "AREA")]
+        areas: Vec<String>,
     },
     /// List all groups
     #[command(after_help = "Example:\n  mcpass group list", visible_alias = "ls")]
@@ -61,6 +64,9 @@ struct Edit {
     /// These permissions instead of those it has; may be repeated
     #[arg(long = "permission", value_name = "PERMISSION", conflicts_with = "add_permissions")]
     permissions: Option<Vec<String>>,
+    /// An area as well, such as features:write; may be repeated
+    #[arg(long = "add-area", value_name = "AREA", conflicts_with = "permissions")]
+    add_areas: Vec<String>,
     /// A permission as well; may be repeated
     #[arg(long = "add-permission", value_name = "PERMISSION")]
     add_permissions: Vec<String>,
@@ -75,7 +81,8 @@ struct Edit {
 /// When the authority refuses it, or cannot be reached.
 pub(crate) async fn run(args: Args, context: &mut Context) -> Result<(), Failure> {
     match args.action {
-        Action::Create { name, permissions } => {
+        Action::Create { name, permissions, areas } => {
+            let permissions = area::with(permissions, &areas)?;
             let request = GroupCreate { name, permissions };
             let group = answer!(context, GroupCreate(request) => Group);
             show(context, &group)
@@ -105,7 +112,7 @@ fn request(edit: Edit) -> Result<GroupEdit, Failure> {
         group: edit.group,
         name: edit.name,
         permissions: edit.permissions,
-        add_permissions: edit.add_permissions,
+        add_permissions: area::with(edit.add_permissions, &edit.add_areas)?,
         remove_permissions: edit.remove_permissions,
     };
     if request == (GroupEdit { group, ..GroupEdit::default() }) {

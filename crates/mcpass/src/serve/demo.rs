@@ -1,4 +1,4 @@
-//! `serve --demo`: a built-in server and two tokens that show what a token is for.
+//! `serve --demo`: two built-in servers and two tokens that show what a token is for.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -6,29 +6,46 @@ use std::path::Path;
 
 use mcpass_authority::api::{TokenCreate, TokenList, TokenRevoke, UserCreate};
 use mcpass_authority::{Authority, Context};
-use mcpass_domain::{Server, ServerKind, Timestamp};
+use mcpass_domain::{Server, ServerKind, ServerName, Timestamp, WorkspaceSettings};
 
 use crate::config::{Config, Origin};
 use crate::data::DataFolder;
 use crate::failure::Failure;
 use crate::snippets;
 
-/// The server's name, and the user's.
+use super::wiring::BuiltIns;
+
+/// The notebook's name, and the user's.
 const NAME: &str = "demo";
+/// The workspace's name.
+const WORKSPACE: &str = mcpass_models::workspace::areas::SERVER;
 const READER: &str = "demo reader";
 const WRITER: &str = "demo writer";
 
-/// The built-in server, as the configuration would declare it.
-pub(super) fn server() -> Result<Server, Failure> {
-    let name = NAME.parse().map_err(|error| Failure::new(format!("{error}")))?;
-    Ok(Server {
-        name,
-        kind: ServerKind::Demo,
-        is_enabled: true,
-        is_declared: true,
-        created_at: Timestamp::default(),
-        version: 0,
-    })
+/// The built-in servers, as the configuration would declare them.
+pub(super) fn servers() -> Result<[Server; 2], Failure> {
+    let server = |name, kind| -> Result<Server, Failure> {
+        Ok(Server {
+            name: server_name(name)?,
+            kind,
+            is_enabled: true,
+            is_declared: true,
+            created_at: Timestamp::default(),
+            version: 0,
+        })
+    };
+    let workspace = ServerKind::Workspace(WorkspaceSettings::default());
+    Ok([server(NAME, ServerKind::Demo)?, server(WORKSPACE, workspace)?])
+}
+
+fn server_name(name: &str) -> Result<ServerName, Failure> {
+    name.parse().map_err(|error| Failure::new(format!("{error}")))
+}
+
+/// Sees to it that the workspace has something in it.
+pub(super) async fn fill(built_ins: &BuiltIns) -> Result<(), Failure> {
+    let workspace = built_ins.workspace(&server_name(WORKSPACE)?, WorkspaceSettings::default());
+    workspace.seed(NAME).await.map_err(|error| Failure::unavailable(error.to_string()))
 }
 
 /// Issues fresh tokens and says how to use them. Those of an earlier start end: nobody can read
@@ -41,17 +58,22 @@ pub(super) async fn greeting(
 ) -> Result<String, Failure> {
     let ctx = Context::system(NAME);
     prepare(authority, &ctx).await?;
-    let reader =
-        issue(authority, &ctx, READER, &["demo.@read", "demo.resource:*", "demo.prompt:*"]);
-    let reader = reader.await?;
-    let writer = issue(authority, &ctx, WRITER, &["demo.*"]).await?;
+    let reading = ["@read", "resource:*", "prompt:*"];
+    let both = |names: &[&str]| {
+        let servers = [NAME, WORKSPACE].into_iter();
+        let all =
+            servers.flat_map(|server| names.iter().map(move |name| format!("{server}.{name}")));
+        all.collect::<Vec<_>>()
+    };
+    let reader = issue(authority, &ctx, READER, both(&reading)).await?;
+    let writer = issue(authority, &ctx, WRITER, both(&["*"])).await?;
 
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write!(
         text,
         "\nTwo tokens, shown only now:\n  reader  {}  sees the reading tools\n  writer  {}  sees \
-         all tools\n\nPaste the first line into a shell, then whatever fits your client.\n\n",
+         all tools\n\nServers: {NAME} (a notebook), {WORKSPACE} (a product workspace).\n\nPaste the first line into a shell, then whatever fits your client.\n\n",
         reader.token.expose(),
         writer.token.expose(),
     );
@@ -115,12 +137,12 @@ async fn issue(
     authority: &Authority,
     ctx: &Context,
     name: &str,
-    permissions: &[&str],
+    permissions: Vec<String>,
 ) -> Result<mcpass_authority::api::IssuedToken, Failure> {
     let request = TokenCreate {
         name: name.to_owned(),
         user: NAME.to_owned(),
-        permissions: permissions.iter().map(|&permission| permission.to_owned()).collect(),
+        permissions,
         note: "issued by serve --demo".to_owned(),
         ..TokenCreate::default()
     };

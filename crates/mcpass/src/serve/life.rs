@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
 use super::pages::Pages;
-use super::wiring::{Healths, Locals, ToGateway, Tools, gateway_config};
+use super::wiring::{BuiltIns, Healths, ToGateway, Tools, gateway_config};
 use super::{demo, say};
 use crate::config::{Config, SyncMode};
 use crate::data::DataFolder;
@@ -62,6 +62,8 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     let gate = Gate::default();
     let mut registry = Registry::default();
     let observed = Arc::new(Observed::default());
+    let built_ins =
+        Arc::new(BuiltIns::new(Arc::clone(&store) as _, Arc::clone(&clock), Arc::new(entropy)));
     let prepared = Gateway::prepare(
         Parts {
             config: gateway_config(config, folder),
@@ -70,7 +72,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             gate: gate.clone(),
             run,
             secrets: Arc::new(SystemSecrets),
-            locals: Locals::all(&clock),
+            locals: Arc::clone(&built_ins) as _,
             background: tokio::runtime::Handle::current(),
             elsewhere: Arc::new(Pages::new(mcpass_web::router(observed.clone()))),
         },
@@ -104,6 +106,9 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     let control = tokio::spawn(socket.serve(authority.clone(), shutdown.clone()));
     let gateway = prepared.start().map_err(|error| Failure::unavailable(error.to_string()))?;
     tracing::info!(%address, database = %config.database.value, "listening");
+    if is_demo {
+        demo::fill(&built_ins).await?;
+    }
     greet(config, folder, &authority, address, is_demo).await?;
     Ok(Running { gateway, loader, control, shutdown })
 }
@@ -144,7 +149,7 @@ async fn fill(
     loader.ready().await.map_err(|error| Failure::unavailable(error.to_string()))?;
     let mut declared = config.servers.clone();
     if is_demo {
-        declared.push(demo::server()?);
+        declared.extend(demo::servers()?);
     }
     authority.sync_declared(declared).await?;
     let tokens = authority.publish_all().await?;

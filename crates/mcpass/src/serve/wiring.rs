@@ -1,21 +1,23 @@
 //! What one crate needs of another, where the two do not know each other.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use mcpass_authority::{Publisher, ServerHealth, ToolClasses, Update};
 use mcpass_domain::server::Health;
-use mcpass_domain::{Clock, ServerName, ToolClass};
+use mcpass_domain::{Clock, Entropy, Server, ServerKind, ServerName, ToolClass, WorkspaceSettings};
 use mcpass_gateway::Shared;
 use mcpass_gateway::config::StreamTimes;
 use mcpass_gateway::sessions::Lifetime;
-use mcpass_gateway::upstream::{Local, LocalAnswer, LocalCaller};
+use mcpass_gateway::upstream::{Local, LocalAnswer, LocalCaller, Locals};
+use mcpass_models::Workspace;
 use mcpass_models::local::{Body, Call, Caller, LocalServer};
 use mcpass_protocol::{Era, Message};
 use mcpass_record::Options as JournalOptions;
+use mcpass_store::WorkspaceStore;
 
 use super::life::sync_of;
+use super::workspace::Rows;
 use crate::config::Config;
 use crate::data::DataFolder;
 
@@ -81,14 +83,46 @@ impl ServerHealth for Healths {
     }
 }
 
-/// Servers inside this process.
-pub(super) struct Locals;
+/// Servers inside this process, made from their settings.
+#[derive(Debug)]
+pub(super) struct BuiltIns {
+    store: Arc<dyn WorkspaceStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    demo: Arc<dyn Local>,
+}
 
-impl Locals {
-    /// All there are, by their kind.
-    pub(super) fn all(clock: &Arc<dyn Clock>) -> Arc<dyn mcpass_gateway::upstream::Locals> {
-        let demo = mcpass_models::demo::Demo::service(Arc::clone(clock));
-        Arc::new(BTreeMap::from([("demo", Arc::new(BuiltIn(demo)) as Arc<dyn Local>)]))
+impl BuiltIns {
+    /// Servers that keep what they have in `store`.
+    pub(super) fn new(
+        store: Arc<dyn WorkspaceStore>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let demo = Arc::new(BuiltIn(mcpass_models::demo::Demo::service(Arc::clone(&clock))));
+        Self { store, clock, entropy, demo }
+    }
+
+    /// The workspace of this name.
+    pub(super) fn workspace(&self, name: &ServerName, settings: WorkspaceSettings) -> Workspace {
+        let rows = Rows::new(name.clone(), Arc::clone(&self.store));
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        Workspace::new(name.clone(), settings.tool_names, Arc::new(rows), clock, entropy)
+    }
+}
+
+impl Locals for BuiltIns {
+    fn open(&self, server: &Server) -> Result<Arc<dyn Local>, String> {
+        match &server.kind {
+            ServerKind::Demo => Ok(Arc::clone(&self.demo)),
+            ServerKind::Workspace(settings) => {
+                let workspace = self.workspace(&server.name, *settings);
+                Ok(Arc::new(BuiltIn(workspace.into_service())))
+            }
+            ServerKind::Http(_) | ServerKind::Stdio(_) => {
+                Err(format!("{} is not in this process", server.name))
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use mcpass_authority::api::TokenEdit;
 
-use crate::commands::nothing_to_change;
+use crate::commands::{area, nothing_to_change};
 use crate::failure::Failure;
 
 /// `mcpass token edit`
@@ -30,6 +30,13 @@ pub(super) struct Edit {
     /// These permissions instead of those it has; may be repeated
     #[arg(long = "permission", value_name = "PERMISSION", conflicts_with = "add_permissions")]
     permissions: Option<Vec<String>>,
+    /// These areas of the workspace instead of the permissions it has, beside --permission; may be
+    /// repeated
+    #[arg(long = "area", value_name = "AREA", conflicts_with_all = ["add_permissions", "add_areas"])]
+    areas: Option<Vec<String>>,
+    /// An area as well, such as features:write; may be repeated
+    #[arg(long = "add-area", value_name = "AREA", conflicts_with = "permissions")]
+    add_areas: Vec<String>,
     /// A permission as well; may be repeated
     #[arg(long = "add-permission", value_name = "PERMISSION")]
     add_permissions: Vec<String>,
@@ -77,8 +84,8 @@ impl Edit {
             name: self.name,
             note: self.note,
             expires: self.expires,
-            permissions: self.permissions,
-            add_permissions: self.add_permissions,
+            permissions: area::with_any(self.permissions, self.areas)?,
+            add_permissions: area::with(self.add_permissions, &self.add_areas)?,
             remove_permissions: self.remove_permissions,
             groups: self.groups,
             add_groups: self.add_groups,

@@ -3,21 +3,22 @@
 use mcpass_authority::api::{IssuedToken, TokenCreate, TokenRotate};
 
 use super::view;
-use crate::commands::answer;
+use crate::commands::{answer, area};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::{snippets, times};
 
 /// `mcpass token create`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_help = area::help("\
 Examples:
   mcpass token create --name ci --user ana --permission 'github.*' --expires 30d
   mcpass token create --name reader --user ana --group readers --cidr 10.0.0.0/8 --json
+  mcpass token create --name planner --user ana --area features:write --area products:read
 
 A permission is server.tool: `*` matches any run of characters, `!` before it denies, and
 server.@read, server.@write and server.@destructive mean the tools whose annotations say so.
-The secret is printed once, to standard output, and is kept nowhere.")]
+The secret is printed once, to standard output, and is kept nowhere."))]
 pub(super) struct Create {
     /// What people call it: 1 to 100 characters
     #[arg(long)]
@@ -28,6 +29,9 @@ pub(super) struct Create {
     /// What it may do; may be repeated
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
+    /// An area of the workspace, such as features:write; may be repeated
+    #[arg(long = "area", value_name = "AREA")]
+    areas: Vec<String>,
     /// A group, by name or id; may be repeated
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
@@ -80,7 +84,7 @@ pub(super) async fn create(create: Create, context: &mut Context) -> Result<(), 
     let request = TokenCreate {
         name: create.name,
         user: create.user,
-        permissions: create.permissions,
+        permissions: area::with(create.permissions, &create.areas)?,
         groups: create.groups,
         per_minute: create.per_minute,
         per_hour: create.per_hour,
