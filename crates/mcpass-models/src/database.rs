@@ -15,11 +15,25 @@
 use crate::local::Caller;
 
 pub mod access;
+pub mod aggregate;
+pub mod arguments;
+pub mod autocomplete;
+pub mod describe;
 pub mod engine;
 pub mod errors;
+pub mod filter;
+pub mod find;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod get;
 pub mod inspect;
 pub mod json;
+pub mod list;
 pub mod model;
+pub mod order;
+pub mod page;
+pub mod related;
+pub mod rows;
 pub mod scope;
 pub mod settings;
 pub mod sql;

@@ -14,7 +14,6 @@ mod careful;
 mod tests;
 
 pub use apply::InvalidSettings;
-pub(in crate::database) use careful::looks_like_a_credential;
 
 /// Settings of a database server.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

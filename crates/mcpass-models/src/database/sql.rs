@@ -188,8 +188,12 @@ impl Sql {
 
     /// A column, in the form in which the engine reads it.
     pub fn value_of(&mut self, alias: Alias, field: &Field) -> &mut Self {
-        self.column(alias, &field.column);
-        self.push(match (self.dialect, &field.kind) {
+        self.column(alias, &field.column).readable(&field.kind)
+    }
+
+    /// Casts what stands before it to the form in which the engine reads values of a kind.
+    pub fn readable(&mut self, kind: &FieldKind) -> &mut Self {
+        self.push(match (self.dialect, kind) {
             (Dialect::Sqlite, _) | (Dialect::Postgres, FieldKind::Bool | FieldKind::Bytes) => "",
             (Dialect::Postgres, FieldKind::Integer { .. }) => "::int8",
             (Dialect::Postgres, FieldKind::Float) => "::float8",
@@ -206,8 +210,13 @@ impl Sql {
 
     /// A parameter of a column's type.
     pub fn bind_for(&mut self, field: &Field, value: Datum) -> &mut Self {
-        let sql_type = field.sql_type.as_str();
-        if self.dialect == Dialect::Sqlite || sql_type.is_empty() {
+        let sql_type = match (self.dialect, &field.kind) {
+            // Decimals come as texts; columns of views have no affinity that would turn them.
+            (Dialect::Sqlite, FieldKind::Decimal { .. }) => "NUMERIC",
+            (Dialect::Sqlite, _) => "",
+            (Dialect::Postgres, _) => field.sql_type.as_str(),
+        };
+        if sql_type.is_empty() {
             return self.bind(value);
         }
         self.text.push_str("CAST(");

@@ -35,7 +35,7 @@ const PAIRS: &[(&str, &str)] = &[
 
 /// Whether the name of a table or column looks as if it held credentials. Words are told apart by
 /// `_`, digits and letter case, so that `author` and `tokenizer` are not among them.
-pub(in crate::database) fn looks_like_a_credential(name: &str) -> bool {
+pub(super) fn looks_like_a_credential(name: &str) -> bool {
     let words = words(name);
     words.iter().any(|word| WORDS.contains(&word.as_str()))
         || words.windows(2).any(|pair| match pair {
