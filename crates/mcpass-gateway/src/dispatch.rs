@@ -46,7 +46,8 @@ impl Forward {
     fn call(&self, method: HttpMethod, headers: HeaderMap) -> Call {
         let family = Some(self.permit.subject().family);
         let is_repeatable = self.asking.kind == Kind::Request && is_repeatable(self.asking.method);
-        Call { family, method, headers, body: self.body.clone(), is_repeatable }
+        let body = self.body.clone();
+        Call { family, method, headers, body, is_repeatable, is_adapted: false }
     }
 
     fn relay(self) -> Box<Relay> {

@@ -388,7 +388,11 @@ pub(crate) async fn say_modern(
     if let Some(name) = message.name {
         headers.insert(headers::NAME, headers::encode(name));
     }
-    post(worker, remote, (speaker.family, message.method), headers, text.into()).await
+    let is_repeatable = is_repeatable(Method::parse(message.method));
+    let is_adapted = message.era != Era::Modern;
+    let (family, method, body) = (speaker.family, HttpMethod::POST, text.into());
+    let call = Call { family, method, headers, body, is_repeatable, is_adapted };
+    Ok(remote.send(worker, call).await?)
 }
 
 /// Adds what goes with the message. mcpass's own headers come first.
@@ -449,6 +453,7 @@ async fn post(
     body: Bytes,
 ) -> Result<Reply, LinkError> {
     let is_repeatable = is_repeatable(Method::parse(method));
-    let call = Call { family, method: HttpMethod::POST, headers, body, is_repeatable };
+    let (method, is_adapted) = (HttpMethod::POST, false);
+    let call = Call { family, method, headers, body, is_repeatable, is_adapted };
     Ok(remote.send(worker, call).await?)
 }

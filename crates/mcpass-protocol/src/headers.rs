@@ -165,19 +165,33 @@ fn missing_meta(key: &str, kind: &str) -> Fault {
 }
 
 fn expect(headers: &HeaderMap, header: &HeaderName, shown: &str, body: &str) -> Result<(), Fault> {
-    let mismatch = |problem: &str| {
-        let message = format!("the header {shown} {problem}");
-        Err(Fault::new(StatusCode::BAD_REQUEST, code::HEADER_MISMATCH, message))
-    };
-    match single(headers, header) {
-        Err(problem) => mismatch(problem),
-        Ok(None) => mismatch("is missing"),
-        Ok(Some(value)) => match decode(value) {
-            None => mismatch("is not valid base64 of UTF-8 text"),
-            Some(value) if value == body => Ok(()),
-            Some(_) => mismatch("says something else than the body"),
-        },
+    match mirrored(headers, header, shown)? {
+        None => Err(mismatch(shown, "is missing")),
+        Some(value) if value == body => Ok(()),
+        Some(_) => Err(mismatch(shown, "says something else than the body")),
     }
+}
+
+/// What a header that mirrors the body says, if it is there.
+///
+/// # Errors
+/// When it stands twice, or cannot be read.
+pub(crate) fn mirrored<'h>(
+    headers: &'h HeaderMap,
+    header: &HeaderName,
+    shown: &str,
+) -> Result<Option<Cow<'h, str>>, Fault> {
+    let value = single(headers, header).map_err(|problem| mismatch(shown, problem))?;
+    let decoded = value.map(|value| {
+        decode(value).ok_or_else(|| mismatch(shown, "is not valid base64 of UTF-8 text"))
+    });
+    decoded.transpose()
+}
+
+/// A header that mirrors the body does not: 400 and -32020.
+pub(crate) fn mismatch(shown: &str, problem: &str) -> Fault {
+    let message = format!("the header {shown} {problem}");
+    Fault::new(StatusCode::BAD_REQUEST, code::HEADER_MISMATCH, message)
 }
 
 /// The one value of a header, without white space around it.

@@ -9,6 +9,7 @@
 //! | [`envelope`] | one message from a client: [`Message`] |
 //! | [`methods`] | what each MCP method aims at and how it is treated: [`Method`], [`Aim`] |
 //! | [`headers`] | protocol revisions, [`Era`] and the check of headers against the body |
+//! | [`params`] | arguments of tools that are mirrored into headers: [`Mirror`] |
 //! | [`reply`] | error codes, [`Fault`] and the bytes of our own answers |
 //! | [`answer`] | one message from an upstream: [`Answer`] |
 //! | [`list`] | filtering, renaming and merging of lists: [`List`] |
@@ -23,6 +24,7 @@ pub mod headers;
 mod json;
 pub mod list;
 pub mod methods;
+pub mod params;
 pub mod reply;
 pub mod splice;
 pub mod sse;
@@ -32,4 +34,5 @@ pub use envelope::{EnvelopeError, Kind, Message, Reference};
 pub use headers::Era;
 pub use list::{Item, List, ListKind};
 pub use methods::{Aim, Method};
+pub use params::Mirror;
 pub use reply::Fault;

@@ -37,6 +37,14 @@ impl Body {
     pub(crate) fn stream(first: Option<Item>, queue: Arc<Queue>, reader: u64, hold: Hold) -> Self {
         Self(Content::Stream { first, queue, reader, _hold: hold })
     }
+
+    /// The whole content, if it is there and not a stream.
+    pub(crate) const fn whole(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Content::Full(bytes) => bytes.as_ref(),
+            Content::Stream { .. } | Content::Ended => None,
+        }
+    }
 }
 
 impl From<Bytes> for Body {

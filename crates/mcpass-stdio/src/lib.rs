@@ -10,6 +10,7 @@
 //! | `stdio` | the face: [`Stdio`], [`State`] |
 //! | `legacy`, `modern` | what a request means in each era |
 //! | `call` | one request on its way to a process and back |
+//! | `tools` | arguments of tools that have to stand in headers too: [`Adapted`] |
 //! | `traffic` | what is under way with a process, and whom it means by what it says |
 //! | `place`, `slot`, `start`, `backoff` | which process, how it is started, when it is tried again |
 //! | `process` | a process's pipes, life and end |
@@ -42,6 +43,7 @@ mod slot;
 mod spec;
 mod start;
 mod stdio;
+mod tools;
 mod traffic;
 mod wire;
 
@@ -49,3 +51,4 @@ pub use body::Body;
 pub use error::StdioError;
 pub use spec::Spec;
 pub use stdio::{State, Stdio};
+pub use tools::Adapted;

@@ -23,12 +23,14 @@ use crate::context::Context;
 use crate::error::StdioError;
 use crate::queue::{Item, Queue};
 use crate::slot::Slot;
+use crate::tools::Tools;
 use crate::traffic::{Call, Purpose, Reaction, Traffic};
 use crate::wire;
 
 /// Messages of mcpass's own that wait for a process at most. One that reads nothing and still
 /// wants to be answered loses the rest.
 const MAX_ASIDE: usize = 256;
+const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 /// One process.
@@ -55,6 +57,8 @@ pub(crate) struct Process {
     opening: OnceLock<String>,
     initialized: OnceCell<()>,
     was_unused: AtomicBool,
+    /// What is known of its tools (modern era).
+    pub(crate) tools: Tools,
 }
 
 impl Process {
@@ -164,6 +168,9 @@ impl Process {
         let Ok(answer) = Answer::parse(line) else {
             return false;
         };
+        if answer.method.as_deref() == Some(TOOLS_CHANGED) {
+            self.tools.changed();
+        }
         match self.with(|traffic, now| traffic.inbound(&answer, now)) {
             Reaction::Done => {}
             Reaction::Tell(text) => self.tell(&text),

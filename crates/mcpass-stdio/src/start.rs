@@ -99,10 +99,7 @@ async fn discover(
     process: &Arc<Process>,
     left: Duration,
 ) -> Result<(OwnCall, Option<Bytes>), StdioError> {
-    let params = format!(
-        r#"{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"{}","io.modelcontextprotocol/clientCapabilities":{{}},"io.modelcontextprotocol/clientInfo":{CLIENT_INFO}}}}}"#,
-        headers::MODERN
-    );
+    let params = own_params(None);
     let wait = PROBE_TIME.min(left / 2);
     let asked = process.ask("server/discover", &params, wait).await?;
     match asked.answer(wait).await {
@@ -110,6 +107,16 @@ async fn discover(
         Err(StdioError::Timeout(_)) => Ok((asked, None)),
         Err(error) => Err(error),
     }
+}
+
+/// The params of a modern request of mcpass's own, for the page at `cursor`.
+pub(crate) fn own_params(cursor: Option<&str>) -> String {
+    let cursor = cursor.map(serde_json::Value::from);
+    let cursor = cursor.map_or_else(String::new, |cursor| format!(r#""cursor":{cursor},"#));
+    format!(
+        r#"{{{cursor}"_meta":{{"io.modelcontextprotocol/protocolVersion":"{}","io.modelcontextprotocol/clientCapabilities":{{}},"io.modelcontextprotocol/clientInfo":{CLIENT_INFO}}}}}"#,
+        headers::MODERN
+    )
 }
 
 /// Whether an answer to `server/discover` offers the modern revision.

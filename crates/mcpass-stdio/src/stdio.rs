@@ -86,7 +86,8 @@ impl Stdio {
     }
 
     /// Answers one HTTP request of the MCP endpoint, as a Streamable HTTP server of both eras
-    /// would. `family` is who asks; none is mcpass itself. Whether it may ask has been decided.
+    /// would. `family` is who asks; none is mcpass itself. Whether it may ask has been decided. One
+    /// that mcpass has adapted to the modern era is marked with [`Adapted`](crate::Adapted).
     ///
     /// An answer that comes at once is JSON; otherwise it is a stream of events, whose first one
     /// has come. Dropping the future or the body gives the call up.
@@ -114,7 +115,7 @@ impl Stdio {
         };
         match headers::check(&head.headers, &message) {
             Err(fault) => Ok(answers::fault(&fault, message.id)),
-            Ok(Era::Modern) => modern::post(self, family, &message).await,
+            Ok(Era::Modern) => modern::post(self, family, &head, &message).await,
             Ok(Era::Legacy) => legacy::post(self, family, &head.headers, &message).await,
         }
     }

@@ -211,7 +211,10 @@ impl Voice {
         }
         let (family, method, body) = (self.family, HttpMethod::GET, Bytes::new());
         Ok(remote
-            .send(worker, Call { family, method, headers, body, is_repeatable: false })
+            .send(
+                worker,
+                Call { family, method, headers, body, is_repeatable: false, is_adapted: false },
+            )
             .await?)
     }
 
@@ -238,7 +241,7 @@ pub(super) async fn end(
     headers.remove(header::CONTENT_TYPE);
     headers.insert(headers::SESSION_ID, id.clone());
     let (method, body) = (HttpMethod::DELETE, Bytes::new());
-    let call = Call { family, method, headers, body, is_repeatable: false };
+    let call = Call { family, method, headers, body, is_repeatable: false, is_adapted: false };
     match tokio::time::timeout(ASIDE, remote.send(worker, call)).await {
         Ok(Ok(reply)) => discard(reply).await,
         Ok(Err(error)) => tracing::debug!(%error, "a conversation's end was not told"),

@@ -77,7 +77,7 @@ async fn tell(worker: &Worker, session: Arc<Session>) {
     }
     let family = worker.shared.index.find(&session.digest).map(|subject| subject.family);
     let (method, body, is_repeatable) = (Method::DELETE, Bytes::new(), false);
-    let call = Call { family, method, headers, body, is_repeatable };
+    let call = Call { family, method, headers, body, is_repeatable, is_adapted: false };
     if let Err(error) = remote.send(worker, call).await {
         tracing::debug!(server = upstream.name(), %error, "a session's end was not told");
     }

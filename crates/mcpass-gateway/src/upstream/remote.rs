@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use mcpass_domain::server::{Health, HealthState};
 use mcpass_domain::{FamilyId, Timestamp};
 use mcpass_protocol::{Method as McpMethod, headers as mcp};
-use mcpass_stdio::{State, Stdio};
+use mcpass_stdio::{Adapted, State, Stdio};
 
 use super::circuit::Circuit;
 use super::pool::{Lease, Outbound, Pool, Pools, SendError};
@@ -53,6 +53,9 @@ pub struct Call {
     /// Whether it may be sent again when the connection broke before an answer began:
     /// [`is_repeatable`].
     pub is_repeatable: bool,
+    /// Whether mcpass has adapted it to the modern era for a client that does not speak it, and so
+    /// mirrors no arguments into headers.
+    pub is_adapted: bool,
 }
 
 /// Whether a request of this method does no more when it runs twice than when it runs once: what
@@ -128,6 +131,9 @@ impl Remote {
                 let mut request = Request::new(call.body);
                 *request.method_mut() = call.method;
                 *request.headers_mut() = call.headers;
+                if call.is_adapted {
+                    request.extensions_mut().insert(Adapted);
+                }
                 let response = process.handle(call.family, request).await?;
                 let patience = self.patience;
                 Ok(response.map(|body| ReplyBody {

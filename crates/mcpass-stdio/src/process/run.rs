@@ -17,6 +17,7 @@ use super::{MAX_ASIDE, Process};
 use crate::context::Context;
 use crate::error::StdioError;
 use crate::spec::Spec;
+use crate::tools::Tools;
 use crate::traffic::Traffic;
 use crate::wire;
 
@@ -54,6 +55,7 @@ pub(crate) fn spawn(context: &Arc<Context>) -> Result<Arc<Process>, StdioError> 
         opening: OnceLock::new(),
         initialized: OnceCell::new(),
         was_unused: AtomicBool::new(false),
+        tools: Tools::default(),
     });
     context.starts.fetch_add(1, Ordering::Relaxed);
     let runtime = &context.runtime;

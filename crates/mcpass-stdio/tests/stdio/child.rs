@@ -51,6 +51,8 @@ struct Server {
     listening: Vec<Value>,
     /// A question about its era that it has not answered.
     late: Option<Value>,
+    /// The name of the header that "echo" wants.
+    header: Option<String>,
 }
 
 impl Server {
@@ -65,7 +67,7 @@ impl Server {
             "server/discover" => return self.discover(&id),
             "initialize" => self.initialize(&id)?,
             "tools/call" => return self.call(&id, &message["params"], line),
-            "tools/list" => result(&id, &json!({"tools": [{"name": "echo"}]}))?,
+            "tools/list" => self.list(&id, &message["params"]["cursor"])?,
             "ping" | "resources/subscribe" | "resources/unsubscribe" => result(&id, &json!({}))?,
             "subscriptions/listen" => {
                 self.listening.push(id.clone());
@@ -80,7 +82,7 @@ impl Server {
 
     fn discover(&mut self, id: &Value) -> io::Result<Next> {
         match self.mode.as_str() {
-            "modern" => offer(id, &["2026-07-28"])?,
+            "modern" | "unlisted" => offer(id, &["2026-07-28"])?,
             "dual" => offer(id, &["2026-07-28", "2025-11-25"])?,
             "crashes" => return Ok(Next::Exit(ExitCode::from(9))),
             "silent" => {}
@@ -89,6 +91,21 @@ impl Server {
             _ => error(id, -32601, "Method not found")?,
         }
         Ok(Next::Go)
+    }
+
+    /// The tools, on two pages. "echo" wants its argument `to` in a header, under the name that it
+    /// was last told.
+    fn list(&self, id: &Value, cursor: &Value) -> io::Result<()> {
+        match (self.mode.as_str(), cursor.as_str()) {
+            ("unlisted", None) => error(id, -32603, "no list today"),
+            (_, None) => result(id, &json!({"tools": [{"name": "plain"}], "nextCursor": "2"})),
+            (_, Some(_)) => {
+                let header = self.header.as_deref().unwrap_or("To");
+                let to = json!({"type": "string", "x-mcp-header": header});
+                let schema = json!({"type": "object", "properties": {"to": to}});
+                result(id, &json!({"tools": [{"name": "echo", "inputSchema": schema}]}))
+            }
+        }
     }
 
     fn initialize(&self, id: &Value) -> io::Result<()> {
@@ -154,6 +171,11 @@ impl Server {
                 let method = arguments["method"].as_str().unwrap_or_default();
                 notify(method, &arguments["params"])?;
                 text(id, "said")?;
+            }
+            "rename" => {
+                self.header = arguments["header"].as_str().map(ToOwned::to_owned);
+                notify("notifications/tools/list_changed", &json!({}))?;
+                text(id, "renamed")?;
             }
             "emit" => {
                 for listen in &self.listening {

@@ -60,6 +60,14 @@ impl Server {
             request = request.header(*name, *value);
         }
         let request = request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
+        self.handle(family, request).await
+    }
+
+    pub(crate) async fn handle(
+        &self,
+        family: Option<FamilyId>,
+        request: Request<Bytes>,
+    ) -> Result<Reply, StdioError> {
         let response = self.stdio.handle(family, request).await?;
         let (head, body) = response.into_parts();
         Ok(Reply {

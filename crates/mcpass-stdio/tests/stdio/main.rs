@@ -11,4 +11,5 @@ mod harness;
 mod legacy;
 mod life;
 mod modern;
+mod params;
 mod sharing;

@@ -19,10 +19,6 @@ const NOT_OVER_STDIO: &[(&str, &str)] = &[
         "server-sse-multiple-streams/server-sse-streams-functional",
         "short answers of such a server travel as JSON, so there are no streams to look at",
     ),
-    (
-        "http-custom-header-server-validation",
-        "who knows the tool's schema checks `Mcp-Param-*`: the server, which gets no headers",
-    ),
 ];
 
 /// Starts mcpass with the server `conformance` that `add` names, and runs the suite through it.
