@@ -328,3 +328,65 @@ async fn other_peoples_servers_work_for_clients_of_both_eras() -> Result<()> {
     }
     Ok(())
 }
+
+/// A server of 2026-07-28 alone, whose one tool wants its argument in a header too.
+const MODERN_SERVER: &str = r#"
+import json, sys
+TO = {"type": "string", "x-mcp-header": "To"}
+TOOL = {"name": "go", "inputSchema": {"type": "object", "properties": {"to": TO}}}
+ANSWERS = {
+    "server/discover": {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}},
+    "tools/list": {"tools": [TOOL]},
+    "tools/call": {"content": [{"type": "text", "text": "gone"}]},
+}
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" not in message:
+        continue
+    answer = {"jsonrpc": "2.0", "id": message["id"]}
+    if message["method"] in ANSWERS:
+        caching = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+        answer["result"] = {**caching, **ANSWERS[message["method"]]}
+    else:
+        answer["error"] = {"code": -32601, "message": "Method not found"}
+    print(json.dumps(answer), flush=True)
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_knows_no_headers_of_arguments_is_not_asked_for_them() -> Result<()> {
+    let mut mcpass = mcpass()?;
+    let script = mcpass.folder().join("modern_server.py");
+    std::fs::write(&script, MODERN_SERVER)?;
+    let script = script.display().to_string();
+    let add = ["server", "add", "kid", "--stdio", "--", "python3", &script];
+    let added = mcpass.command(&add).await?;
+    ensure!(added.code == Some(0), "{added:?}");
+    let token = mcpass.token("t", &["kid.*"], GENEROUS).await?;
+    mcpass.start().await?;
+    let mut call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call"});
+    call["params"] = json!({"name": "go", "arguments": {"to": "Bern"}});
+    let legacy = mcpass.post(KID, Some(&token.token), &call.to_string()).await?;
+    assert_eq!(legacy.json()?["result"]["content"][0]["text"], "gone", "{}", legacy.shown());
+
+    call["params"]["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let bearer = format!("Bearer {}", token.token);
+    let mut headers = wire::MCP_HEADERS.to_vec();
+    headers.retain(|(name, _)| !name.eq_ignore_ascii_case("mcp-protocol-version"));
+    headers.extend([
+        ("Authorization", bearer.as_str()),
+        ("MCP-Protocol-Version", "2026-07-28"),
+        ("Mcp-Method", "tools/call"),
+        ("Mcp-Name", "go"),
+    ]);
+    let mut wire = Wire::connect(mcpass.address()?).await?;
+    let body = call.to_string();
+    let modern = wire.request("POST", KID, &headers, body.as_bytes()).await?;
+    assert_eq!(modern.json()?["error"]["code"], -32020, "{}", modern.shown());
+    headers.push(("Mcp-Param-To", "Bern"));
+    let modern = wire.request("POST", KID, &headers, body.as_bytes()).await?;
+    assert_eq!(modern.json()?["result"]["content"][0]["text"], "gone", "{}", modern.shown());
+    Ok(())
+}
