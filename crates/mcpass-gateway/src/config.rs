@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mcpass_record::Options;
 
+use crate::questions::QuestionBounds;
 use crate::sessions::Lifetime;
 
 /// How the gateway listens and what it bears.
@@ -33,6 +34,8 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How long a list at `/mcp` waits for one of its servers.
     pub list_patience: Duration,
+    /// How long calls wait for what their server asked of a modern client, and how many may.
+    pub questions: QuestionBounds,
     /// How long sessions of legacy clients last.
     pub sessions: Lifetime,
     /// How long streams last.
@@ -59,6 +62,7 @@ impl Config {
             header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             list_patience: Duration::from_secs(2),
+            questions: QuestionBounds::default(),
             sessions: Lifetime::default(),
             streams: StreamTimes::default(),
             allowed_hosts: Vec::new(),

@@ -19,6 +19,7 @@ use self::headers::{carried, forwarded};
 use crate::answer::{self, Answer, Asker};
 use crate::body::Body;
 use crate::link::{Exchange, LinkError, Outgoing, Said, Speaker};
+use crate::questions::{self, Asks, Whose};
 use crate::relay::{self, Own, Relay};
 use crate::shared::Worker;
 use crate::trail::Trail;
@@ -65,6 +66,12 @@ pub async fn message(
     let worker = Arc::clone(forward.trail.worker());
     let upstream = Arc::clone(&forward.upstream);
     forward.trail.upstream_begins();
+    if let Some(state) = questions::state(&forward.asking, message) {
+        match Box::pin(retry(forward, &state, message)).await {
+            Ok(response) => return response,
+            Err(others) => forward = others,
+        }
+    }
     let way = way(&forward, &worker).await;
     let exchange = match (way, &upstream.reach) {
         (Err(error), _) => Err(error),
@@ -77,6 +84,7 @@ pub async fn message(
         (Ok(Way::Converse | Way::Through), reach) => {
             if matches!(reach, Reach::Remote(_)) && forward.asking.kind == Kind::Request {
                 name_request(&mut forward);
+                forward.asking.asks = Asks::of(message, forward.asking.era);
             }
             let said = Box::pin(converse(&forward, &worker, message, &carried(&headers))).await;
             said.map(|said| {
@@ -89,6 +97,34 @@ pub async fn message(
     match exchange {
         Ok(exchange) => relay::answer(forward.relay(), exchange).await,
         Err(error) => Box::pin(relay::failed(forward.relay(), &error)).await,
+    }
+}
+
+/// A request that says what an earlier answer asked for: it goes on with the call that is parked
+/// for it. Gives the request back if the state may be the upstream's own.
+async fn retry(
+    forward: Box<Forward>,
+    state: &str,
+    message: &Message<'_>,
+) -> Result<Response<Body>, Box<Forward>> {
+    let worker = Arc::clone(forward.trail.worker());
+    let Reach::Remote(remote) = &forward.upstream.reach else {
+        return Err(forward);
+    };
+    let (asking, token) = (&forward.asking, forward.permit.subject().token);
+    let whose = Whose::of(token, forward.upstream.name(), asking);
+    let parked = worker.shared.questions.take(state, &whose);
+    if let Some(parked) = parked {
+        return Ok(relay::resume(forward.relay(), parked, questions::inputs(message)).await);
+    }
+    // A legacy upstream has given no state, so whoever names one means a call that is not there.
+    match forward.upstream.links.offer(&worker, remote).await {
+        Ok(Some(_)) => Err(forward),
+        Ok(None) => {
+            let answer = Answer::fault(&questions::unknown_state(), &asking.asker());
+            Ok(relay::own(forward.relay(), Own::Error(answer)).await)
+        }
+        Err(error) => Ok(relay::failed(forward.relay(), &error).await),
     }
 }
 
@@ -172,6 +208,7 @@ async fn converse(
     let speaker = Speaker {
         family: Some(subject.family),
         party: forward.asking.party(),
+        asks: forward.asking.asks,
         caller: LocalCaller {
             may: &may,
             token: &subject.name,

@@ -32,6 +32,7 @@ pub mod listener;
 pub mod mcp;
 pub mod metrics;
 pub mod origin;
+pub mod questions;
 pub mod read;
 pub mod relay;
 pub mod sessions;

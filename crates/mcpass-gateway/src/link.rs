@@ -37,6 +37,7 @@ pub use self::pages::pages;
 pub(crate) use self::party::{Party, request};
 pub use self::read::{answer_text, is_event_stream, stream_answer, whole};
 pub(crate) use self::watch::{Change, Listening, Watch, listen_modern};
+use crate::questions::Asks;
 use crate::shared::Worker;
 use crate::upstream::pool::SendError;
 use crate::upstream::remote::{Call, Remote, Reply, is_repeatable};
@@ -107,6 +108,8 @@ pub struct Speaker<'a> {
     pub family: Option<FamilyId>,
     /// The client in whose conversations it is said; none for its family's.
     pub(crate) party: Option<&'a Party>,
+    /// What a client without a party can be asked.
+    pub(crate) asks: Asks,
     /// As a server inside this process sees it.
     pub caller: LocalCaller<'a>,
 }
@@ -116,6 +119,7 @@ impl Speaker<'_> {
     pub const SELF: Self = Self {
         family: None,
         party: None,
+        asks: Asks::NONE,
         caller: LocalCaller { token: "", user: "", max_context: 0, may: &|_| true },
     };
 }
@@ -154,12 +158,15 @@ pub struct Said {
     pub flight: Option<Flight>,
 }
 
+/// Whom a conversation is held for: a family, none being mcpass itself, and what its client can be
+/// asked, since an upstream asks no more than it was told as the conversation began.
+type Side = (Option<FamilyId>, Asks);
+
 /// All conversations with one upstream that belong to no client in particular.
 #[derive(Debug, Default)]
 pub struct Links {
     profile: Mutex<Option<Profile>>,
-    /// By family; mcpass's own has none.
-    families: Mutex<HashMap<Option<FamilyId>, Arc<Conversation>>>,
+    families: Mutex<HashMap<Side, Arc<Conversation>>>,
     /// Who wants to know when its lists change.
     pub(crate) watch: Watch,
 }
@@ -295,8 +302,10 @@ impl Links {
                 opened
             }
             None => {
-                let conversation = self.of_family(worker, upstream, family);
-                conversation.open(worker, remote, family, &Hello::default()).await?.0
+                let conversation = self.of_family(worker, upstream, (family, speaker.asks));
+                let capabilities = speaker.asks.capabilities().into();
+                let hello = Hello { capabilities, ..Hello::default() };
+                conversation.open(worker, remote, family, &hello).await?.0
             }
         };
         Ok(Voice { upstream: Arc::clone(upstream), family, opened })
@@ -306,19 +315,19 @@ impl Links {
         &self,
         worker: &Arc<Worker>,
         upstream: &Arc<Upstream>,
-        family: Option<FamilyId>,
+        side: Side,
     ) -> Arc<Conversation> {
         let mut families = self.families.lock();
-        if let Some(known) = families.get(&family) {
+        if let Some(known) = families.get(&side) {
             return Arc::clone(known);
         }
         let mut pushed_out = None;
         if families.len() >= MAX_FAMILIES {
             let oldest = families.iter().min_by_key(|(_, conversation)| conversation.last_used());
-            let oldest = oldest.map(|(family, _)| *family);
-            pushed_out = oldest.and_then(|family| Some((family, families.remove(&family)?)));
+            let oldest = oldest.map(|(side, _)| *side);
+            pushed_out = oldest.and_then(|side| Some((side.0, families.remove(&side)?)));
         }
-        let conversation = Arc::clone(families.entry(family).or_default());
+        let conversation = Arc::clone(families.entry(side).or_default());
         drop(families);
         if let Some((family, opened)) =
             pushed_out.and_then(|(family, old)| Some((family, old.close()?)))
@@ -334,7 +343,7 @@ impl Links {
         match speaker.party {
             Some(party) => party.forget(voice),
             None => {
-                if let Some(known) = self.families.lock().get(&voice.family) {
+                if let Some(known) = self.families.lock().get(&(voice.family, speaker.asks)) {
                     known.forget(&voice.opened);
                 }
             }
@@ -350,7 +359,7 @@ impl Links {
         idle: Duration,
     ) -> Vec<Voice> {
         let mut ended = Vec::new();
-        self.families.lock().retain(|family, conversation| {
+        self.families.lock().retain(|(family, _), conversation| {
             // One that was never opened, or has been forgotten, is being opened by somebody or
             // waits for the next who does.
             let is_used = conversation.last_used().is_none_or(|used| now.since(used) < idle);

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::index::{Index, Meters};
 use crate::metrics::Metrics;
 use crate::origin::OurNames;
+use crate::questions::Questions;
 use crate::sessions::Sessions;
 use crate::shared::{Elsewhere, RecordFailed, Shared, Worker};
 use crate::streams::Streams;
@@ -116,6 +117,7 @@ impl Gateway {
             metrics: Metrics::new(registry),
             names,
             replies: Replies::default(),
+            questions: Questions::default(),
             record_failed: RecordFailed::default(),
             elsewhere,
         });

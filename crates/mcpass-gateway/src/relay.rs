@@ -23,7 +23,7 @@ pub(crate) use self::shape::shows;
 pub(crate) use self::shape::{Hearer, Unasked, unasked};
 use self::shape::{Shaped, shape};
 pub(crate) use self::standing::Standing;
-pub(crate) use self::stream::cancelled;
+pub(crate) use self::stream::{cancelled, resume};
 use crate::answer::{self, Answer, json_response};
 use crate::body::Body;
 use crate::dispatch::{self, Asking};

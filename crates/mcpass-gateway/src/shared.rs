@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::index::{Index, Meters};
 use crate::metrics::Metrics;
 use crate::origin::OurNames;
+use crate::questions::Questions;
 use crate::sessions::Sessions;
 use crate::streams::Streams;
 use crate::upstream::Servers;
@@ -64,6 +65,8 @@ pub struct Shared {
     pub names: OurNames,
     /// Answers of validate calls, for their repetition.
     pub replies: Replies,
+    /// Calls that wait for what their server asked.
+    pub questions: Questions,
     /// Everything else.
     pub elsewhere: Arc<dyn Elsewhere>,
     /// When a record could last not be written, until one is written again.

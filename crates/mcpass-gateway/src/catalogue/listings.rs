@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::link::{self, LinkError, Party, Speaker};
+use crate::questions::Asks;
 use crate::shared::Worker;
 use crate::upstream::{LocalCaller, Upstream};
 
@@ -232,6 +233,7 @@ impl Reading {
         let speaker = Speaker {
             family: Some(subject.family),
             party: self.party.as_deref(),
+            asks: Asks::NONE,
             caller: LocalCaller {
                 may: &may,
                 token: &subject.name,

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::aggregate::names;
 use crate::answer::Asker;
 use crate::link::{Flight, Party};
+use crate::questions::Asks;
 use crate::sessions::{Client, Opening, Session};
 use crate::trail::Facts;
 
@@ -52,6 +53,8 @@ pub struct Asking {
     pub is_at_all: bool,
     /// Kept until it is answered, if it travels in one of mcpass's own conversations.
     pub flight: Option<Flight>,
+    /// What its client can be asked by an answer, if it travels so.
+    pub(crate) asks: Asks,
 }
 
 /// A name that is another one at `/mcp` than at its server.
@@ -137,6 +140,7 @@ impl Asking {
             is_get: false,
             is_at_all,
             flight: None,
+            asks: Asks::default(),
         }
     }
 
@@ -159,6 +163,7 @@ impl Asking {
             is_get: facts.method == "GET",
             is_at_all,
             flight: None,
+            asks: Asks::default(),
         }
     }
 

@@ -168,7 +168,23 @@ impl Voice {
         }
     }
 
-    /// The same, without waiting for it.
+    /// Says the answer to what the upstream asked.
+    ///
+    /// # Errors
+    /// When the upstream does not take it.
+    pub(super) async fn reply(&self, worker: &Worker, text: String) -> Result<(), LinkError> {
+        let remote = self.remote().ok_or(LinkError::Over)?;
+        let said = async {
+            let whose = (self.family, "");
+            let reply = post(worker, remote, whose, self.headers(remote), text.into()).await?;
+            let status = reply.status();
+            discard(reply).await;
+            if status.is_success() { Ok(()) } else { Err(LinkError::Status(status)) }
+        };
+        tokio::time::timeout(ASIDE, said).await.unwrap_or(Err(LinkError::Timeout(ASIDE)))
+    }
+
+    /// The same as [`tell`](Self::tell), without waiting for it.
     pub(crate) fn tell_aside(&self, worker: &Arc<Worker>, method: &'static str, text: String) {
         let (worker, voice) = (Arc::clone(worker), self.clone());
         // Without an event loop mcpass is ending, and its connections with it.

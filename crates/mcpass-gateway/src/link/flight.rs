@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::LinkError;
 use super::conversation::Voice;
 use crate::shared::Worker;
 
@@ -33,6 +34,14 @@ impl Flight {
     /// is no client that could ([`Voice::answer`]).
     pub(crate) fn answer(&self, id: &RawValue, method: &str) {
         self.voice.answer(&self.worker, id, method);
+    }
+
+    /// Gives the upstream the answer to what it asked.
+    ///
+    /// # Errors
+    /// When it does not take it.
+    pub(crate) async fn reply(&self, text: String) -> Result<(), LinkError> {
+        self.voice.reply(&self.worker, text).await
     }
 }
 

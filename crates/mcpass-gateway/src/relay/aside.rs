@@ -8,43 +8,56 @@ use super::Relay;
 use super::shape::{Unasked, unasked};
 use crate::aggregate::names::{self, Stream, Unnameable};
 use crate::link::LinkError;
+use crate::questions::Question;
 
-/// The bytes that reach the client of an event that does not answer its request; none if it is
-/// not for this client.
+/// What becomes of an event that does not answer its request.
+pub(super) enum Aside {
+    /// These bytes reach the client.
+    Told(Bytes),
+    /// It is not for this client.
+    Withheld,
+    /// It asks the client, which takes no questions on a stream.
+    Asked(Question),
+}
+
+/// What becomes of an event that does not answer its request.
 ///
 /// In the client's own session everything is as the upstream sent it. In one of mcpass's
 /// conversations there may be nobody to be asked, and at `/mcp` the client has to know which
 /// server asks.
-pub(super) fn aside(relay: &Relay, event: &sse::Event) -> Result<Option<Bytes>, LinkError> {
+pub(super) fn aside(relay: &Relay, event: &sse::Event) -> Result<Aside, LinkError> {
     let Some(data) = event.data.as_ref().filter(|data| !data.is_empty()) else {
-        return Ok(Some(as_named(relay, event, None)));
+        return Ok(Aside::Told(as_named(relay, event, None)));
     };
     let told = match unasked(&relay.hearer(), data)? {
         Unasked::AsSent => None,
         Unasked::Changed(data) => Some(data),
-        Unasked::Withheld => return Ok(None),
+        Unasked::Withheld => return Ok(Aside::Withheld),
     };
     if relay.asking.flight.is_none() && !relay.asking.is_at_all {
-        return Ok(Some(as_named(relay, event, told.as_ref())));
+        return Ok(Aside::Told(as_named(relay, event, told.as_ref())));
     }
     let said = told.as_ref().unwrap_or(data);
     let message = Message::parse(said).map_err(|error| LinkError::Garbage(error.to_string()))?;
     if message.kind == AnswerKind::Request && relay.asking.party().is_none() {
+        if let Some(question) = Question::of(&relay.asking, &message) {
+            return Ok(Aside::Asked(question));
+        }
         refuse(relay, &message);
-        return Ok(None);
+        return Ok(Aside::Withheld);
     }
     if !relay.asking.is_at_all {
-        return Ok(Some(as_named(relay, event, told.as_ref())));
+        return Ok(Aside::Told(as_named(relay, event, told.as_ref())));
     }
     match names::outward(relay.upstream.name(), &message) {
         Ok(text) => {
             let text = Bytes::from(text.into_owned());
-            Ok(Some(as_named(relay, event, Some(&text))))
+            Ok(Aside::Told(as_named(relay, event, Some(&text))))
         }
         Err(error @ Unnameable::LongId) => {
             tracing::warn!(server = relay.upstream.name(), %error, "a client is not asked");
             refuse(relay, &message);
-            Ok(None)
+            Ok(Aside::Withheld)
         }
         Err(Unnameable::Splice(error)) => Err(LinkError::Garbage(error.to_string())),
     }

@@ -1,15 +1,19 @@
 //! An upstream's answer as a stream of events.
 
+mod parking;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use mcpass_protocol::{Answer as Message, Kind, Method, sse};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::aside::{as_named, aside};
+use self::parking::Waiting;
+pub(crate) use self::parking::resume;
+use super::aside::{Aside, as_named, aside};
 use super::shape::shape;
 use super::standing::Standing;
 use super::{Relay, list_changed, returned};
@@ -18,6 +22,7 @@ use crate::body::Body;
 use crate::config::StreamTimes;
 use crate::dispatch::{self, Asking};
 use crate::link::LinkError;
+use crate::questions::{Place, Question};
 use crate::sessions::Session;
 use crate::streams::{Lasts, OpenStream};
 use crate::trail::Ending;
@@ -34,28 +39,38 @@ const LAST_BYTES: usize = 64 * 1024;
 /// Passes a stream on, event by event.
 pub(super) fn pass_on(relay: Relay, response: Reply) -> Response<Body> {
     let worker = Arc::clone(relay.trail.worker());
-    let open = worker.shared.streams.open(relay.subject.token, lasts(&relay.asking));
-    let standing = Standing::of(&relay);
-    if standing.now().is_err() {
-        open.end().cancel();
-    }
     let (head, body) = response.into_parts();
     let (events, queue) = mpsc::channel(QUEUE);
     let mut response = Response::new(Body::stream(queue));
     *response.headers_mut() = returned(head.headers, &relay.asking);
     let held = relay.asking.session.as_ref().map(Session::stream);
-    let times = worker.shared.config.streams;
-    let changed = open.changed();
-    let pump =
-        Pump { relay: Some(relay), standing, times, changed, events, sent: 0, has_ids: false };
+    let (pump, open) = Pump::begin(relay, events);
+    let reader = sse::Reader::new(worker.shared.config.max_answer);
     worker.tasks.spawn(async move {
-        pump.run(body, open).await;
+        let mut waiting = pump.run(Source { body, reader }, open).await;
+        // Each round is a request of its own; what they share is the upstream's stream.
+        while let Some(parked) = waiting {
+            waiting = match parked.answered().await {
+                Some((pump, source, open)) => pump.run(source, open).await,
+                None => None,
+            };
+        }
         drop(held);
     });
-    let headers = response.headers_mut();
+    set_unbuffered(response.headers_mut());
+    response
+}
+
+/// Keeps a stream from being stored or held back on its way.
+fn set_unbuffered(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+}
+
+/// What comes from the upstream.
+struct Source {
+    body: ReplyBody,
+    reader: sse::Reader,
 }
 
 /// A subscription's request is answered when it ends, so it lasts like a `GET` stream.
@@ -79,10 +94,17 @@ struct Pump {
     sent: u64,
     /// The upstream's events can be resumed, so an early end is no failure.
     has_ids: bool,
+    /// What the upstream is told first: the answers to what it asked.
+    replies: Vec<String>,
+    /// What it asks, and the place that the call has meanwhile.
+    questions: Vec<Question>,
+    place: Option<Place>,
 }
 
 /// Why a stream ends.
 enum End {
+    /// The upstream waits for what it asked.
+    Asked,
     /// The answer was passed on.
     Done,
     /// The token may not go on, its server is gone, or mcpass shuts down.
@@ -96,7 +118,32 @@ enum End {
 }
 
 impl Pump {
-    async fn run(mut self, body: ReplyBody, open: OpenStream) {
+    /// A request whose answer goes to `events`.
+    fn begin(relay: Relay, events: mpsc::Sender<Bytes>) -> (Self, OpenStream) {
+        let shared = &relay.trail.worker().shared;
+        let open = shared.streams.open(relay.subject.token, lasts(&relay.asking));
+        let standing = Standing::of(&relay);
+        if standing.now().is_err() {
+            open.end().cancel();
+        }
+        let pump = Self {
+            standing,
+            times: shared.config.streams,
+            changed: open.changed(),
+            events,
+            sent: 0,
+            has_ids: false,
+            replies: Vec::new(),
+            questions: Vec::new(),
+            place: None,
+            relay: Some(relay),
+        };
+        (pump, open)
+    }
+
+    /// Passes on what comes until the request is answered. Answers what waits for the client, if
+    /// the answer is a question.
+    async fn run(mut self, mut source: Source, open: OpenStream) -> Option<Waiting> {
         let told = open.end().clone();
         let over = self.must_end();
         let end = tokio::select! {
@@ -104,9 +151,20 @@ impl Pump {
             biased;
             () = told.cancelled() => End::Ended,
             () = over => End::Ended,
-            end = self.pass(body) => end,
+            end = self.pass(&mut source) => end,
         };
+        match end {
+            End::Asked => return self.park(source).await,
+            End::Done => drop(tokio::spawn(last_words(source.body))),
+            _ => {}
+        }
         drop(open);
+        self.record(end).await;
+        None
+    }
+
+    /// Puts the end on record, where the answer has not.
+    async fn record(mut self, end: End) {
         let Some(relay) = self.relay.take() else {
             return;
         };
@@ -114,7 +172,7 @@ impl Pump {
         let mut ending =
             Ending { status: StatusCode::OK.as_u16(), bytes: self.sent, ..Ending::default() };
         match end {
-            End::Done | End::Gone => {}
+            End::Asked | End::Done | End::Gone => {}
             End::Ended => {
                 ending.failure = self.standing.refusal();
                 ending.is_error = is_call;
@@ -166,10 +224,11 @@ impl Pump {
         }
     }
 
-    async fn pass(&mut self, mut body: ReplyBody) -> End {
-        let max =
-            self.relay.as_ref().map_or(0, |relay| relay.trail.worker().shared.config.max_answer);
-        let mut reader = sse::Reader::new(max);
+    async fn pass(&mut self, source: &mut Source) -> End {
+        if let Err(error) = self.reply().await {
+            return End::Failed(error);
+        }
+        let Source { body, reader } = source;
         let mut silent = Duration::ZERO;
         loop {
             let piece = tokio::select! {
@@ -201,14 +260,14 @@ impl Pump {
                 let event = match reader.next_event() {
                     Ok(Some(event)) => event,
                     Ok(None) => break,
-                    Err(_) => return End::Failed(LinkError::TooLarge(max)),
+                    Err(_) => return End::Failed(self.too_large()),
                 };
                 if let Some(end) = self.event(&event).await {
-                    if matches!(end, End::Done) {
-                        tokio::spawn(last_words(body));
-                    }
                     return end;
                 }
+            }
+            if !self.questions.is_empty() {
+                return End::Asked;
             }
         }
         // A last block without its empty line is not dispatched by clients (WHATWG HTML, server-
@@ -255,8 +314,12 @@ impl Pump {
             }
         }
         match aside(relay, event) {
-            Ok(Some(bytes)) => self.send(bytes).await,
-            Ok(None) => None,
+            Ok(Aside::Told(bytes)) => self.send(bytes).await,
+            Ok(Aside::Withheld) => None,
+            Ok(Aside::Asked(question)) => {
+                self.ask(question);
+                None
+            }
             Err(error) => Some(End::Failed(error)),
         }
     }
@@ -284,6 +347,11 @@ impl Pump {
         };
         self.send(bytes).await;
         End::Done
+    }
+
+    fn too_large(&self) -> LinkError {
+        let shared = self.relay.as_ref().map(|relay| &relay.trail.worker().shared);
+        LinkError::TooLarge(shared.map_or(0, |shared| shared.config.max_answer))
     }
 
     /// Sends bytes. Answers how the stream ends, if nobody takes them.

@@ -24,6 +24,7 @@ mod lists;
 mod lying;
 mod nothing_lost;
 mod pools;
+mod questions;
 mod record;
 mod scripted;
 mod secure;
