@@ -49,7 +49,7 @@ use crate::provider::{
 };
 use crate::service::Service;
 
-pub use self::repository::{Listed, Repository, Trouble};
+pub use self::repository::{Counts, Listed, Repository, Trouble};
 use call::Call;
 
 const JSON: &str = "application/json";

@@ -149,7 +149,7 @@ mod tests {
                 Window { offset, length }.cut("x", "", &mut record, &mut marks);
                 joined.push_str(record.get("text").and_then(Value::as_str).unwrap_or_default());
                 match marks.first() {
-                    Some(mark) => offset = mark["next_offset"].as_u64().unwrap() as usize,
+                    Some(mark) => offset = usize::try_from(mark["next_offset"].as_u64().unwrap()).unwrap(),
                     None => break,
                 }
             }

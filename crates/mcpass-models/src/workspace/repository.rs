@@ -27,7 +27,7 @@ pub trait Repository: Send + Sync + fmt::Debug {
 
     /// How many items of each kind and status belong to a product, feature or checklist, without
     /// itself.
-    fn counts(&self, within: ItemId) -> BoxFuture<'_, Result<Vec<(Kind, String, u64)>, Trouble>>;
+    fn counts(&self, within: ItemId) -> BoxFuture<'_, Result<Counts, Trouble>>;
 
     /// Up to `limit` changes that fit, newest first.
     fn events<'a>(
@@ -37,6 +37,9 @@ pub trait Repository: Send + Sync + fmt::Debug {
         limit: u32,
     ) -> BoxFuture<'a, Result<Listed<Event>, Trouble>>;
 }
+
+/// How many items of each kind and status.
+pub type Counts = Vec<(Kind, String, u64)>;
 
 /// A part of a list.
 #[derive(Clone, Debug)]
@@ -48,7 +51,7 @@ pub struct Listed<T> {
 }
 
 /// Why a repository did not do it.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum Trouble {
     /// What was to be changed is not as it was read.
     #[error("it was changed or removed by somebody else in the meantime")]

@@ -25,7 +25,9 @@ pub(super) async fn write(workspace: &Workspace, user: &str) -> Result<(), ToolF
         let now = workspace.clock.now();
         Call { workspace, arguments: &arguments, caller, now }.run(tool).await
     };
-    let first = |made: &Value, many: &str| made[many][0]["id"].clone();
+    let first = |made: &Value, many: &str| {
+        made.pointer(&format!("/{many}/0/id")).cloned().unwrap_or_default()
+    };
 
     let made = run("products_create", product()).await?;
     let product = first(&made, "products");

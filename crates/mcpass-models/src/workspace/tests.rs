@@ -1,1 +1,7 @@
+//! The workspace on the store in memory, as the gateway calls it.
 
+mod day;
+mod harness;
+mod pages;
+mod refusals;
+mod shape;

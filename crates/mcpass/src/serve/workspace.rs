@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use mcpass_domain::workspace::{
-    Event, EventFilter, Item, ItemCommit, ItemFilter, ItemId, Kind, Place,
-};
+use mcpass_domain::workspace::{Event, EventFilter, Item, ItemCommit, ItemFilter, ItemId, Place};
 use mcpass_domain::{EventId, ServerName};
 use mcpass_models::BoxFuture;
-use mcpass_models::workspace::{Listed, Repository, Trouble};
+use mcpass_models::workspace::{Counts, Listed, Repository, Trouble};
 use mcpass_store::{Page, PageRequest, StoreError, StoreErrorKind, WorkspaceStore};
 
 /// The items of one workspace server, in the store.
@@ -51,7 +49,7 @@ impl Repository for Rows {
         })
     }
 
-    fn counts(&self, within: ItemId) -> BoxFuture<'_, Result<Vec<(Kind, String, u64)>, Trouble>> {
+    fn counts(&self, within: ItemId) -> BoxFuture<'_, Result<Counts, Trouble>> {
         Box::pin(async move {
             let counts = self.store.workspace_counts(&self.server, within).await;
             counts.map_err(|error| trouble(&error))
