@@ -19,7 +19,7 @@ use self::headers::{carried, forwarded};
 use crate::answer::{self, Answer, Asker};
 use crate::body::Body;
 use crate::link::{Exchange, LinkError, Outgoing, Said, Speaker};
-use crate::questions::{self, Asks, Whose};
+use crate::questions::{self, Whose};
 use crate::relay::{self, Own, Relay};
 use crate::shared::Worker;
 use crate::trail::Trail;
@@ -84,7 +84,7 @@ pub async fn message(
         (Ok(Way::Converse | Way::Through), reach) => {
             if matches!(reach, Reach::Remote(_)) && forward.asking.kind == Kind::Request {
                 name_request(&mut forward);
-                forward.asking.asks = Asks::of(message, forward.asking.era);
+                questions::note(&mut forward.asking, message);
             }
             let said = Box::pin(converse(&forward, &worker, message, &carried(&headers))).await;
             said.map(|said| {
@@ -103,7 +103,7 @@ pub async fn message(
 /// A request that says what an earlier answer asked for: it goes on with the call that is parked
 /// for it. Gives the request back if the state may be the upstream's own.
 async fn retry(
-    forward: Box<Forward>,
+    mut forward: Box<Forward>,
     state: &str,
     message: &Message<'_>,
 ) -> Result<Response<Body>, Box<Forward>> {
@@ -115,6 +115,7 @@ async fn retry(
     let whose = Whose::of(token, forward.upstream.name(), asking);
     let parked = worker.shared.questions.take(state, &whose);
     if let Some(parked) = parked {
+        questions::note(&mut forward.asking, message);
         return Ok(relay::resume(forward.relay(), parked, questions::inputs(message)).await);
     }
     // A legacy upstream has given no state, so whoever names one means a call that is not there.

@@ -27,6 +27,8 @@ use crate::relay::Relay;
 #[cfg(test)]
 mod tests;
 
+/// Where a client names a request's progress.
+const PROGRESS: [&str; 2] = ["_meta", "progressToken"];
 /// Where a modern client says what it can be asked.
 const CAPABILITIES: [&str; 2] = ["_meta", "io.modelcontextprotocol/clientCapabilities"];
 /// The code of an answer that a client did not give (2025-11-25, sampling, "Error Handling").
@@ -109,6 +111,29 @@ impl Asks {
             .position(|path| path == [capability])
             .is_some_and(|bit| self.0 >> bit & 1 == 1)
     }
+}
+
+/// Remembers what a server's questions depend on.
+pub(crate) fn note(asking: &mut Asking, message: &Message<'_>) {
+    asking.asks = Asks::of(message, asking.era);
+    if asking.asks != Asks::NONE {
+        let params = message.params().map_or("{}", RawValue::get);
+        let progress = splice::value(params, &PROGRESS).ok().flatten();
+        asking.progress = progress.map(ToOwned::to_owned);
+    }
+}
+
+/// A notification of progress under the token that the client goes by now. None if the upstream
+/// knows no other, or it is something else.
+pub(crate) fn progress(asking: &Asking, data: &[u8]) -> Option<Bytes> {
+    const PATH: [&str; 2] = ["params", "progressToken"];
+    let (sent, now) = (asking.sent_progress.as_deref()?, asking.progress.as_deref()?);
+    memchr::memmem::find(data, b"notifications/progress")?;
+    let text = std::str::from_utf8(data).ok()?;
+    let said = splice::value(text, &PATH).ok().flatten()?;
+    let is_ours = said.get() == sent.get();
+    let renamed = is_ours.then(|| splice::set(text, &PATH, now.get()).ok()).flatten()?;
+    Some(renamed.into())
 }
 
 /// Whether the answer may ask for input (2026-07-28, "Multi Round-Trip Requests").

@@ -55,6 +55,10 @@ pub struct Asking {
     pub flight: Option<Flight>,
     /// What its client can be asked by an answer, if it travels so.
     pub(crate) asks: Asks,
+    /// The token under which its client hears of progress, if it can be asked.
+    pub(crate) progress: Option<Box<RawValue>>,
+    /// The same as the upstream knows it, if that is the token of an earlier request.
+    pub(crate) sent_progress: Option<Box<RawValue>>,
 }
 
 /// A name that is another one at `/mcp` than at its server.
@@ -140,7 +144,9 @@ impl Asking {
             is_get: false,
             is_at_all,
             flight: None,
-            asks: Asks::default(),
+            asks: Asks::NONE,
+            progress: None,
+            sent_progress: None,
         }
     }
 
@@ -163,7 +169,9 @@ impl Asking {
             is_get: facts.method == "GET",
             is_at_all,
             flight: None,
-            asks: Asks::default(),
+            asks: Asks::NONE,
+            progress: None,
+            sent_progress: None,
         }
     }
 

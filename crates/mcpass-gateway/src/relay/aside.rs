@@ -8,7 +8,7 @@ use super::Relay;
 use super::shape::{Unasked, unasked};
 use crate::aggregate::names::{self, Stream, Unnameable};
 use crate::link::LinkError;
-use crate::questions::Question;
+use crate::questions::{self, Question};
 
 /// What becomes of an event that does not answer its request.
 pub(super) enum Aside {
@@ -30,7 +30,7 @@ pub(super) fn aside(relay: &Relay, event: &sse::Event) -> Result<Aside, LinkErro
         return Ok(Aside::Told(as_named(relay, event, None)));
     };
     let told = match unasked(&relay.hearer(), data)? {
-        Unasked::AsSent => None,
+        Unasked::AsSent => questions::progress(&relay.asking, data),
         Unasked::Changed(data) => Some(data),
         Unasked::Withheld => return Ok(Aside::Withheld),
     };

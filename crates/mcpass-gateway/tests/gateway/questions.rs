@@ -21,7 +21,9 @@ fn request(id: &str, method: &str, params: Value) -> (Vec<(&'static str, String)
     let (headers, body) = ask_modern(id, method, params);
     let capability = r#""io.modelcontextprotocol/clientCapabilities":"#;
     let said = format!("{capability}{ASKABLE}");
-    (headers, body.replace(&format!("{capability}{{}}"), &said))
+    let body = body.replace(&format!("{capability}{{}}"), &said);
+    let progress = format!(r#""_meta":{{"progressToken":"{id}-progress","#);
+    (headers, body.replace(r#""_meta":{"#, &progress))
 }
 
 async fn post(bed: &Bed, token: &Token, path: &str, id: &str, params: Value) -> Result<Answer> {
@@ -102,6 +104,9 @@ async fn a_question_is_asked_and_answered_in_another_request() -> Result<()> {
         let goes_on = async {
             let told = server.heard("", 1).await?.remove(0);
             says.send(event("", json!({"jsonrpc": "2.0", "method": "notifications/message"})))?;
+            let progress = json!({"progressToken": "first-progress", "progress": 1});
+            let method = "notifications/progress";
+            says.send(event("", json!({"jsonrpc": "2.0", "method": method, "params": progress})))?;
             says.send(answer(&id))?;
             Ok(told)
         };
@@ -109,6 +114,7 @@ async fn a_question_is_asked_and_answered_in_another_request() -> Result<()> {
         let (second, (head, told)) = tokio::try_join!(second, goes_on)?;
         assert!(second.text().contains("notifications/message"), "{}", second.shown());
         let second = second.text();
+        assert!(second.contains(r#""progressToken":"second-progress""#), "{second}");
         assert!(
             second.contains(r#""id":"second""#) && second.contains(r#""isError":false"#),
             "{second}"

@@ -12,7 +12,7 @@ use super::{End, Pump, QUEUE, Source, set_unbuffered, shape};
 use crate::answer::{self, Answer};
 use crate::body::Body;
 use crate::link::{Flight, LinkError};
-use crate::questions::{self, Asks, Place, Question, Retry, Whose};
+use crate::questions::{self, Place, Question, Retry, Whose};
 use crate::relay::{Own, Relay, Standing, own};
 use crate::streams::{Lasts, OpenStream};
 use crate::upstream::Upstream;
@@ -25,7 +25,7 @@ pub(super) struct Waiting {
     /// Dropped, it tells the upstream that the call is given up.
     flight: Flight,
     sent_id: Option<Box<RawValue>>,
-    asks: Asks,
+    sent_progress: Option<Box<RawValue>>,
     standing: Standing,
     upstream: Arc<Upstream>,
     open: OpenStream,
@@ -102,7 +102,7 @@ impl Pump {
             place,
             flight,
             sent_id: relay.asking.sent_id.clone(),
-            asks: relay.asking.asks,
+            sent_progress: relay.asking.sent_progress.take().or(relay.asking.progress.take()),
             standing: self.standing.clone(),
             upstream: Arc::clone(&relay.upstream),
             // One that lasts: a shutdown does not wait for what a client may never send.
@@ -139,7 +139,7 @@ impl Waiting {
             retry.or_else(|| self.place.retry.try_recv().ok())?;
         relay.asking.sent_id = self.sent_id;
         relay.asking.flight = Some(self.flight);
-        relay.asking.asks = self.asks;
+        relay.asking.sent_progress = self.sent_progress;
         let (mut pump, open) = Pump::begin(*relay, events);
         pump.replies = questions::responses(&self.questions, inputs.as_deref());
         Some((pump, self.source, open))
