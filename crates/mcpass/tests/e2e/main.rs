@@ -28,6 +28,7 @@ mod shutdown;
 mod stdio;
 mod upstreams;
 mod validate;
+mod workspace;
 
 use anyhow::Result;
 use mcpass_testkit::{FakeUpstream, Mcpass};
