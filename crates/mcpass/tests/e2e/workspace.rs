@@ -92,11 +92,18 @@ async fn a_day(mcpass: Mcpass) -> Result<()> {
     let (mcpass, product) = workspace(mcpass).await?;
     let agent = mcpass.token("agent", &[], &[GENEROUS, AREAS].concat()).await?;
 
-    // Read a product, and plan a feature.
+    let feature = plan(&mcpass, &agent.token, &product).await?;
+    let (cases, item) = write_down(&mcpass, &agent.token, &feature).await?;
+    work(&mcpass, &agent.token, &feature, &cases, &item).await?;
+    complete_trail(&mcpass, &agent.token, &feature).await
+}
+
+/// Reads a product, and adds a feature to it.
+async fn plan(mcpass: &Mcpass, token: &str, product: &str) -> Result<String> {
     let uri = format!("product://{product}");
     let planned = visit(
-        &mcpass,
-        &agent.token,
+        mcpass,
+        token,
         &[
             Step::list(),
             Step::call("products_list", json!({})),
@@ -116,12 +123,15 @@ async fn a_day(mcpass: Mcpass) -> Result<()> {
     assert_eq!(structured(&planned, 1)?["products"][0]["name"], "Shop");
     let whole: Value = serde_json::from_str(&text(&planned.steps[2].value, "/contents/0/text")?)?;
     assert_eq!(whole["product"]["description"], "Sells books.");
-    let feature = text(structured(&planned, 3)?, "/features/0/id")?;
+    text(structured(&planned, 3)?, "/features/0/id")
+}
 
-    // Stories and test cases in one call each, a checklist with its items, and a prompt.
+/// Stories and test cases in one call each, and a checklist with its items. Gives the test cases,
+/// critical ones first, and the checklist item.
+async fn write_down(mcpass: &Mcpass, token: &str, feature: &str) -> Result<(Vec<Value>, String)> {
     let written = visit(
-        &mcpass,
-        &agent.token,
+        mcpass,
+        token,
         &[
             Step::prompt("write_user_stories", json!({"feature_id": feature})),
             Step::call(
@@ -147,13 +157,21 @@ async fn a_day(mcpass: Mcpass) -> Result<()> {
         ],
     )
     .await?;
-    assert!(written.steps[0].value.to_string().contains(&feature), "{written:?}");
+    assert!(written.steps[0].value.to_string().contains(feature), "{written:?}");
     assert_eq!(structured(&written, 1)?["total"], 2);
     let cases = structured(&written, 2)?["test_cases"].as_array().context("cases")?.clone();
-    let critical = [&cases[0]["id"], &cases[1]["id"]];
-    let item = text(structured(&written, 4)?, "/checklist_items/0/id")?;
+    Ok((cases, text(structured(&written, 4)?, "/checklist_items/0/id")?))
+}
 
-    // Through the lifecycle, one move at a time; shipping waits for the critical test cases.
+/// Through the lifecycle, one move at a time, with tests, a report and a checklist on the way.
+async fn work(
+    mcpass: &Mcpass,
+    token: &str,
+    feature: &str,
+    cases: &[Value],
+    item: &str,
+) -> Result<()> {
+    let critical = [&cases[0]["id"], &cases[1]["id"]];
     let moves = [
         "ready_for_ai",
         "assigned_to_ai",
@@ -167,7 +185,7 @@ async fn a_day(mcpass: Mcpass) -> Result<()> {
         "pr_execution",
         "functional_testing",
     ];
-    let mut steps: Vec<_> = moves.iter().map(|status| to(&feature, status)).collect();
+    let mut steps: Vec<_> = moves.iter().map(|status| to(feature, status)).collect();
     for status in ["approved", "in_progress", "done"] {
         let moved = json!({"test_case_ids": critical, "status": status});
         steps.push(Step::call("test_cases_update_status", moved));
@@ -185,10 +203,10 @@ async fn a_day(mcpass: Mcpass) -> Result<()> {
         json!({"checks": [
         {"checklist_item_id": item, "result": "passed", "note": "grepped a day of them"}]}),
     ));
-    steps.extend(["code_review", "ready_to_ship", "shipped"].map(|status| to(&feature, status)));
+    steps.extend(["code_review", "ready_to_ship", "shipped"].map(|status| to(feature, status)));
     steps.push(Step::call("features/info", json!({"feature_id": feature})));
     steps.push(Step::call("checklist_items_existing", json!({"ids": [item]})));
-    let worked = visit(&mcpass, &agent.token, &steps).await?;
+    let worked = visit(mcpass, token, &steps).await?;
     for nth in 0..steps.len() {
         structured(&worked, nth)?;
     }
@@ -200,8 +218,7 @@ async fn a_day(mcpass: Mcpass) -> Result<()> {
         (&checked["status"], &checked["checked_by_token"]),
         (&json!("passed"), &json!("agent"))
     );
-
-    complete_trail(&mcpass, &agent.token, &feature).await
+    Ok(())
 }
 
 fn to(feature: &str, status: &str) -> Step {
