@@ -37,6 +37,8 @@ pub mod rows;
 pub mod scope;
 pub mod settings;
 pub mod sql;
+#[cfg(test)]
+mod tests;
 pub mod value;
 
 use access::Access;

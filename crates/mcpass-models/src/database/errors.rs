@@ -6,9 +6,6 @@ use serde_json::{Value, json};
 use super::access::Right;
 use super::engine::EngineError;
 
-#[cfg(test)]
-mod tests;
-
 /// A tool's error: a JSON object with a member `error`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Failure {

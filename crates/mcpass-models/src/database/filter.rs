@@ -13,8 +13,6 @@ use super::sql::{Alias, Datum, Sql};
 
 mod lookup;
 mod operand;
-#[cfg(test)]
-mod tests;
 
 pub use lookup::Lookup;
 pub use operand::{Operand, Part};

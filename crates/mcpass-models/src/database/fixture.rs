@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::Database;
 use super::access::Access;
 use super::settings::DatabaseSettings;
+use super::sql::{Dialect, Sql};
 use crate::local::Caller;
 
 /// A blog in a database of its own.
@@ -53,6 +54,63 @@ impl Blog {
         }
         connection.close().await.unwrap();
         Self { database: open(&url, settings).await, url, _folder: None }
+    }
+
+    /// Adds articles of Ana's with tags, from number 101 on.
+    pub(crate) async fn add_articles(&self, count: usize) {
+        let rows = (101..101 + count).map(|id| {
+            let text = "some words of a body ".repeat(id % 7);
+            format!("({id}, 'Article {id}', 'article-{id}', '{text}', 1)")
+        });
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        let links = (101..101 + count).map(|id| format!("({id}, 1), ({id}, 2)"));
+        let links = links.collect::<Vec<_>>().join(", ");
+        self.execute(format!(
+            "INSERT INTO article (id, title, slug, body, author_id) VALUES {rows}"
+        ))
+        .await;
+        self.execute(format!("INSERT INTO article_tags (article_id, tag_id) VALUES {links}")).await;
+    }
+
+    /// Adds comments to an article.
+    pub(crate) async fn add_comments(&self, article: i64, count: usize) {
+        let rows = (0..count).map(|at| format!("({article}, 'comment {at}')"));
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        self.execute(format!("INSERT INTO comment (article_id, body) VALUES {rows}")).await;
+    }
+
+    /// Writes the body of an article.
+    pub(crate) async fn set_body(&self, article: i64, body: &str) {
+        let body = body.replace('\'', "''");
+        self.execute(format!("UPDATE article SET body = '{body}' WHERE id = {article}")).await;
+    }
+
+    /// Runs SQL beside the engine.
+    pub(crate) async fn execute(&self, sql: String) {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        if self.url.starts_with("sqlite:") {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            sql.execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+            sql.execute(&mut connection).await.unwrap();
+        }
+    }
+
+    /// The same blog, opened with other settings.
+    pub(crate) async fn again(&self, settings: &str) -> Self {
+        let database = open(&self.url, settings).await;
+        Self { database, url: self.url.clone(), _folder: self._folder.clone() }
+    }
+
+    /// All rows of a table as text.
+    pub(crate) async fn dump(&self, table: &str) -> String {
+        let sql = match self.database.engine.dialect() {
+            Dialect::Postgres => format!("SELECT t::text FROM {table} AS t ORDER BY 1"),
+            Dialect::Sqlite => format!("SELECT * FROM {table} ORDER BY 1, 2"),
+        };
+        let sql = Sql::literal(self.database.engine.dialect(), Box::leak(sql.into_boxed_str()));
+        format!("{:?}", self.database.engine.read(sql).await.unwrap().rows)
     }
 
     /// Blogs in both.
@@ -133,4 +191,17 @@ pub(crate) fn arguments(value: Value) -> Map<String, Value> {
         Value::Object(arguments) => arguments,
         other => panic!("no arguments: {other}"),
     }
+}
+
+/// Characters of a tool's result that holds this JSON, as the gateway counts them.
+pub(crate) fn result_chars(json: &str, is_indented: bool) -> u64 {
+    let text = if is_indented { super::json::indent(json) } else { json.to_owned() };
+    let value: Value = serde_json::from_str(json).unwrap();
+    let result = serde_json::json!({
+        "content": [{"type": "text", "text": text}], "structuredContent": value, "isError": false,
+        "resultType": "complete",
+        "_meta": {"io.modelcontextprotocol/serverInfo": {
+            "name": "mcpass-database", "title": "Database of a shop", "version": "0.1.0"}},
+    });
+    u64::try_from(result.to_string().chars().count()).unwrap()
 }

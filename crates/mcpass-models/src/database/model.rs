@@ -13,8 +13,6 @@ use super::scope::Scope;
 
 mod field;
 mod relation;
-#[cfg(test)]
-mod tests;
 
 pub use field::{Choice, Field, FieldKind, Stored};
 pub use relation::{LinkTable, OnDelete, Relation, RelationKind};

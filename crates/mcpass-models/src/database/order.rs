@@ -14,9 +14,6 @@ use super::errors::Failure;
 use super::model::Field;
 use super::sql::{Alias, Datum, Sql};
 
-#[cfg(test)]
-mod tests;
-
 /// The order of a list.
 #[derive(Clone, Debug)]
 pub struct Ordering<'a> {

@@ -3,9 +3,6 @@
 use super::json::{indent, quote};
 use crate::local::Caller;
 
-#[cfg(test)]
-mod tests;
-
 /// Characters of a tool's result around what it holds: members of the protocol, of either era.
 const ENVELOPE: u64 = 512;
 

@@ -123,8 +123,8 @@ pub(super) fn of_connect(error: sqlx::Error) -> EngineError {
     }
 }
 
-/// A statement failed.
-pub(super) fn of(error: sqlx::Error) -> EngineError {
+/// A statement failed that had `limit` to run.
+pub(super) fn of(error: sqlx::Error, limit: Duration) -> EngineError {
     let sqlx::Error::Database(inner) = &error else {
         return match error {
             sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
@@ -136,13 +136,13 @@ pub(super) fn of(error: sqlx::Error) -> EngineError {
     if let Some(postgres) = inner.try_downcast_ref::<PgDatabaseError>() {
         return match of_postgres(postgres) {
             Kind::Violation(violation) => EngineError::Violation(violation),
-            kind => kind.with(error),
+            kind => kind.with(error, limit),
         };
     }
     let kind = inner.try_downcast_ref::<SqliteError>().map_or(Kind::Other, of_sqlite);
     match kind {
         Kind::Violation(violation) => EngineError::Violation(violation),
-        kind => kind.with(error),
+        kind => kind.with(error, limit),
     }
 }
 
@@ -157,13 +157,13 @@ enum Kind {
 }
 
 impl Kind {
-    fn with(self, error: sqlx::Error) -> EngineError {
+    fn with(self, error: sqlx::Error, limit: Duration) -> EngineError {
         let error = Box::new(error);
         match self {
             Self::Busy => EngineError::Busy,
             Self::Denied => EngineError::Denied(error),
             Self::Lost => EngineError::Lost(error),
-            Self::TimedOut => EngineError::TimedOut(Duration::ZERO),
+            Self::TimedOut => EngineError::TimedOut(limit),
             Self::Value => EngineError::Value(error),
             Self::Other | Self::Violation(_) => EngineError::Other(error),
         }
@@ -203,6 +203,10 @@ fn of_sqlite(error: &SqliteError) -> Kind {
         (ErrorKind::ForeignKeyViolation, _) => violation(ViolationKind::ForeignKey),
         (ErrorKind::NotNullViolation, _) => violation(ViolationKind::NotNull),
         (ErrorKind::CheckViolation, _) => violation(ViolationKind::Check),
+        // RESTRICT is a trigger inside of SQLite.
+        (_, 19) if error.message().starts_with("FOREIGN KEY") => {
+            violation(ViolationKind::ForeignKey)
+        }
         // Other constraints, such as those of triggers (RAISE).
         (_, 19) => violation(ViolationKind::Check),
         (_, 5 | 6) => Kind::Busy,

@@ -80,7 +80,7 @@ pub(super) async fn within<T>(
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, EngineError> {
     match tokio::time::timeout(limit, work).await {
-        Ok(done) => done.map_err(failure::of),
+        Ok(done) => done.map_err(|error| failure::of(error, limit)),
         Err(_) => Err(EngineError::TimedOut(limit)),
     }
 }

@@ -111,7 +111,9 @@ impl Open {
         let limit = self.bounds.statement_timeout;
         let work = bound(statement).execute(&mut *self.transaction);
         match tokio::time::timeout(limit + GRACE, work).await {
-            Ok(done) => done.map(|done| done.rows_affected()).map_err(failure::of),
+            Ok(done) => {
+                done.map(|done| done.rows_affected()).map_err(|error| failure::of(error, limit))
+            }
             Err(_) => Err(EngineError::TimedOut(limit)),
         }
     }
@@ -121,7 +123,7 @@ impl Open {
         match tokio::time::timeout(limit, self.transaction.commit()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
-                let error = failure::of(error);
+                let error = failure::of(error, self.bounds.statement_timeout);
                 Err(if error.is_refusal() { error } else { EngineError::Unknown })
             }
             Err(_) => Err(EngineError::Unknown),
@@ -162,7 +164,7 @@ async fn query(
         Ok(rows)
     };
     match tokio::time::timeout(bounds.statement_timeout + GRACE, work).await {
-        Ok(rows) => rows.map_err(failure::of),
+        Ok(rows) => rows.map_err(|error| failure::of(error, bounds.statement_timeout)),
         Err(_) => Err(EngineError::TimedOut(bounds.statement_timeout)),
     }
 }

@@ -1,0 +1,4 @@
+//! Tests of all tools that read, together.
+
+mod injection;
+mod secrecy;
