@@ -138,7 +138,7 @@ fn a_product_resource_fits_and_shows_what_may_be_read() {
     let of_tester = room.read(tester, &uri).unwrap();
     assert!(of_tester.get("test_cases").is_some() && of_tester.get("features").is_none());
 
-    for max_context in [3_000, 5_000, 8_000] {
+    for max_context in [3_000, 5_000, 6_500] {
         let who = Who { max_context, ..ANA };
         let content = who.ask(|caller| room.workspace.read(&uri, caller).now_or_never().unwrap());
         let content = content.unwrap().unwrap();
