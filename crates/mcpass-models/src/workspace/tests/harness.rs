@@ -1,9 +1,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use mcpass_domain::workspace::{
-    Event, EventFilter, Item, ItemCommit, ItemFilter, ItemId, Place,
-};
+use mcpass_domain::workspace::{Event, EventFilter, Item, ItemCommit, ItemFilter, ItemId, Place};
 use mcpass_domain::{EventId, ManualClock, SeededEntropy, Target, Timestamp};
 use mcpass_store::faulty::{Fault, FaultyStore};
 use mcpass_store::memory::MemoryStore;
