@@ -10,6 +10,7 @@ use std::path::Path;
 use mcpass_store::{StoreErrorKind, sql};
 use mcpass_testkit::PrivatePostgres;
 use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{PgPool, Row, SqlitePool};
 
 /// `table.column type [null]`, and indexes as `table (columns) unique partial`, named where a
@@ -156,7 +157,8 @@ async fn many_may_open_a_new_database_at_once() {
 async fn the_access_log_is_kept_when_it_moves_into_the_order_of_its_ids() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}?mode=rwc", folder.path().join("old.db").display());
-    let pool = SqlitePool::connect(&url).await.unwrap();
+    // One connection: another one could explain the plan of the schema that it last saw.
+    let pool = SqlitePoolOptions::new().max_connections(1).connect(&url).await.unwrap();
     let run = async |sql: &'static str| sqlx::raw_sql(sql).execute(&pool).await.unwrap();
     run(include_str!("../migrations/sqlite/0001_spine.sql")).await;
     let columns: Vec<String> =
