@@ -8,7 +8,7 @@ use super::sql::{Datum, Dialect};
 use super::value;
 
 /// Arguments of a call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Arguments<'a>(&'a Map<String, Value>);
 
 impl<'a> Arguments<'a> {

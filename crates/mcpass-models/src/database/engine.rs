@@ -29,7 +29,7 @@ pub struct Engine {
 #[derive(Debug)]
 enum Inner {
     Postgres(postgres::Postgres),
-    Sqlite(sqlite::Sqlite),
+    Sqlite(Box<sqlite::Sqlite>),
 }
 
 /// Bounds of work on a database.
@@ -94,7 +94,7 @@ impl Engine {
         let inner = match url.split_once(':') {
             Some(("sqlite", path)) => {
                 let path = path.strip_prefix("//").unwrap_or(path);
-                Inner::Sqlite(sqlite::Sqlite::open(path, bounds).await?)
+                Inner::Sqlite(Box::new(sqlite::Sqlite::open(path, bounds).await?))
             }
             Some(("postgres" | "postgresql", _)) => {
                 Inner::Postgres(postgres::Postgres::open(url, bounds).await?)

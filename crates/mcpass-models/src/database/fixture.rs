@@ -19,7 +19,8 @@ use crate::local::Caller;
 pub(crate) struct Blog {
     pub(crate) database: Database,
     pub(crate) url: String,
-    _folder: Option<Arc<TempDir>>,
+    /// Where a SQLite file is, as long as this is.
+    folder: Option<Arc<TempDir>>,
 }
 
 const TABLES: &str = include_str!("fixture/tables.sql");
@@ -40,7 +41,7 @@ impl Blog {
         }
         connection.close().await.unwrap();
         let url = format!("sqlite:{}", path.display());
-        Self { database: open(&url, settings).await, url, _folder: Some(Arc::new(folder)) }
+        Self { database: open(&url, settings).await, url, folder: Some(Arc::new(folder)) }
     }
 
     /// A blog in PostgreSQL, with settings in TOML.
@@ -53,7 +54,7 @@ impl Blog {
             sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await.unwrap();
         }
         connection.close().await.unwrap();
-        Self { database: open(&url, settings).await, url, _folder: None }
+        Self { database: open(&url, settings).await, url, folder: None }
     }
 
     /// Adds articles of Ana's with tags, from number 101 on.
@@ -100,7 +101,7 @@ impl Blog {
     /// The same blog, opened with other settings.
     pub(crate) async fn again(&self, settings: &str) -> Self {
         let database = open(&self.url, settings).await;
-        Self { database, url: self.url.clone(), _folder: self._folder.clone() }
+        Self { database, url: self.url.clone(), folder: self.folder.clone() }
     }
 
     /// All rows of a table as text.

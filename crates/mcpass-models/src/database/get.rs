@@ -78,11 +78,11 @@ pub async fn run(
     if !more.is_empty() {
         extras.value("_more", &Value::from(more));
     }
-    Ok(joined_objects(shown, extras.finish()))
+    Ok(joined_objects(shown, &extras.finish()))
 }
 
 /// The members of two objects in one.
-fn joined_objects(mut first: String, second: String) -> String {
+fn joined_objects(mut first: String, second: &str) -> String {
     let (Some(inner), true) = (second.strip_prefix('{'), second.len() > 2) else { return first };
     first.pop();
     if first.len() > 1 {

@@ -28,7 +28,7 @@ async fn groups_are_counted_and_summed() {
         let parts = json!({"group_by": ["created_at__month"]});
         let answer = aggregate(&blog, parts, json!({})).await.unwrap();
         let months: Vec<_> =
-            answer["results"].as_array().unwrap().iter().map(|row| row.to_string()).collect();
+            answer["results"].as_array().unwrap().iter().map(Value::to_string).collect();
         assert_eq!(
             months,
             [

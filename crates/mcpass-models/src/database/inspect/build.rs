@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::found::{Found, Reference};
 use crate::database::model::{
-    Catalogue, Field, FieldKind, LinkTable, Model, OnDelete, Relation, RelationKind,
+    Catalogue, Field, FieldKind, Ident, LinkTable, Model, OnDelete, Relation, RelationKind,
 };
 
 mod words;
@@ -114,7 +114,7 @@ fn foreign_keys(tables: &[Found], at: usize) -> Vec<ForeignKey> {
 fn resolve(tables: &[Found], reference: &Reference) -> Option<ForeignKey> {
     let (schema, name) = &reference.table;
     let model = tables.iter().position(|found| {
-        let found_schema = found.table.schema.as_ref().map(|schema| schema.as_str());
+        let found_schema = found.table.schema.as_ref().map(Ident::as_str);
         // SQLite takes names of tables in any letter case.
         found.table.name.as_str().eq_ignore_ascii_case(name) && found_schema == schema.as_deref()
     })?;

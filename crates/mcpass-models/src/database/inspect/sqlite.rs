@@ -12,7 +12,7 @@ use crate::database::sql::{Datum, Dialect, Row, Sql, Statement};
 /// All tables and views but those of SQLite itself and of virtual tables.
 pub(super) async fn tables(engine: &Engine) -> Result<Vec<Found>, EngineError> {
     let rows = engine.read(literal(TABLES)).await?.all()?;
-    let mut found: Vec<Found> = rows.iter().filter_map(|row| table(row)).collect();
+    let mut found: Vec<Found> = rows.iter().filter_map(table).collect();
     for row in engine.read(literal(COLUMNS)).await?.all()? {
         add_column(&mut found, &row);
     }

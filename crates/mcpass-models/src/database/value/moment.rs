@@ -42,7 +42,7 @@ pub(super) fn day(text: &str) -> Option<String> {
 
 /// A time of day as the database takes it.
 pub(super) fn time(text: &str) -> Option<String> {
-    text.parse::<Time>().ok().map(|time| clock(time))
+    text.parse::<Time>().ok().map(clock)
 }
 
 /// A moment as the database takes it. One without an offset is taken as UTC; one with an offset
