@@ -44,7 +44,7 @@ const NEVER: &[(&str, &str)] =
 /// Other people's crates that only some of ours may use.
 const CONFINED: &[(&str, &[&str], &str)] = &[
     ("sqlx", &["mcpass-store", "mcpass-models"], "SQL lives there"),
-    ("rusqlite", &["mcpass-store"], "SQL lives there"),
+    ("rusqlite", &["mcpass-store", "mcpass-models"], "SQL lives there"),
     ("axum", &["mcpass-web", "mcpass"], "routing of everything that is not the data path"),
     ("clap", &["mcpass", "xtask"], "command lines belong to programs"),
     ("anyhow", &["mcpass", "mcpass-testkit", "xtask"], "libraries have errors with types"),

@@ -17,7 +17,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-pub use failure::{EngineError, Violation, ViolationKind};
+pub use failure::{Cause, EngineError, Violation, ViolationKind};
 
 /// A database.
 #[derive(Debug)]
@@ -124,10 +124,21 @@ impl Engine {
     /// # Errors
     /// When the database cannot be reached, takes too long or refuses.
     pub async fn read(&self, statement: Statement) -> Result<Rows, EngineError> {
-        self.statements.fetch_add(1, Ordering::Relaxed);
+        let mut rows = self.read_all(vec![statement]).await?;
+        Ok(rows.pop().unwrap_or_default())
+    }
+
+    /// Reads the rows of several statements, one after the other: one way to a connection and
+    /// back for all of them.
+    ///
+    /// # Errors
+    /// As [`Engine::read`].
+    pub async fn read_all(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, EngineError> {
+        let count = u64::try_from(statements.len()).unwrap_or(0);
+        self.statements.fetch_add(count, Ordering::Relaxed);
         match &self.inner {
-            Inner::Postgres(postgres) => postgres.read(statement).await,
-            Inner::Sqlite(sqlite) => sqlite.read(statement).await,
+            Inner::Postgres(postgres) => postgres.read(statements).await,
+            Inner::Sqlite(sqlite) => sqlite.read(statements).await,
         }
     }
 

@@ -6,13 +6,14 @@ use super::Database;
 use super::access::{Access, Granted, Right};
 use super::aggregate;
 use super::arguments::Arguments;
+use super::engine::EngineError;
 use super::errors::Failure;
 use super::filter;
 use super::json::{Object, array};
 use super::order::{Ordering, Place};
 use super::page::{CAPS, Room};
 use super::rows::{Columns, Links};
-use super::sql::{Alias, Datum, Row, Sql};
+use super::sql::{Alias, Datum, Row, Sql, Statement};
 
 #[cfg(test)]
 mod tests;
@@ -51,14 +52,10 @@ pub async fn run(
     let order = Ordering::new(&granted, order.as_deref())?;
     let columns = Columns::new(&granted, fields.as_deref())?.with_order(&order);
     let span = Span::read(&arguments, database, &granted)?;
-    let page = Page { database, columns, order, span };
-    let total = arguments.flag("with_total", true)?;
-    let total = if total {
-        Some(page.total(|sql, at| condition.write(sql, &granted, at)).await?)
-    } else {
-        None
-    };
-    page.run(total, |sql, alias| condition.write(sql, &granted, alias), Object::new(), true).await
+    let has_total = arguments.flag("with_total", true)?;
+    let page = Page { database, columns, order, span, has_total };
+    let condition = |sql: &mut Sql, alias| condition.write(sql, &granted, alias);
+    page.run(condition, Object::new(), true).await
 }
 
 /// Which rows are asked for.
@@ -132,26 +129,11 @@ pub struct Page<'a> {
     pub(super) columns: Columns<'a>,
     pub(super) order: Ordering<'a>,
     pub(super) span: Span,
+    /// Whether all rows are counted, too.
+    pub(super) has_total: bool,
 }
 
 impl Page<'_> {
-    /// How many rows there are in all.
-    ///
-    /// # Errors
-    /// When the condition cannot be written or the database fails.
-    pub async fn total(
-        &self,
-        condition: impl Fn(&mut Sql, Alias) -> Result<(), Failure>,
-    ) -> Result<i64, Failure> {
-        let mut sql = Sql::new(self.database.engine.dialect());
-        let alias = sql.alias();
-        sql.push("SELECT count(*) FROM ").rows_of(self.columns.granted(), alias);
-        sql.push(" WHERE 1 = 1");
-        condition(&mut sql, alias)?;
-        let row = self.database.engine.read(sql.finish()).await?.one()?;
-        Ok(row.as_ref().and_then(|row| row.first()).and_then(Datum::as_integer).unwrap_or(0))
-    }
-
     /// Reads the page, as `{…, count, total_count, results, next_cursor}` behind the members of
     /// `head`.
     ///
@@ -160,12 +142,11 @@ impl Page<'_> {
     /// caller's context.
     pub async fn run(
         &self,
-        total: Option<i64>,
         condition: impl Fn(&mut Sql, Alias) -> Result<(), Failure>,
         mut head: Object,
         is_indented: bool,
     ) -> Result<String, Failure> {
-        let (rows, has_more) = self.rows(condition).await?;
+        let Found { rows, has_more, total } = self.read(condition).await?;
         let links = self.columns.links(&self.database.engine, &rows).await?;
         let room = Room::of(self.columns.granted().caller(), is_indented);
         let shown = self.fit(&rows, &links, room)?;
@@ -186,14 +167,52 @@ impl Page<'_> {
         Ok(head.finish())
     }
 
-    /// The rows of the page, and whether there are more behind.
-    async fn rows(
+    async fn read(
         &self,
         condition: impl Fn(&mut Sql, Alias) -> Result<(), Failure>,
-    ) -> Result<(Vec<Row>, bool), Failure> {
-        if self.span.limit == 0 {
-            return Ok((Vec::new(), false));
+    ) -> Result<Found, Failure> {
+        let mut statements = Vec::with_capacity(2);
+        if self.has_total {
+            statements.push(self.count(&condition)?);
         }
+        if self.span.limit > 0 {
+            statements.push(self.select(&condition)?);
+        }
+        let mut answers = self.database.engine.read_all(statements).await?.into_iter();
+        let mut total = None;
+        if self.has_total {
+            let counted = answers.next().unwrap_or_default().one()?;
+            total = counted.and_then(|row| row.first()?.as_integer());
+        }
+        let found = answers.next().unwrap_or_default();
+        if found.is_cut && found.rows.is_empty() {
+            return Err(EngineError::TooLarge.into());
+        }
+        let mut rows = found.rows;
+        let limit = usize::try_from(self.span.limit).unwrap_or(usize::MAX);
+        let has_more = found.is_cut || rows.len() > limit;
+        rows.truncate(limit);
+        Ok(Found { rows, has_more, total })
+    }
+
+    /// How many rows there are in all.
+    fn count(
+        &self,
+        condition: impl Fn(&mut Sql, Alias) -> Result<(), Failure>,
+    ) -> Result<Statement, Failure> {
+        let mut sql = Sql::new(self.database.engine.dialect());
+        let alias = sql.alias();
+        sql.push("SELECT count(*) FROM ").rows_of(self.columns.granted(), alias);
+        sql.push(" WHERE 1 = 1");
+        condition(&mut sql, alias)?;
+        Ok(sql.finish())
+    }
+
+    /// The rows of the page, and one more if there are more.
+    fn select(
+        &self,
+        condition: impl Fn(&mut Sql, Alias) -> Result<(), Failure>,
+    ) -> Result<Statement, Failure> {
         let mut sql = Sql::new(self.database.engine.dialect());
         let alias = sql.alias();
         sql.push("SELECT ");
@@ -208,15 +227,7 @@ impl Page<'_> {
         if self.span.offset > 0 {
             sql.push(" OFFSET ").bind(Datum::Integer(self.span.offset));
         }
-        let found = self.database.engine.read(sql.finish()).await?;
-        let mut rows = found.rows;
-        if found.is_cut && rows.is_empty() {
-            return Err(super::engine::EngineError::TooLarge.into());
-        }
-        let limit = usize::try_from(self.span.limit).unwrap_or(usize::MAX);
-        let has_more = found.is_cut || rows.len() > limit;
-        rows.truncate(limit);
-        Ok((rows, has_more))
+        Ok(sql.finish())
     }
 
     /// As many rows as fit. Where not all do, long texts are shortened first; where not one does,
@@ -251,6 +262,14 @@ impl Page<'_> {
         }
         Ok(whole)
     }
+}
+
+/// What the database has of a page.
+struct Found {
+    rows: Vec<Row>,
+    /// Whether there are rows behind these.
+    has_more: bool,
+    total: Option<i64>,
 }
 
 /// A row stands in a list in the result.

@@ -64,13 +64,12 @@ pub async fn run(
     let order = Ordering::new(&followed.there, order.as_deref())?;
     let span = Span::read(&arguments, database, &followed.there)?;
     let columns = columns.with_order(&order);
-    let page = Page { database, columns, order, span };
+    let page = Page { database, columns, order, span, has_total: true };
     let condition = |sql: &mut Sql, alias: Alias| {
         anchor.write(sql, alias);
         Ok(())
     };
-    let total = page.total(condition).await?;
-    page.run(Some(total), condition, head, false).await
+    page.run(condition, head, false).await
 }
 
 async fn single(

@@ -1,10 +1,13 @@
 //! What goes wrong with a database, as kinds that callers can act on.
 
+use std::error::Error;
 use std::time::Duration;
 
-use sqlx::error::{DatabaseError, ErrorKind};
+use rusqlite::ffi;
 use sqlx::postgres::PgDatabaseError;
-use sqlx::sqlite::SqliteError;
+
+/// What the driver said. It may hold values, so it is for the operator alone.
+pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// Why a statement was not done.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +20,7 @@ pub enum EngineError {
     Missing,
     /// No connection could be made.
     #[error("the database cannot be reached")]
-    Unreachable(#[source] Box<sqlx::Error>),
+    Unreachable(#[source] Cause),
     /// All connections are in use, or others hold a lock.
     #[error("the database is busy; try again")]
     Busy,
@@ -29,7 +32,7 @@ pub enum EngineError {
     TooLarge,
     /// The connection was lost. What was not committed was not done.
     #[error("the connection to the database was lost")]
-    Lost(#[source] Box<sqlx::Error>),
+    Lost(#[source] Cause),
     /// The connection was lost while a transaction was being committed.
     #[error(
         "the connection to the database was lost while it was made to last; nobody knows whether it was"
@@ -40,13 +43,13 @@ pub enum EngineError {
     Violation(Violation),
     /// A value does not fit its type, or an operation on it failed.
     #[error("the database did not accept a value")]
-    Value(#[source] Box<sqlx::Error>),
+    Value(#[source] Cause),
     /// The database's own permissions, or a read-only connection.
     #[error("the database does not allow it")]
-    Denied(#[source] Box<sqlx::Error>),
+    Denied(#[source] Cause),
     /// Anything else.
     #[error("the database reported an error")]
-    Other(#[source] Box<sqlx::Error>),
+    Other(#[source] Cause),
 }
 
 /// A violated constraint.
@@ -123,27 +126,27 @@ pub(super) fn of_connect(error: sqlx::Error) -> EngineError {
     }
 }
 
-/// A statement failed that had `limit` to run.
-pub(super) fn of(error: sqlx::Error, limit: Duration) -> EngineError {
-    let sqlx::Error::Database(inner) = &error else {
-        return match error {
-            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
-                EngineError::Other(Box::new(error))
-            }
-            error => EngineError::Lost(Box::new(error)),
-        };
+/// A statement on PostgreSQL failed that had `limit` to run.
+pub(super) fn of_postgres(error: sqlx::Error, limit: Duration) -> EngineError {
+    let kind = match &error {
+        sqlx::Error::Database(inner) => {
+            inner.try_downcast_ref::<PgDatabaseError>().map_or(Kind::Other, postgres_kind)
+        }
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => Kind::Other,
+        _ => Kind::Lost,
     };
-    if let Some(postgres) = inner.try_downcast_ref::<PgDatabaseError>() {
-        return match of_postgres(postgres) {
-            Kind::Violation(violation) => EngineError::Violation(violation),
-            kind => kind.with(error, limit),
-        };
-    }
-    let kind = inner.try_downcast_ref::<SqliteError>().map_or(Kind::Other, of_sqlite);
-    match kind {
-        Kind::Violation(violation) => EngineError::Violation(violation),
-        kind => kind.with(error, limit),
-    }
+    kind.with(Box::new(error), limit)
+}
+
+/// A statement on SQLite failed that had `limit` to run.
+pub(super) fn of_sqlite(error: rusqlite::Error, limit: Duration) -> EngineError {
+    let kind = match &error {
+        rusqlite::Error::SqliteFailure(inner, message) => {
+            sqlite_kind(*inner, message.as_deref().unwrap_or_default())
+        }
+        _ => Kind::Other,
+    };
+    kind.with(Box::new(error), limit)
 }
 
 enum Kind {
@@ -157,21 +160,21 @@ enum Kind {
 }
 
 impl Kind {
-    fn with(self, error: sqlx::Error, limit: Duration) -> EngineError {
-        let error = Box::new(error);
+    fn with(self, error: Cause, limit: Duration) -> EngineError {
         match self {
             Self::Busy => EngineError::Busy,
             Self::Denied => EngineError::Denied(error),
             Self::Lost => EngineError::Lost(error),
             Self::TimedOut => EngineError::TimedOut(limit),
             Self::Value => EngineError::Value(error),
-            Self::Other | Self::Violation(_) => EngineError::Other(error),
+            Self::Other => EngineError::Other(error),
+            Self::Violation(violation) => EngineError::Violation(violation),
         }
     }
 }
 
 /// SQLSTATE codes (PostgreSQL's documentation, appendix A).
-fn of_postgres(error: &PgDatabaseError) -> Kind {
+fn postgres_kind(error: &PgDatabaseError) -> Kind {
     let violation = |kind| {
         Kind::Violation(Violation {
             kind,
@@ -194,28 +197,36 @@ fn of_postgres(error: &PgDatabaseError) -> Kind {
     }
 }
 
-/// Result codes of SQLite.
-fn of_sqlite(error: &SqliteError) -> Kind {
-    let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
-    let violation = |kind| Kind::Violation(named_by_sqlite(kind, error.message()));
-    match (error.kind(), code & 0xFF) {
-        (ErrorKind::UniqueViolation, _) => violation(ViolationKind::Unique),
-        (ErrorKind::ForeignKeyViolation, _) => violation(ViolationKind::ForeignKey),
-        (ErrorKind::NotNullViolation, _) => violation(ViolationKind::NotNull),
-        (ErrorKind::CheckViolation, _) => violation(ViolationKind::Check),
+/// Result codes of SQLite (`rescode.html`).
+fn sqlite_kind(error: ffi::Error, message: &str) -> Kind {
+    let violation = |kind| Kind::Violation(named_by_sqlite(kind, message));
+    match error.extended_code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE
+        | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+        | ffi::SQLITE_CONSTRAINT_ROWID => return violation(ViolationKind::Unique),
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => return violation(ViolationKind::ForeignKey),
+        ffi::SQLITE_CONSTRAINT_NOTNULL => return violation(ViolationKind::NotNull),
         // RESTRICT is a trigger inside of SQLite.
-        (_, 19) if error.message().starts_with("FOREIGN KEY") => {
-            violation(ViolationKind::ForeignKey)
+        ffi::SQLITE_CONSTRAINT_TRIGGER if message.starts_with("FOREIGN KEY") => {
+            return violation(ViolationKind::ForeignKey);
         }
-        // Other constraints, such as those of triggers (RAISE).
-        (_, 19) => violation(ViolationKind::Check),
-        (_, 5 | 6) => Kind::Busy,
-        (_, 8) => Kind::Denied,
-        (_, 9) => Kind::TimedOut,
-        // SQLITE_TOOBIG, SQLITE_MISMATCH.
-        (_, 18 | 20) => Kind::Value,
-        // Input and output, a file that is damaged, gone or none, a full disk.
-        (_, 10 | 11 | 13 | 14 | 26) => Kind::Lost,
+        // A column of a strict table.
+        ffi::SQLITE_CONSTRAINT_DATATYPE => return Kind::Value,
+        _ => {}
+    }
+    match error.extended_code & 0xFF {
+        // Checks, and what triggers refuse (RAISE).
+        ffi::SQLITE_CONSTRAINT => violation(ViolationKind::Check),
+        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => Kind::Busy,
+        ffi::SQLITE_READONLY | ffi::SQLITE_AUTH | ffi::SQLITE_PERM => Kind::Denied,
+        ffi::SQLITE_INTERRUPT => Kind::TimedOut,
+        ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH => Kind::Value,
+        // The file is damaged, gone or none, or its disk is full.
+        ffi::SQLITE_IOERR
+        | ffi::SQLITE_CORRUPT
+        | ffi::SQLITE_FULL
+        | ffi::SQLITE_CANTOPEN
+        | ffi::SQLITE_NOTADB => Kind::Lost,
         _ => Kind::Other,
     }
 }

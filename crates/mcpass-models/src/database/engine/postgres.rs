@@ -4,7 +4,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Column as _, Row as _, SqlSafeStr as _, TypeInfo as _};
@@ -38,24 +37,28 @@ impl Postgres {
         Ok(Self { readers, writers, bounds })
     }
 
-    pub(super) async fn read(&self, statement: Statement) -> Result<Rows, EngineError> {
+    pub(super) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, EngineError> {
         let mut connection = self.readers.acquire().await.map_err(failure::of_connect)?;
-        let rows = query(&mut connection, statement, self.bounds).await;
-        settle(connection, &rows);
-        rows
+        let mut all = Vec::with_capacity(statements.len());
+        for statement in statements {
+            match query(&mut connection, statement, self.bounds).await {
+                Ok(rows) => all.push(rows),
+                Err(error) => {
+                    // What did not come to its end is not lent again.
+                    if !error.leaves_connection() {
+                        drop(connection.detach());
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(all)
     }
 
     pub(super) async fn begin(&self) -> Result<Open, EngineError> {
         let begun = self.writers.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await;
         let transaction = begun.map_err(failure::of_connect)?;
         Ok(Open { transaction, bounds: self.bounds })
-    }
-}
-
-/// What did not come to its end is not lent again.
-fn settle<T>(connection: PoolConnection<sqlx::Postgres>, outcome: &Result<T, EngineError>) {
-    if matches!(outcome, Err(error) if !error.leaves_connection()) {
-        drop(connection.detach());
     }
 }
 
@@ -111,9 +114,9 @@ impl Open {
         let limit = self.bounds.statement_timeout;
         let work = bound(statement).execute(&mut *self.transaction);
         match tokio::time::timeout(limit + GRACE, work).await {
-            Ok(done) => {
-                done.map(|done| done.rows_affected()).map_err(|error| failure::of(error, limit))
-            }
+            Ok(done) => done
+                .map(|done| done.rows_affected())
+                .map_err(|error| failure::of_postgres(error, limit)),
             Err(_) => Err(EngineError::TimedOut(limit)),
         }
     }
@@ -123,7 +126,7 @@ impl Open {
         match tokio::time::timeout(limit, self.transaction.commit()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
-                let error = failure::of(error, self.bounds.statement_timeout);
+                let error = failure::of_postgres(error, self.bounds.statement_timeout);
                 Err(if error.is_refusal() { error } else { EngineError::Unknown })
             }
             Err(_) => Err(EngineError::Unknown),
@@ -164,7 +167,7 @@ async fn query(
         Ok(rows)
     };
     match tokio::time::timeout(bounds.statement_timeout + GRACE, work).await {
-        Ok(rows) => rows.map_err(|error| failure::of(error, bounds.statement_timeout)),
+        Ok(rows) => rows.map_err(|error| failure::of_postgres(error, bounds.statement_timeout)),
         Err(_) => Err(EngineError::TimedOut(bounds.statement_timeout)),
     }
 }

@@ -1,13 +1,12 @@
 //! SQLite: connections that read, and one that writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sqlx::sqlite::SqliteConnectOptions;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::lane::{Lane, within};
+use super::lane::{Lane, Purpose};
 use super::{Bounds, EngineError, Rows};
 use crate::database::sql::{Dialect, Sql, Statement};
 
@@ -24,42 +23,26 @@ impl Sqlite {
         if path.is_empty() || path.starts_with(":memory:") {
             return Err(EngineError::Url("it names no file"));
         }
-        if !Path::new(path).is_file() {
+        let path = Path::new(path);
+        if !path.is_file() {
             return Err(EngineError::Missing);
         }
-        // Nothing of the file's own settings is changed: it belongs to others.
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false)
-            .busy_timeout(bounds.statement_timeout)
-            .foreign_keys(true)
-            .pragma("temp_store", "memory")
-            .pragma("trusted_schema", "off")
-            .row_buffer_size(512);
-        let reading = options.clone().pragma("query_only", "on");
-        let readers = reading.thread_name(|n| format!("database-r{n}"));
-        let writers = options.thread_name(|n| format!("database-w{n}"));
         let engine = Self {
-            readers: Lanes::new(readers, bounds.connections),
-            writers: Lanes::new(writers, 1),
+            readers: Lanes::new(path, Purpose::Read, bounds.connections),
+            writers: Lanes::new(path, Purpose::Write, 1),
             bounds,
         };
         // Reads the file's head: a file of something else is told apart here.
         let look = Sql::literal(Dialect::Sqlite, "SELECT count(*) FROM sqlite_schema");
-        engine.read(look).await?;
+        engine.read(vec![look]).await?;
         Ok(engine)
     }
 
-    pub(super) async fn read(&self, statement: Statement) -> Result<Rows, EngineError> {
-        let mut lease = self.readers.lease(self.bounds.statement_timeout).await?;
+    pub(super) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, EngineError> {
         let limit = self.bounds.statement_timeout;
-        let rows = within(limit, lease.lane.query(statement, self.bounds.max_bytes)).await;
-        // A cut leaves the rest of the rows on its way; such a connection is opened anew.
-        let is_good = match &rows {
-            Ok(rows) => !rows.is_cut,
-            Err(error) => error.leaves_connection(),
-        };
-        if is_good {
+        let lease = self.readers.lease(limit).await?;
+        let rows = lease.lane.query(statements, self.bounds.max_bytes, limit).await;
+        if rows.as_ref().err().is_none_or(EngineError::leaves_connection) {
             self.readers.give_back(lease);
         }
         rows
@@ -85,13 +68,13 @@ pub(super) struct Open<'a> {
 
 impl Open<'_> {
     pub(super) async fn query(&mut self, statement: Statement) -> Result<Rows, EngineError> {
-        let work = self.lease.lane.query(statement, self.bounds.max_bytes);
-        within(self.bounds.statement_timeout, work).await
+        let Bounds { statement_timeout, max_bytes, .. } = self.bounds;
+        let mut rows = self.lease.lane.query(vec![statement], max_bytes, statement_timeout).await?;
+        Ok(rows.pop().unwrap_or_default())
     }
 
     pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, EngineError> {
-        let work = self.lease.lane.execute(statement);
-        within(self.bounds.statement_timeout, work).await
+        self.lease.lane.execute(statement, self.bounds.statement_timeout).await
     }
 
     pub(super) async fn commit(mut self) -> Result<(), EngineError> {
@@ -115,7 +98,8 @@ impl Open<'_> {
 /// Connections that are lent, at most so many at once.
 #[derive(Debug)]
 struct Lanes {
-    options: SqliteConnectOptions,
+    path: PathBuf,
+    purpose: Purpose,
     permits: Semaphore,
     idle: Mutex<Vec<Lane>>,
 }
@@ -127,9 +111,9 @@ struct Lease<'a> {
 }
 
 impl Lanes {
-    fn new(options: SqliteConnectOptions, count: u32) -> Self {
+    fn new(path: &Path, purpose: Purpose, count: u32) -> Self {
         let permits = Semaphore::new(usize::try_from(count).unwrap_or(1));
-        Self { options, permits, idle: Mutex::new(Vec::new()) }
+        Self { path: path.to_path_buf(), purpose, permits, idle: Mutex::default() }
     }
 
     async fn lease(&self, limit: Duration) -> Result<Lease<'_>, EngineError> {
@@ -138,7 +122,7 @@ impl Lanes {
         let idle = self.idle.lock().pop();
         let lane = match idle {
             Some(lane) => lane,
-            None => Lane::open(&self.options).await?,
+            None => Lane::open(&self.path, self.purpose, limit).await?,
         };
         Ok(Lease { lane, _permit: permit })
     }

@@ -206,6 +206,8 @@ async fn limits_offsets_and_totals() {
         assert_eq!((ids(&capped).len(), &capped["total_count"]), (3, &json!(4)));
         let none = list(&blog, json!({"limit": 0, "with_total": false})).await;
         assert_eq!(none, json!({"count": 0, "results": []}));
+        let uncounted = list(&blog, json!({"limit": 2, "with_total": false})).await;
+        assert_eq!((ids(&uncounted), uncounted.get("total_count")), (vec![1, 2], None));
         let beyond = list(&blog, json!({"offset": i64::MAX})).await;
         assert_eq!(ids(&beyond), Vec::<i64>::new());
     }
