@@ -12,7 +12,7 @@ use super::json::{Object, array};
 use super::model::{FieldKind, RelationKind};
 use super::page::{CAPS, Room};
 use super::related::Anchor;
-use super::rows::{Columns, Links};
+use super::rows::Columns;
 use super::sql::{Datum, Row, Sql};
 
 #[cfg(test)]
@@ -56,10 +56,9 @@ pub async fn run(
     }
     let row = one(database, &columns, &key).await?;
     let row = row.ok_or_else(|| Failure::not_found(&here.name))?;
-    let links = columns.links(&database.engine, std::slice::from_ref(&row)).await?;
     let mut room = Room::of(granted.caller(), true);
     let caps = std::iter::once(None).chain(CAPS.into_iter().map(Some));
-    let fitting = caps.map(|cap| columns.show(&row, &links, cap)).find(|shown| room.has(shown, 0));
+    let fitting = caps.map(|cap| columns.show(&row, cap)).find(|shown| room.has(shown, 0));
     let Some(shown) = fitting else {
         let text = "The row does not fit the token's max_context. Ask for fewer fields with \
                     `fields`.";
@@ -162,7 +161,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// `_inlines` has lists of rows by the names of models, `_related` rows or lists of them by
-    /// the names of relations. Each relation costs a statement, and another for its links.
+    /// the names of relations. Each relation costs a statement.
     /// Relations of which not all rows are there are named in `more`.
     async fn included(
         &self,
@@ -180,12 +179,12 @@ impl Reader<'_> {
                 (_, false) => (&followed.relation.name, RELATED),
             };
             let columns = Columns::new(&followed.there, None)?;
-            let (mut rows, links) = self.rows_of(followed, &columns, limit).await?;
+            let mut rows = self.rows_of(followed, &columns, limit).await?;
             let mut is_cut = rows.len() > limit;
             rows.truncate(limit);
             let mut shown = Vec::new();
             for row in &rows {
-                let row = columns.show(row, &links, None);
+                let row = columns.show(row, None);
                 if !room.take(&row, 3) {
                     is_cut = true;
                     break;
@@ -214,7 +213,7 @@ impl Reader<'_> {
         followed: &Followed<'_>,
         columns: &Columns<'_>,
         limit: usize,
-    ) -> Result<(Vec<Row>, Links), EngineError> {
+    ) -> Result<Vec<Row>, EngineError> {
         let engine = &self.database.engine;
         let anchor = Anchor::of(self.columns, self.row, followed);
         let mut sql = Sql::new(engine.dialect());
@@ -230,8 +229,6 @@ impl Reader<'_> {
         }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         sql.push(" LIMIT ").bind(Datum::Integer(limit));
-        let rows = engine.read(sql.finish()).await?.all()?;
-        let links = columns.links(engine, &rows).await?;
-        Ok((rows, links))
+        engine.read(sql.finish()).await?.all()
     }
 }

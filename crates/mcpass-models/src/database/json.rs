@@ -85,33 +85,54 @@ pub fn array<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
 
 /// Writes a text as a JSON string (RFC 8259, section 7).
 pub fn quote(out: &mut String, text: &str) {
+    out.reserve(text.len() + 2);
     out.push('"');
-    let mut clean = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            b'\n' => "\\n",
-            b'\r' => "\\r",
-            b'\t' => "\\t",
-            0x08 => "\\b",
-            0x0C => "\\f",
-            0..0x20 => "",
-            _ => continue,
-        };
-        out.push_str(text.get(clean..at).unwrap_or_default());
-        clean = at + 1;
-        if escape.is_empty() {
-            out.push_str("\\u00");
-            for digit in [byte >> 4, byte & 15] {
-                out.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
+    let mut rest = text;
+    loop {
+        let clean = clean_bytes(rest.as_bytes());
+        // What stops is ASCII, so that it stands between characters.
+        let (before, from) = rest.split_at(clean);
+        out.push_str(before);
+        let mut chars = from.chars();
+        match chars.next() {
+            None => break,
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(control) => {
+                out.push_str("\\u00");
+                for digit in [u32::from(control) >> 4, u32::from(control) & 15] {
+                    out.push(char::from_digit(digit, 16).unwrap_or('0'));
+                }
             }
-        } else {
-            out.push_str(escape);
+        }
+        rest = chars.as_str();
+    }
+    out.push('"');
+}
+
+/// How many bytes stand before the first that has to be escaped. Eight are looked at together:
+/// large pages are quoted twice.
+fn clean_bytes(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The high bit of bytes that are zero; exact up to the first of them.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let (words, _) = bytes.as_chunks::<8>();
+    for (at, chunk) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = controls | zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5C));
+        if found != 0 {
+            return at * 8 + found.trailing_zeros() as usize / 8;
         }
     }
-    out.push_str(text.get(clean..).unwrap_or_default());
-    out.push('"');
+    let from = words.len() * 8;
+    let rest = bytes.get(from..).unwrap_or_default();
+    let stop = rest.iter().position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\'));
+    from + stop.unwrap_or(rest.len())
 }
 
 /// The same JSON, indented by two spaces, as Python's `json.dumps(…, indent=2)` writes it.

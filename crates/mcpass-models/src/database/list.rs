@@ -12,7 +12,7 @@ use super::filter;
 use super::json::{Object, array};
 use super::order::{Ordering, Place};
 use super::page::{CAPS, Room};
-use super::rows::{Columns, Links};
+use super::rows::Columns;
 use super::sql::{Alias, Datum, Row, Sql, Statement};
 
 #[cfg(test)]
@@ -147,9 +147,8 @@ impl Page<'_> {
         is_indented: bool,
     ) -> Result<String, Failure> {
         let Found { rows, has_more, total } = self.read(condition).await?;
-        let links = self.columns.links(&self.database.engine, &rows).await?;
         let room = Room::of(self.columns.granted().caller(), is_indented);
-        let shown = self.fit(&rows, &links, room)?;
+        let shown = self.fit(&rows, room)?;
         let count = i128::try_from(shown.len()).unwrap_or(0);
         head.number("count", count);
         if let Some(total) = total {
@@ -232,12 +231,12 @@ impl Page<'_> {
 
     /// As many rows as fit. Where not all do, long texts are shortened first; where not one does,
     /// texts are shortened further.
-    fn fit(&self, rows: &[Row], links: &Links, room: Room) -> Result<Vec<String>, Failure> {
+    fn fit(&self, rows: &[Row], room: Room) -> Result<Vec<String>, Failure> {
         let prefix = |cap: Option<usize>| {
             let mut left = room;
             let mut shown = Vec::with_capacity(rows.len());
             for row in rows {
-                let row = self.columns.show(row, links, cap);
+                let row = self.columns.show(row, cap);
                 if !left.take(&row, ROW_DEPTH) {
                     break;
                 }

@@ -12,7 +12,7 @@ use super::list::{Page, Span};
 use super::model::{Field, LinkTable, RelationKind};
 use super::order::Ordering;
 use super::page::{CAPS, Room};
-use super::rows::{Columns, Links};
+use super::rows::Columns;
 use super::sql::{Alias, Datum, Row, Sql};
 
 #[cfg(test)]
@@ -91,10 +91,9 @@ async fn single(
         head.raw("result", "null");
         return Ok(head.finish());
     };
-    let links: Links = columns.links(&database.engine, std::slice::from_ref(&row)).await?;
     let room = Room::of(columns.granted().caller(), false);
     let caps = std::iter::once(None).chain(CAPS.into_iter().map(Some));
-    let fitting = caps.map(|cap| columns.show(&row, &links, cap)).find(|shown| room.has(shown, 1));
+    let fitting = caps.map(|cap| columns.show(&row, cap)).find(|shown| room.has(shown, 1));
     let Some(shown) = fitting else {
         let text = "The row does not fit the token's max_context. Ask for fewer fields with \
                     `fields`.";

@@ -1,16 +1,13 @@
 //! Rows of a model: which columns are asked for, and how they are shown.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 
 use super::access::Granted;
-use super::engine::{Engine, EngineError};
 use super::errors::Failure;
 use super::json::{Object, array, quote};
-use super::model::{Field, FieldKind, Model, Relation, RelationKind};
+use super::model::{Field, FieldKind, LinkTable, Model, Relation, RelationKind};
 use super::order::Ordering;
-use super::sql::{Alias, Datum, Row, Sql};
+use super::sql::{Alias, Datum, Dialect, Row, Sql};
 use super::value;
 
 /// What of a row is asked for: fields that are shown, links that are shown, and fields that are
@@ -21,12 +18,20 @@ pub struct Columns<'a> {
     /// Those that are shown come first.
     fields: Vec<&'a Field>,
     shown: usize,
-    links: Vec<(&'a Relation, &'a Model)>,
+    links: Vec<Linked<'a>>,
 }
 
-/// Lists of keys that are linked with rows: by relation, then by the row's own key, as JSON.
-#[derive(Clone, Debug, Default)]
-pub struct Links(Vec<HashMap<String, Vec<String>>>);
+/// A list of keys that are linked with a row, shown as a field of it.
+#[derive(Clone, Copy, Debug)]
+struct Linked<'a> {
+    name: &'a str,
+    link: &'a LinkTable,
+    /// The field here to which the link table refers.
+    local: &'a Field,
+    /// The other model, and its field to which the link table refers.
+    other: &'a Model,
+    remote: &'a Field,
+}
 
 /// Texts of a row that were shortened: their fields and their whole length in characters.
 pub type Shortened = Vec<(String, usize)>;
@@ -37,13 +42,13 @@ impl<'a> Columns<'a> {
     /// # Errors
     /// When a field is not there, or may not be seen.
     pub fn new(granted: &Granted<'a>, names: Option<&[&str]>) -> Result<Self, Failure> {
-        let links = granted.links();
+        let links =
+            granted.links().filter_map(|(relation, other)| linked(granted, relation, other));
         let (fields, links): (Vec<_>, Vec<_>) = match names {
             None => (granted.readable().collect(), links.collect()),
             Some(names) => {
-                let links: Vec<_> =
-                    links.filter(|(link, _)| names.contains(&link.name.as_str())).collect();
-                let is_link = |name: &str| links.iter().any(|(link, _)| link.name == name);
+                let links: Vec<_> = links.filter(|link| names.contains(&link.name)).collect();
+                let is_link = |name: &str| links.iter().any(|link| link.name == name);
                 let unknown: Vec<_> = names
                     .iter()
                     .filter(|name| granted.readable_field(name).is_none() && !is_link(name))
@@ -65,10 +70,6 @@ impl<'a> Columns<'a> {
         let shown = fields.len();
         let mut columns = Self { granted: *granted, fields, shown, links };
         columns.need(granted.model().key_fields());
-        let local = columns.links.clone();
-        columns.need(
-            local.iter().filter_map(|(link, _)| granted.model().fields.get(*link.local.first()?)),
-        );
         Ok(columns)
     }
 
@@ -97,7 +98,8 @@ impl<'a> Columns<'a> {
         &self.granted
     }
 
-    /// Writes what stands behind `SELECT`.
+    /// Writes what stands behind `SELECT`: fields, and behind them links, each as a JSON array of
+    /// keys. So a page of rows with its links is one statement.
     pub fn write(&self, sql: &mut Sql, alias: Alias) {
         let mut separator = "";
         for field in &self.fields {
@@ -110,9 +112,40 @@ impl<'a> Columns<'a> {
             }
             separator = ", ";
         }
-        if self.fields.is_empty() {
+        for link in &self.links {
+            sql.push(separator);
+            self.write_keys(sql, alias, link);
+            separator = ", ";
+        }
+        if separator.is_empty() {
             sql.push("1");
         }
+    }
+
+    fn write_keys(&self, sql: &mut Sql, alias: Alias, linked: &Linked<'_>) {
+        let (between, there) = (sql.alias(), sql.alias());
+        let column = &linked.link.remote;
+        match sql.dialect() {
+            Dialect::Postgres => {
+                sql.push("(SELECT json_agg(").column(between, column).readable(&linked.remote.kind);
+                sql.push(" ORDER BY ").column(between, column).push(")::text FROM ");
+            }
+            Dialect::Sqlite => {
+                // JSON holds no bytes, which SQLite lets be anywhere.
+                sql.push("(SELECT json_group_array(CASE typeof(").column(between, column);
+                sql.push(") WHEN 'blob' THEN hex(").column(between, column).push(") ELSE ");
+                sql.column(between, column).push(" END ORDER BY ").column(between, column);
+                sql.push(") FROM ");
+            }
+        }
+        sql.table(&linked.link.table).push(" AS ").named(between).push(" WHERE ");
+        sql.column(between, &linked.link.local).push(" = ").column(alias, &linked.local.column);
+        if linked.other.scope.is_some() {
+            sql.push(" AND EXISTS (SELECT 1 FROM ");
+            sql.rows_of(&self.granted.keys_of(linked.other), there).push(" WHERE ");
+            sql.column(there, &linked.remote.column).push(" = ").column(between, column).push(")");
+        }
+        sql.push(")");
     }
 
     /// The value of a field in a row.
@@ -126,67 +159,12 @@ impl<'a> Columns<'a> {
         order.fields().map(|field| self.value(row, field)).collect()
     }
 
-    /// Reads the links of rows: one statement for each relation, however many rows there are.
-    ///
-    /// # Errors
-    /// When the database does not give them.
-    pub async fn links(&self, engine: &Engine, rows: &[Row]) -> Result<Links, EngineError> {
-        let mut links = Links::default();
-        for (relation, other) in &self.links {
-            links.0.push(self.links_of(engine, rows, relation, other).await?);
-        }
-        Ok(links)
-    }
-
-    async fn links_of(
-        &self,
-        engine: &Engine,
-        rows: &[Row],
-        relation: &Relation,
-        other: &'a Model,
-    ) -> Result<HashMap<String, Vec<String>>, EngineError> {
-        let mut found: HashMap<String, Vec<String>> = HashMap::new();
-        let model = self.granted.model();
-        let local = relation.local.first().and_then(|at| model.fields.get(*at));
-        let remote = relation.remote.first().and_then(|at| other.fields.get(*at));
-        let (RelationKind::ManyToMany(link), Some(local), Some(remote)) =
-            (&relation.kind, local, remote)
-        else {
-            return Ok(found);
-        };
-        if rows.is_empty() {
-            return Ok(found);
-        }
-        let keys = rows.iter().map(|row| self.value(row, local).clone()).collect();
-        let mut sql = Sql::new(engine.dialect());
-        let (between, there) = (sql.alias(), sql.alias());
-        sql.push("SELECT ").column(between, &link.local).readable(&local.kind).push(", ");
-        sql.column(between, &link.remote).readable(&remote.kind);
-        sql.push(" FROM ").table(&link.table).push(" AS ").named(between).push(" WHERE ");
-        sql.column(between, &link.local).push(" IN ").list_for(local, keys);
-        if other.scope.is_some() {
-            sql.push(" AND EXISTS (SELECT 1 FROM ");
-            sql.rows_of(&self.granted.keys_of(other), there).push(" WHERE ");
-            sql.column(there, &remote.column).push(" = ").column(between, &link.remote).push(")");
-        }
-        sql.push(" ORDER BY ").column(between, &link.local).push(", ");
-        sql.column(between, &link.remote);
-        for row in engine.read(sql.finish()).await?.all()? {
-            if let [here, there] = row.as_slice() {
-                let mut key = String::new();
-                value::write(&mut key, remote, there);
-                found.entry(text_of(local, here)).or_default().push(key);
-            }
-        }
-        Ok(found)
-    }
-
     /// A row as a JSON object: fields in the table's order, links, labels of choices. Texts are
     /// shortened to `cap` characters and end in `…` then; what was shortened is in
     /// `_shortened`, with where to read on.
-    pub fn show(&self, row: &Row, links: &Links, cap: Option<usize>) -> String {
+    pub fn show(&self, row: &Row, cap: Option<usize>) -> String {
         let mut object = Object::new();
-        let shortened = self.show_fields(&mut object, row, links, cap);
+        let shortened = self.show_fields(&mut object, row, cap);
         if !shortened.is_empty() {
             object.raw("_shortened", &shortened_note(&shortened, cap.unwrap_or(0)));
         }
@@ -194,13 +172,7 @@ impl<'a> Columns<'a> {
     }
 
     /// Writes a row's members into an object.
-    pub fn show_fields(
-        &self,
-        object: &mut Object,
-        row: &Row,
-        links: &Links,
-        cap: Option<usize>,
-    ) -> Shortened {
+    pub fn show_fields(&self, object: &mut Object, row: &Row, cap: Option<usize>) -> Shortened {
         let mut shortened = Vec::new();
         let shown = self.fields.iter().zip(row).take(self.shown);
         for (field, datum) in shown.clone() {
@@ -217,12 +189,8 @@ impl<'a> Columns<'a> {
                 _ => value::write(out, field, datum),
             }
         }
-        let model = self.granted.model();
-        for ((relation, _), found) in self.links.iter().zip(&links.0) {
-            let local = relation.local.first().and_then(|at| model.fields.get(*at));
-            let key = local.map(|local| text_of(local, self.value(row, local)));
-            let keys = key.and_then(|key| found.get(&key)).map(Vec::as_slice).unwrap_or_default();
-            object.raw(&relation.name, &array(keys));
+        for (linked, keys) in self.links.iter().zip(row.iter().skip(self.fields.len())) {
+            object.raw(linked.name, &shown_keys(linked.remote, keys));
         }
         for (field, datum) in shown {
             display(object, field, datum);
@@ -245,6 +213,36 @@ impl<'a> Columns<'a> {
             }
         }
     }
+}
+
+fn linked<'a>(
+    granted: &Granted<'a>,
+    relation: &'a Relation,
+    other: &'a Model,
+) -> Option<Linked<'a>> {
+    let RelationKind::ManyToMany(link) = &relation.kind else { return None };
+    let local = granted.model().fields.get(*relation.local.first()?)?;
+    let remote = other.fields.get(*relation.remote.first()?)?;
+    Some(Linked { name: &relation.name, link, local, other, remote })
+}
+
+/// Keys that the database gave as a JSON array, in the form that their field has.
+fn shown_keys(remote: &Field, keys: &Datum) -> String {
+    let keys: Vec<Value> =
+        keys.as_text().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    array(keys.into_iter().map(|key| {
+        let datum = match key {
+            Value::Null => Datum::Null,
+            Value::Bool(value) => Datum::Bool(value),
+            Value::Number(number) => match number.as_i64() {
+                Some(number) => Datum::Integer(number),
+                None => Datum::Real(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Value::String(text) => Datum::Text(text),
+            other => Datum::Text(other.to_string()),
+        };
+        text_of(remote, &datum)
+    }))
 }
 
 /// The label of a choice, under the field's name with `_display`, where there are labels.
