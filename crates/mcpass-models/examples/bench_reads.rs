@@ -3,7 +3,7 @@
 //!
 //! `cargo run --profile bench-dist -p mcpass-models --example bench_reads`
 
-#![allow(
+#![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a program for the terminal that ends at the first fault"

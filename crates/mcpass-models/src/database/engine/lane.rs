@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Row as SqliteRow, ToSql, params_from_iter};
 use tokio::sync::oneshot;
@@ -129,6 +130,8 @@ fn connect(
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(limit)?;
+    // Else statements with a bound LIMIT or LIKE are prepared anew each time they are run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
     connection.execute_batch(match purpose {
         Purpose::Read => {
@@ -168,8 +171,11 @@ fn decode(row: &SqliteRow<'_>, width: usize) -> rusqlite::Result<Row> {
             ValueRef::Null => Datum::Null,
             ValueRef::Integer(number) => Datum::Integer(number),
             ValueRef::Real(number) => Datum::Real(number),
-            // SQLite keeps whatever bytes were written as text.
-            ValueRef::Text(bytes) => Datum::Text(String::from_utf8_lossy(bytes).into_owned()),
+            ValueRef::Text(bytes) => Datum::Text(match str::from_utf8(bytes) {
+                Ok(text) => text.to_owned(),
+                // SQLite keeps whatever bytes were written as text.
+                Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+            }),
             ValueRef::Blob(bytes) => Datum::Bytes(bytes.to_vec()),
         })
     };

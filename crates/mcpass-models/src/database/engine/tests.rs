@@ -137,3 +137,19 @@ async fn what_cannot_be_opened_is_said_without_its_url() {
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn sqlite_gives_whatever_is_in_a_column() {
+    let blog = Blog::sqlite("").await;
+    let engine = &blog.database.engine;
+    let text = "SELECT CAST(X'FF41' AS TEXT), X'FF41', 1, 1.5, NULL";
+    let row = engine.read(literal(engine, text)).await.unwrap().one().unwrap().unwrap();
+    let expected = [
+        Datum::Text("\u{FFFD}A".to_owned()),
+        Datum::Bytes(vec![0xFF, 0x41]),
+        Datum::Integer(1),
+        Datum::Real(1.5),
+        Datum::Null,
+    ];
+    assert_eq!(row, expected);
+}
