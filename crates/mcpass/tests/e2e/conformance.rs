@@ -1,5 +1,8 @@
 //! The official conformance suites: the same result through mcpass as without it, check by check.
 //! There is no list of failures that are accepted.
+//!
+//! Built-in servers lack the tools, prompts and resources that most scenarios call by name. They
+//! take the scenarios that ask for none, and pass all checks of those.
 
 use anyhow::{Context, Result, ensure};
 use mcpass_testkit::Mcpass;
@@ -107,4 +110,74 @@ async fn the_suite_finds_what_a_token_may_not_do() -> Result<()> {
     let failed = verdict.failed.first().context("a failure")?;
     assert!(failed.starts_with("tools-call-image/"), "{failed}");
     Ok(())
+}
+
+/// Scenarios that ask for nothing that a server would have to make for them: those of a
+/// requirement, and how many checks that passes which fails none.
+type Applicable = (Suite, &'static [&'static str], usize);
+
+const APPLICABLE: [Applicable; 2] = [
+    (
+        LEGACY,
+        &[
+            "completion-complete",
+            "dns-rebinding-protection",
+            "logging-set-level",
+            "ping",
+            "prompts-list",
+            "resources-list",
+            "server-initialize",
+            "tools-list",
+        ],
+        17,
+    ),
+    (
+        MODERN,
+        &[
+            "caching",
+            "completion-complete",
+            "dns-rebinding-protection",
+            "http-header-validation",
+            "input-required-result-unsupported-methods",
+            "input-required-result-validate-input",
+            "prompts-list",
+            "resources-list",
+            "sep-2164-resource-not-found",
+            "server-sse-multiple-streams",
+            "server-stateless",
+            "tools-list",
+        ],
+        64,
+    ),
+];
+
+/// What the suite says where a scenario asks for tools of its own after all.
+const NOT_TESTABLE: &str = "Not testable: server does not list the diagnostic tool";
+
+/// Runs both requirements against a server that mcpass has by itself, and keeps what applies.
+async fn assert_conforms(mcpass: &Mcpass, server: &str) -> Result<()> {
+    let limits = [GENEROUS, &["--max-context", "0"]].concat();
+    let token = mcpass.token(server, &[&format!("{server}.*")], &limits).await?;
+    for (suite, scenarios, checks) in APPLICABLE {
+        let url = mcpass.url(&format!("/mcp/{server}"))?;
+        let verdict = suite.run(&url, Some(&token.token)).await?;
+        let applies = |check: &&String| {
+            let scenario = check.split(['/', ':']).next().unwrap_or_default();
+            scenarios.contains(&scenario) && !check.contains(NOT_TESTABLE)
+        };
+        let failed: Vec<_> = verdict.failed.iter().filter(applies).collect();
+        assert!(failed.is_empty(), "{server}, {suite:?}: {failed:#?}");
+        let passed = verdict.passed.iter().filter(applies).count();
+        assert!(passed >= checks, "{server}, {suite:?}: {passed} of {checks} checks");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn built_in_servers_pass_what_applies_to_them() -> Result<()> {
+    let mut mcpass = mcpass()?;
+    let added = mcpass.command(&["server", "add", "workspace", "--workspace"]).await?;
+    ensure!(added.code == Some(0), "{added:?}");
+    mcpass.start().await?;
+    assert_conforms(&mcpass, "workspace").await
 }
