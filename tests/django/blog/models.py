@@ -31,6 +31,9 @@ class Author(models.Model):
 class Tag(models.Model):
     name = models.CharField(max_length=40, unique=True)
 
+    class Meta:
+        ordering = ["id"]
+
     def __str__(self):
         return self.name
 
@@ -103,7 +106,7 @@ class PublishedArticle(models.Model):
     class Meta:
         managed = False
         db_table = "blog_publishedarticle"
-        verbose_name = "published article"
+        ordering = ["id"]
 
     def __str__(self):
         return self.title
