@@ -4,6 +4,7 @@
 //! of one size hold the same: one for Django, one for mcpass.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -84,6 +85,22 @@ impl Newsroom {
     /// When it was built without.
     pub fn token(&self, name: &str) -> Result<&str> {
         self.tokens.get(name).map(String::as_str).with_context(|| format!("no token {name}"))
+    }
+
+    /// What `scripts/django-settings.py` says of its models: settings of a database server.
+    ///
+    /// # Errors
+    /// When the script fails, with what it said.
+    pub async fn settings(&self) -> Result<String> {
+        let mut command = program("python", &self.url, &self.folder)?;
+        command.args(["-m", "django", "shell", "-v", "0"]);
+        command.stdin(File::open(root()?.join("scripts/django-settings.py"))?);
+        let output = tokio::time::timeout(PATIENCE, command.output())
+            .await
+            .context("django-settings.py does not end")??;
+        let error = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "django-settings.py failed: {error}");
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// Starts Django Admin MCP on it, on a loopback port.

@@ -1,8 +1,8 @@
-//! What both are asked, and how their answers may differ.
+//! What both are asked.
 
 use serde_json::{Value, json};
 
-use super::compare::{Is, Meant};
+use super::Reply;
 
 /// Tokens of both: names, and the permissions that they hold.
 pub(super) const TOKENS: &[(&str, &str)] = &[
@@ -35,229 +35,29 @@ choices.role = [
 ]
 "#;
 
-/// How answers differ.
-pub(super) const MEANT: &[Meant] = &[
-    Meant {
-        of: "list get related",
-        at: "**/contributors",
-        is: Is::Less,
-        because: "a link table with fields of its own is a model (`contribution`), since links of \
-                  it cannot be written without them",
-    },
-    Meant {
-        of: "list related",
-        at: "next_cursor",
-        is: Is::More,
-        because: "pages are found again by cursors, which rows that come and go do not move",
-    },
-    Meant {
-        of: "find",
-        at: "models/*/operations",
-        is: Is::More,
-        because: "it says which tools the token may use",
-    },
-    Meant {
-        of: "find",
-        at: "models/newsdesk_tag",
-        is: Is::More,
-        because: "of two models of one name, mcpass has both",
-    },
-    Meant {
-        of: "find",
-        at: "count",
-        is: Is::Other,
-        because: "of two models of one name, mcpass has both",
-    },
-    Meant {
-        of: "get",
-        at: "_inlines/*",
-        is: Is::More,
-        because: "all that refers to a row is offered, where Django has what its admin declares",
-    },
-    Meant {
-        of: "get",
-        at: "_related/*",
-        is: Is::More,
-        because: "what a row refers to and is linked with is related too",
-    },
-    Meant { of: "get", at: "_related", is: Is::More, because: "an empty object is said" },
-    // What the database does not tell of a model, and no setting either.
-    Meant {
-        of: "describe",
-        at: "fields/*/type",
-        is: Is::Other,
-        because: "the database knows texts and whole numbers, and not which of Django's classes",
-    },
-    Meant {
-        of: "describe",
-        at: "fields/*/max_length",
-        is: Is::Less,
-        because: "a UUID has a type and no length",
-    },
-    Meant {
-        of: "describe",
-        at: "fields/*/max_digits",
-        is: Is::More,
-        because: "PostgreSQL knows the precision, which Django Admin MCP does not say",
-    },
-    Meant {
-        of: "describe",
-        at: "fields/*/decimal_places",
-        is: Is::More,
-        because: "the places are known, which Django Admin MCP does not say",
-    },
-    Meant {
-        of: "describe",
-        at: "**/required",
-        is: Is::Other,
-        because: "what may be left empty (`blank`) and has no default is in Django's code alone",
-    },
-    Meant {
-        of: "describe",
-        at: "fields/*/default",
-        is: Is::Less,
-        because: "defaults are in Django's code; those of the settings are not shown",
-    },
-    Meant {
-        of: "describe",
-        at: "fields/*/has_default",
-        is: Is::Less,
-        because: "defaults that are computed are in Django's code",
-    },
-    Meant {
-        of: "describe",
-        at: "fields/*/has_default",
-        is: Is::More,
-        because: "keys that the database numbers are said to be",
-    },
-    Meant {
-        of: "describe",
-        at: "**/null",
-        is: Is::More,
-        because: "whether null is a value is said",
-    },
-    Meant {
-        of: "describe",
-        at: "fields/*/editable",
-        is: Is::Other,
-        because: "what an admin declares to be for reading is told by `writable`",
-    },
-    Meant {
-        of: "describe",
-        at: "relationships/*/relation",
-        is: Is::More,
-        because: "the name by which `related_` knows it is said",
-    },
-    Meant {
-        of: "describe",
-        at: "relationships/*/kind",
-        is: Is::More,
-        because: "which end of a foreign key it is, is said",
-    },
-    Meant {
-        of: "describe",
-        at: "relationships/*/on_delete",
-        is: Is::More,
-        because: "of what refers here it is said too",
-    },
-    Meant {
-        of: "describe",
-        at: "relationships/*/on_delete",
-        is: Is::Other,
-        because: "Django cascades in its code; its database refuses",
-    },
-    Meant {
-        of: "describe",
-        at: "relationships/contributors",
-        is: Is::Less,
-        because: "a link table with fields of its own is a model (`contribution`)",
-    },
-    Meant {
-        of: "describe",
-        at: "relationships/contributed",
-        is: Is::Less,
-        because: "a link table with fields of its own is a model (`contribution`)",
-    },
-    Meant {
-        of: "describe",
-        at: "relationships/*/related_model",
-        is: Is::Other,
-        because: "of two models of one name, mcpass has both: the later one with its app's label",
-    },
-    Meant {
-        of: "describe",
-        at: "admin_config/inlines",
-        is: Is::Other,
-        because: "all that refers to a row is offered, where Django has what its admin declares",
-    },
-    Meant {
-        of: "describe",
-        at: "admin_config/list_display",
-        is: Is::Other,
-        because: "there is no admin: all fields are shown in lists, as in Django Admin MCP",
-    },
-    Meant {
-        of: "describe",
-        at: "admin_config/list_filter",
-        is: Is::Other,
-        because: "all fields may be filtered by",
-    },
-    Meant {
-        of: "describe",
-        at: "admin_config/filters/**",
-        is: Is::More,
-        because: "all fields may be filtered by",
-    },
-    Meant {
-        of: "describe",
-        at: "admin_config/filters",
-        is: Is::Other,
-        because: "all fields may be filtered by",
-    },
-    Meant {
-        of: "describe",
-        at: "admin_config/filters/author__name",
-        is: Is::Less,
-        because: "all of what may be viewed may be filtered by; it is not listed",
-    },
-    Meant {
-        of: "describe",
-        at: "admin_config/readonly_fields",
-        is: Is::Other,
-        because: "what an admin declares to be for reading is told by `writable`",
-    },
-    Meant {
-        of: "describe",
-        at: "admin_config/*",
-        is: Is::More,
-        because: "lookups and the size of pages are said",
-    },
-    Meant {
-        of: "describe",
-        at: "admin_config/ordering",
-        is: Is::Other,
-        because: "it is the order of lists, where Django says that of the admin alone",
-    },
-    Meant { of: "describe", at: "is_view", is: Is::More, because: "a view is said to be one" },
-];
-
-/// A call, and what mcpass answers where it is meant to be something else as a whole.
+/// A call, and what mcpass answers where that is meant to be something else as a whole.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     pub(super) token: &'static str,
     pub(super) tool: &'static str,
     pub(super) arguments: Value,
-    pub(super) instead: Option<(Value, &'static str)>,
+    pub(super) instead: Option<Reply>,
 }
 
 /// Both answer the same.
-fn same(token: &'static str, tool: &'static str, arguments: Value) -> Case {
+pub(super) fn same(token: &'static str, tool: &'static str, arguments: Value) -> Case {
     Case { token, tool, arguments, instead: None }
 }
 
-/// mcpass answers `ours`.
-fn instead(tool: &'static str, arguments: Value, ours: Value, because: &'static str) -> Case {
-    Case { token: "all", tool, arguments, instead: Some((ours, because)) }
+/// mcpass answers `ours`, because of something.
+pub(super) fn instead(tool: &'static str, arguments: Value, ours: Value, _because: &str) -> Case {
+    Case { token: "all", tool, arguments, instead: Some(Reply::of(ours)) }
+}
+
+/// Django Admin MCP says that it is not permitted. To mcpass's callers, what they may not use is
+/// not there.
+pub(super) fn hidden(token: &'static str, tool: &'static str, arguments: Value) -> Case {
+    Case { token, tool, arguments, instead: Some(Reply::Unknown) }
 }
 
 /// Reads that succeed.
