@@ -15,6 +15,7 @@ use super::settings::DatabaseSettings;
 use super::sql::{Dialect, Sql};
 use crate::local::Caller;
 
+mod call;
 mod memory;
 
 pub(crate) use memory::{Fails, Memory};
@@ -57,6 +58,11 @@ impl Blog {
     /// A blog in PostgreSQL, with settings in TOML.
     pub(crate) async fn postgres(settings: &str) -> Self {
         let url = PrivatePostgres::shared().unwrap().create_database().unwrap();
+        Self::postgres_at(url, settings).await
+    }
+
+    /// A blog in an empty database of PostgreSQL.
+    pub(crate) async fn postgres_at(url: String, settings: &str) -> Self {
         let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
         for text in
             [translated(TABLES, "postgres"), translated(ROWS, "postgres"), SEQUENCES.to_owned()]
@@ -130,6 +136,13 @@ impl Blog {
     pub(crate) async fn both(settings: &str) -> [Self; 2] {
         [Self::sqlite(settings).await, Self::postgres(settings).await]
     }
+}
+
+/// A blog that is there already, with settings in TOML.
+pub(crate) async fn attach(url: &str, settings: &str) -> Blog {
+    let memory = Arc::new(Memory::default());
+    let database = open(url, settings, &memory).await;
+    Blog { database, url: url.to_owned(), memory, folder: None }
 }
 
 /// After rows with numbers of their own.

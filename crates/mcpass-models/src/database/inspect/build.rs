@@ -84,6 +84,7 @@ fn model(name: &str, table: &Found, app: &str) -> Model {
         scope: None,
         page_size: PAGE,
         version: None,
+        defaults: Vec::new(),
         actions: Vec::new(),
     }
 }
@@ -197,6 +198,8 @@ fn add_links(models: &mut [Model], at: usize, link: &Link<'_>) {
                 remote: column(to)?,
                 model: at,
                 is_owner,
+                is_writable: true,
+                on_delete: from.on_delete,
             }),
             model: to.model,
             local: from.remote.clone(),
