@@ -88,8 +88,9 @@ def settings(model):
                      if isinstance(value, (str, bool, int, float)) and value != ""]
         for field in fields if field.flatchoices
     }
-    said["decimal_places"] = {field.name: field.decimal_places for field in fields
-                              if isinstance(field, models.DecimalField)}
+    decimals = [field for field in fields if isinstance(field, models.DecimalField)]
+    said["decimal_places"] = {field.name: field.decimal_places for field in decimals}
+    said["max_digits"] = {field.name: field.max_digits for field in decimals}
     defaults = {field.name: default(field) for field in fields}
     said["defaults"] = {name: value for name, (value, is_said) in defaults.items() if is_said}
     said["on_delete"] = {

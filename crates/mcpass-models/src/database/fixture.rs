@@ -66,14 +66,18 @@ impl Blog {
         Self::postgres_of(&[TABLES, ROWS, SEQUENCES], settings).await
     }
 
+    /// A blog in an empty database of PostgreSQL.
+    pub(crate) async fn postgres_at(url: String, settings: &str) -> Self {
+        Self::postgres_from(url, &[TABLES, ROWS, SEQUENCES], settings).await
+    }
+
     /// A PostgreSQL database of these texts.
     pub(crate) async fn postgres_of(texts: &[&str], settings: &str) -> Self {
         let url = PrivatePostgres::shared().unwrap().create_database().unwrap();
-        Self::postgres_at(url, settings).await
+        Self::postgres_from(url, texts, settings).await
     }
 
-    /// A blog in an empty database of PostgreSQL.
-    pub(crate) async fn postgres_at(url: String, settings: &str) -> Self {
+    async fn postgres_from(url: String, texts: &[&str], settings: &str) -> Self {
         let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
         for text in texts {
             let text = translated(text, "postgres");

@@ -87,6 +87,8 @@ pub struct ModelSettings {
     pub key: Vec<String>,
     /// Digits behind the point, of decimals for which SQLite does not keep them.
     pub decimal_places: BTreeMap<String, u32>,
+    /// Digits at most, those behind the point included, of such decimals.
+    pub max_digits: BTreeMap<String, u32>,
     /// What it holds, for people and models.
     pub description: Option<String>,
     /// One of it, for people.

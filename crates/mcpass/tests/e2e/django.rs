@@ -6,6 +6,7 @@ mod cases;
 mod compare;
 mod meant;
 mod ours;
+mod writes;
 
 use anyhow::{Context, Result};
 use mcpass_testkit::{DjangoAdminMcp, Newsroom};
@@ -13,8 +14,9 @@ use serde_json::Value;
 
 use cases::{Case, SETTINGS, TOKENS};
 use compare::Comparer;
-use meant::MEANT;
+use meant::{CHANGES_MEANT, MEANT};
 use ours::Ours;
+use writes::ACTIONS;
 
 /// Articles of the newsroom.
 const ARTICLES: u32 = 200;
@@ -97,6 +99,22 @@ async fn reads_answer_as_django_admin_mcp_does() -> Result<()> {
         for cases in [cases::reads(), cases::refusals(), cases::others_meant()] {
             found.extend(differences(&theirs, &ours, &cases, &mut comparer).await?);
         }
+    }
+    check(&found);
+    assert!(comparer.unmet().is_empty(), "never seen: {:#?}", comparer.unmet());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_answer_as_django_admin_mcp_does() -> Result<()> {
+    let mut comparer = Comparer::new(CHANGES_MEANT);
+    let theirs = Newsroom::sqlite(ARTICLES, TOKENS).await?;
+    let ours = Newsroom::sqlite(ARTICLES, &[]).await?;
+    let settings = format!("with_history = true\n{}{ACTIONS}", ours.settings().await?);
+    let (theirs, ours) = (theirs.serve().await?, Ours::open(ours.url(), &settings).await?);
+    let mut found = Vec::new();
+    for cases in [writes::refusals(), writes::changes()] {
+        found.extend(differences(&theirs, &ours, &cases, &mut comparer).await?);
     }
     check(&found);
     assert!(comparer.unmet().is_empty(), "never seen: {:#?}", comparer.unmet());

@@ -300,13 +300,11 @@ fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSet
             field.choices = choices;
         }
     }
-    for (name, digits) in &settings.decimal_places {
-        let at = one(model, "decimal_places", name)?;
-        if let Some(FieldKind::Decimal { places, .. }) =
-            model.fields.get_mut(at).map(|field| &mut field.kind)
-        {
-            *places = Some(*digits);
-        }
+    for (name, number) in &settings.decimal_places {
+        rules::decimal(model, "decimal_places", name, |_, places| *places = Some(*number))?;
+    }
+    for (name, number) in &settings.max_digits {
+        rules::decimal(model, "max_digits", name, |digits, _| *digits = Some(*number))?;
     }
     for (name, text) in &settings.descriptions {
         let at = one(model, "descriptions", name)?;

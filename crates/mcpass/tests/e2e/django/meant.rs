@@ -202,3 +202,92 @@ pub(super) const MEANT: &[Meant] = &[
     },
     Meant { of: "describe", at: "is_view", is: Is::More, because: "a view is said to be one" },
 ];
+
+/// How answers of calls that change something differ.
+pub(super) const CHANGES_MEANT: &[Meant] = &[
+    Meant {
+        of: "create update get",
+        at: "**/contributors",
+        is: Is::Less,
+        because: "a link table with fields of its own is a model (`contribution`), since links of it cannot be written without them",
+    },
+    Meant {
+        of: "create update get",
+        at: "**/created_at",
+        is: Is::Other,
+        because: "it is the time of each of the two calls",
+    },
+    Meant {
+        of: "create",
+        at: "object/price",
+        is: Is::Other,
+        because: "rows are read again after they were written, so that they are shown as they will be",
+    },
+    Meant {
+        of: "update get",
+        at: "**/body",
+        is: Is::Other,
+        because: "a field that the call does not name is not touched; Django takes the spaces at its ends away",
+    },
+    Meant {
+        of: "create update",
+        at: "validation_errors/errors/*/messages/*",
+        is: Is::Other,
+        because: "messages say what was given and what is allowed",
+    },
+    Meant {
+        of: "create",
+        at: "validation_errors/**",
+        is: Is::Other,
+        because: "defaults that are computed (`uuid4`) are in Django's code, so the field has to be given",
+    },
+    Meant {
+        of: "actions",
+        at: "actions/publish",
+        is: Is::Less,
+        because: "an action is listed for who may call it, and `action_` needs `change`",
+    },
+    Meant {
+        of: "actions",
+        at: "count",
+        is: Is::Other,
+        because: "an action is listed for who may call it, and `action_` needs `change`",
+    },
+    Meant {
+        of: "action",
+        at: "messages",
+        is: Is::Less,
+        because: "actions of the settings have no messages of their own",
+    },
+    Meant { of: "action", at: "message", is: Is::Other, because: "one row is said to be one" },
+    Meant {
+        of: "history",
+        at: "history/*/action_time",
+        is: Is::Other,
+        because: "it is the time of each of the two calls",
+    },
+    Meant {
+        of: "history",
+        at: "history/*/user_id",
+        is: Is::Other,
+        because: "users are mcpass's and have names",
+    },
+    Meant {
+        of: "history",
+        at: "history/*/*",
+        is: Is::More,
+        because: "it says which token made the change by which request, and what was there before and afterwards",
+    },
+    Meant {
+        of: "history",
+        at: "count",
+        is: Is::Other,
+        because: "a change of an inline is in the history of its own row",
+    },
+    Meant {
+        of: "history",
+        at: "history",
+        is: Is::Other,
+        because: "a change of an inline is in the history of its own row",
+    },
+];

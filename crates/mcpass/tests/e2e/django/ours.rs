@@ -8,7 +8,10 @@ use mcpass_domain::{Ask, Grants, Permission, Source, SystemClock};
 use mcpass_models::Caller;
 use mcpass_models::database::errors::Failure;
 use mcpass_models::database::history::NoKeeper;
-use mcpass_models::database::{Database, autocomplete, describe, find, get, list, related};
+use mcpass_models::database::{
+    Database, action, actions, autocomplete, bulk, create, delete, describe, find, get, history,
+    list, related, update,
+};
 use serde_json::{Map, Value};
 
 use super::Reply;
@@ -70,6 +73,13 @@ impl Ours {
             "describe" => describe::run(access, model, given),
             "related" => related::run(database, access, model, given).await,
             "autocomplete" => autocomplete::run(database, access, model, given).await,
+            "create" => create::run(database, access, model, given).await,
+            "update" => update::run(database, access, model, given).await,
+            "delete" => delete::run(database, access, model, given).await,
+            "bulk" => bulk::run(database, access, model, given).await,
+            "actions" => actions::run(access, model, given),
+            "action" => action::run(database, access, model, given).await,
+            "history" => history::run(database, access, model, given).await,
             _ => return None,
         })
     }

@@ -5,6 +5,17 @@ use serde_json::{Value, json};
 
 use super::cases::{Case, hidden, instead, same};
 
+/// The admin's actions, which are code there.
+pub(super) const ACTIONS: &str = r#"
+[models.blog_article.actions.publish]
+description = "Publish these articles"
+set = { status = "published" }
+[models.blog_article.actions.archive]
+description = "Archive these articles"
+set = { status = "archived" }
+permission = "delete_article"
+"#;
+
 /// Changes that succeed, and what is read of them afterwards.
 pub(super) fn changes() -> Vec<Case> {
     let article = |slug: &str, more: Value| {
@@ -29,14 +40,17 @@ pub(super) fn changes() -> Vec<Case> {
         ("get_article", json!({"id": 201})),
         ("get_article", json!({"id": 202})),
         ("update_article", json!({"id": 7, "data": {"title": "Seven"}})),
-        ("update_article", json!({"id": 14, "data": {"tags": [3], "section": null, "price": "9.99"}})),
+        (
+            "update_article",
+            json!({"id": 14, "data": {"tags": [3], "section": null, "price": "9.99"}}),
+        ),
         ("update_article", json!({"id": 14, "data": {"tags": []}})),
         ("get_article", json!({"id": 14})),
         ("create_tag", json!({"data": {"name": "fresh"}})),
         ("create_comment", json!({"data": {"article": 7, "name": "Me", "body": "Hi"}})),
         (
             "create_article",
-            json!({"data": article("with comments", json!({})),
+            json!({"data": article("with-comments", json!({})),
                 "inlines": {"comment": [{"data": {"name": "a", "body": "b"}}]}}),
         ),
         (
@@ -59,6 +73,17 @@ pub(super) fn changes() -> Vec<Case> {
         ("bulk_tag", json!({"operation": "create", "items": [{"name": "b1"}, {"name": "b2"}]})),
         ("bulk_tag", json!({"operation": "delete", "items": [19, 18]})),
         ("bulk_article", json!({"operation": "update", "items": []})),
+        (
+            "bulk_tag",
+            json!({"operation": "update", "atomic": false, "items": [
+                {"id": 2, "data": {"name": "two"}}, {"id": 9_999, "data": {"name": "z"}},
+                {"data": {"name": "q"}}, {"id": 3, "data": {"name": "two"}}]}),
+        ),
+        (
+            "bulk_tag",
+            json!({"operation": "create", "atomic": false, "items": [{"name": "b3"}, {"name": "b3"}]}),
+        ),
+        ("bulk_tag", json!({"operation": "delete", "atomic": false, "items": [9_999, 17]})),
         ("list_tag", json!({})),
         ("action_article", json!({"action": "publish", "ids": [1, 2]})),
         ("action_article", json!({"action": "delete_selected", "ids": [12]})),
@@ -101,7 +126,12 @@ pub(super) fn refusals() -> Vec<Case> {
         update(json!({"title": "x".repeat(121)})),
         update(json!({"published_on": "yesterday"})),
         update(json!({"tags": [9_999]})),
-        ("create_article", json!({"data": {}, "inlines": {"nope": [{}]}})),
+        ("create_article", json!({"data": {}})),
+        (
+            "create_article",
+            json!({"data": {"title": "x", "slug": "x", "author": 3,
+                "reference": "07000000-0000-0000-0000-0000000b0000"}, "inlines": {"nope": [{}]}}),
+        ),
         (
             "update_article",
             json!({"id": 10, "inlines": {"comment": [{"id": 99_999, "data": {"name": "x"}}]}}),
@@ -148,9 +178,14 @@ fn actions() -> Vec<Case> {
         same("reader", "actions_article", json!({})),
         instead(
             "bulk_tag",
-            json!({"operation": "update", "items": [{"id": 9_999, "data": {"name": "z"}}, {"id": 2, "data": {"name": "two"}}]}),
-            json!({}),
-            "a bulk is done as a whole or not at all, unless `atomic: false` is said",
+            json!({"operation": "delete", "items": [9_998, 9_999]}),
+            json!({"error": "Nothing was changed: 2 of 2 items failed. Correct them, or ask with \
+                            atomic=false to have the others done.",
+                "code": "rolled_back", "operation": "delete", "total_items": 2, "success_count": 0,
+                "error_count": 2, "results": {"success": [], "errors": [
+                    {"index": 0, "error": "Object with id 9998 not found"},
+                    {"index": 1, "error": "Object with id 9999 not found"}]}}),
+            "a bulk is done as a whole or not at all, unless it is said otherwise",
         ),
     ]
 }
