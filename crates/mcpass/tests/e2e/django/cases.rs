@@ -54,12 +54,6 @@ pub(super) fn instead(tool: &'static str, arguments: Value, ours: Value, _becaus
     Case { token: "all", tool, arguments, instead: Some(Reply::of(ours)) }
 }
 
-/// Django Admin MCP says that it is not permitted. To mcpass's callers, what they may not use is
-/// not there.
-pub(super) fn hidden(token: &'static str, tool: &'static str, arguments: Value) -> Case {
-    Case { token, tool, arguments, instead: Some(Reply::Unknown) }
-}
-
 /// Reads that succeed.
 pub(super) fn reads() -> Vec<Case> {
     let list = |arguments: Value| same("all", "list_article", arguments);
