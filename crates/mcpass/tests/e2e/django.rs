@@ -6,16 +6,26 @@ mod cases;
 mod compare;
 mod meant;
 mod ours;
+mod surface;
 mod writes;
 
-use anyhow::{Context, Result};
-use mcpass_testkit::{DjangoAdminMcp, Newsroom};
-use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use cases::{Case, SETTINGS, TOKENS};
+use anyhow::{Context, Result};
+use mcpass_domain::SystemClock;
+use mcpass_models::Caller;
+use mcpass_models::database::history::NoKeeper;
+use mcpass_models::database::settings::DatabaseSettings;
+use mcpass_models::database::{Database, list};
+use mcpass_testkit::{DjangoAdminMcp, Newsroom};
+use serde_json::{Value, json};
+
+use cases::{Case, TOKENS};
 use compare::Comparer;
 use meant::{CHANGES_MEANT, MEANT};
 use ours::Ours;
+use surface::{Expected, Message};
 use writes::ACTIONS;
 
 /// Articles of the newsroom.
@@ -95,7 +105,7 @@ async fn reads_answer_as_django_admin_mcp_does() -> Result<()> {
         [Newsroom::sqlite(ARTICLES, TOKENS).await?, Newsroom::postgres(ARTICLES, TOKENS).await?]
     {
         let theirs = newsroom.serve().await?;
-        let ours = Ours::open(newsroom.url(), SETTINGS).await?;
+        let ours = Ours::start(newsroom.url(), &newsroom.settings().await?, &[]).await?;
         for cases in [cases::reads(), cases::refusals(), cases::others_meant()] {
             found.extend(differences(&theirs, &ours, &cases, &mut comparer).await?);
         }
@@ -108,13 +118,17 @@ async fn reads_answer_as_django_admin_mcp_does() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_answer_as_django_admin_mcp_does() -> Result<()> {
     let mut comparer = Comparer::new(CHANGES_MEANT);
-    let theirs = Newsroom::sqlite(ARTICLES, TOKENS).await?;
-    let ours = Newsroom::sqlite(ARTICLES, &[]).await?;
-    let settings = format!("with_history = true\n{}{ACTIONS}", ours.settings().await?);
-    let (theirs, ours) = (theirs.serve().await?, Ours::open(ours.url(), &settings).await?);
     let mut found = Vec::new();
-    for cases in [writes::refusals(), writes::changes()] {
-        found.extend(differences(&theirs, &ours, &cases, &mut comparer).await?);
+    for (theirs, ours) in [
+        (Newsroom::sqlite(ARTICLES, TOKENS).await?, Newsroom::sqlite(ARTICLES, &[]).await?),
+        (Newsroom::postgres(ARTICLES, TOKENS).await?, Newsroom::postgres(ARTICLES, &[]).await?),
+    ] {
+        let settings = format!("{}{ACTIONS}", ours.settings().await?);
+        let theirs = theirs.serve().await?;
+        let ours = Ours::start(ours.url(), &settings, &["--with-history"]).await?;
+        for cases in [writes::refusals(), writes::changes()] {
+            found.extend(differences(&theirs, &ours, &cases, &mut comparer).await?);
+        }
     }
     check(&found);
     assert!(comparer.unmet().is_empty(), "never seen: {:#?}", comparer.unmet());
@@ -122,18 +136,107 @@ async fn changes_answer_as_django_admin_mcp_does() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_with_links_costs_two_statements() -> Result<()> {
-    let newsroom = Newsroom::sqlite(ARTICLES, &[]).await?;
-    let ours = Ours::open(newsroom.url(), SETTINGS).await?;
-    let mut costs = Vec::new();
-    for limit in [1, 10, 100] {
-        let before = ours.database.engine.statements();
-        let arguments = serde_json::json!({ "limit": limit });
-        let reply = ours.call("all", "list_article", &arguments).await?;
-        let Reply::Said { json, .. } = reply else { anyhow::bail!("no tool") };
-        assert_eq!(json["count"], limit);
-        costs.push(ours.database.engine.statements() - before);
+async fn messages_are_answered_as_by_django_admin_mcp_unless_the_protocol_rules_otherwise()
+-> Result<()> {
+    let newsroom = Newsroom::sqlite(20, TOKENS).await?;
+    let theirs = newsroom.serve().await?;
+    let ours = Ours::start(newsroom.url(), &newsroom.settings().await?, &[]).await?;
+    let mut found = Vec::new();
+    for Message { token, body, expected } in surface::messages() {
+        let their = theirs.request("POST", "/mcp/", token, body.as_bytes()).await?;
+        let our = ours.post(token, body.as_bytes()).await?;
+        let at = |answer: &mcpass_testkit::Answer, place: &str| {
+            answer.json().ok().and_then(|json| json.pointer(place).cloned())
+        };
+        let is_good = match &expected {
+            Expected::Same => their.status == our.status && at(&their, "") == at(&our, ""),
+            Expected::SameAt(place) => {
+                let value = at(&their, place);
+                their.status == our.status && value.is_some() && value == at(&our, place)
+            }
+            Expected::Instead(status, place, json) => {
+                our.status == *status
+                    && at(&our, place).as_ref() == Some(json)
+                    && at(&their, place) != at(&our, place)
+            }
+        };
+        if !is_good {
+            found.push(format!("{body} theirs {} ours {}", their.shown(), our.shown()));
+        }
     }
-    assert_eq!(costs, [2, 2, 2], "the rows with their links, and how many there are");
+    check(&found);
+    for token in ["all", "reader", "author", "nobody"] {
+        let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string();
+        let their = theirs.request("POST", "/mcp/", Some(token), list.as_bytes()).await?;
+        let our = ours.post(Some(token), list.as_bytes()).await?;
+        let (their, our) = (tools(&their.json()?)?, tools(&our.json()?)?);
+        let expected: BTreeSet<String> =
+            their.into_iter().filter(|tool| !surface::is_less(tool)).collect();
+        let more: Vec<&String> = our
+            .iter()
+            .filter(|tool| !tool.ends_with("_newsdesk_tag") && !expected.contains(*tool))
+            .collect();
+        let less: Vec<&String> = expected.difference(&our).collect();
+        assert!(more.is_empty() && less.is_empty(), "{token}: more {more:?}, less {less:?}");
+    }
+    Ok(())
+}
+
+fn tools(answer: &Value) -> Result<BTreeSet<String>> {
+    let tools = answer["result"]["tools"].as_array().with_context(|| answer.to_string())?;
+    Ok(tools.iter().filter_map(|tool| tool["name"].as_str()).map(str::to_owned).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_are_written_byte_for_byte_as_by_django_admin_mcp() -> Result<()> {
+    let newsroom = Newsroom::sqlite(20, TOKENS).await?;
+    let theirs = newsroom.serve().await?;
+    let ours = Ours::start(newsroom.url(), &newsroom.settings().await?, &[]).await?;
+    for (tool, arguments) in [
+        ("get_author", json!({"id": 2})),
+        ("list_comment", json!({})),
+        ("related_article", json!({"id": 7, "relation": "tags"})),
+        ("autocomplete_article", json!({"limit": 3})),
+    ] {
+        let text = |answer: &Value| answer["result"]["content"][0]["text"].clone();
+        let params = json!({"name": tool, "arguments": arguments});
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+        let their = theirs.call("all", tool, &arguments).await?;
+        let our = ours.post(Some("all"), body.to_string().as_bytes()).await?.json()?;
+        assert_eq!(text(&their), text(&our), "{tool}");
+        assert!(text(&our).is_string(), "{our}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_with_links_costs_two_statements() -> Result<()> {
+    for newsroom in
+        [Newsroom::sqlite(ARTICLES, &[]).await?, Newsroom::postgres(ARTICLES, &[]).await?]
+    {
+        let (clock, keeper) = (Arc::new(SystemClock::default()), Arc::new(NoKeeper));
+        let settings = DatabaseSettings::default();
+        let database = Database::open("newsroom", newsroom.url(), settings, clock, keeper).await?;
+        let caller = Caller {
+            token: "test",
+            token_id: "tok_test",
+            request: "1",
+            user: "test",
+            max_context: 0,
+            may: &|_| true,
+        };
+        let mut costs = Vec::new();
+        for limit in [1, 10, 100] {
+            let before = database.engine.statements();
+            let arguments = json!({ "limit": limit });
+            let arguments = arguments.as_object().context("arguments")?;
+            let page = list::run(&database, &database.access(caller), "article", arguments).await;
+            let page: Value = serde_json::from_str(&page.map_err(|e| anyhow::anyhow!("{e:?}"))?)?;
+            assert_eq!(page["count"], limit);
+            assert!(page["results"][0]["tags"].is_array(), "{page}");
+            costs.push(database.engine.statements() - before);
+        }
+        assert_eq!(costs, [2, 2, 2], "the rows with their links, and how many there are");
+    }
     Ok(())
 }

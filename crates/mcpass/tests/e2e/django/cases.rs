@@ -12,29 +12,6 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
     ("author", "blog.view_article,blog.view_author,blog.view_comment,blog.add_article"),
 ];
 
-/// What mcpass is told of the newsroom that its database does not say.
-pub(super) const SETTINGS: &str = r#"
-[models.article]
-order = ["-id"]
-search = ["title", "body"]
-decimal_places = { price = 2 }
-choices.status = [
-    { value = "draft", label = "Draft" },
-    { value = "published", label = "Published" },
-    { value = "archived", label = "Put away" },
-]
-[models.author]
-hidden = ["api_key"]
-search = ["name", "email"]
-[models.section]
-order = ["position"]
-[models.contribution]
-choices.role = [
-    { value = "editor", label = "Editor" },
-    { value = "photos", label = "Photographs" },
-]
-"#;
-
 /// A call, and what mcpass answers where that is meant to be something else as a whole.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
