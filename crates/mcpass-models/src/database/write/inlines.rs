@@ -30,6 +30,9 @@ struct Step<'s> {
     deletes: bool,
 }
 
+/// The members of an operation.
+const STEP: [&str; 4] = ["id", "data", "expected", "_delete"];
+
 /// Values of a child's fields that come from its parent.
 type Preset = Vec<(usize, Datum)>;
 
@@ -129,10 +132,12 @@ async fn step<'a>(
         let written = update::row(work, &writable, &target, data, "inline").await;
         written.map(|written| written.key_json())
     };
-    let is_missing = |failure: &Failure| *failure == Failure::not_found(&child.name);
-    let done = done.map_err(|failure| match is_missing(&failure) {
-        true => Failure::coded(format!("{} for this parent", failure.text()), "not_found"),
-        false => failure,
+    let done = done.map_err(|failure| {
+        let is_missing = failure == Failure::not_found(&child.name);
+        if !is_missing {
+            return failure;
+        }
+        Failure::coded(format!("{} for this parent", failure.text()), "not_found")
     });
     Ok((right, done?))
 }
@@ -142,8 +147,7 @@ impl<'s> Step<'s> {
         let Value::Object(item) = item else {
             return Err(Failure::new("each operation must be an object"));
         };
-        const KNOWN: [&str; 4] = ["id", "data", "expected", "_delete"];
-        if let Some(other) = item.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+        if let Some(other) = item.keys().find(|key| !STEP.contains(&key.as_str())) {
             let other: String = other.chars().take(64).collect();
             return Err(Failure::new(format!("Invalid item key: {other}")));
         }
