@@ -7,7 +7,7 @@ use super::arguments::Arguments;
 use super::errors::Failure;
 use super::filter::Lookup;
 use super::json::{Object, array};
-use super::model::{Field, FieldKind, Model, OnDelete, RelationKind};
+use super::model::{ActionValue, Field, FieldKind, Model, OnDelete, RelationKind};
 
 #[cfg(test)]
 mod tests;
@@ -77,8 +77,15 @@ fn field(granted: &Granted<'_>, field: &Field) -> Object {
     if !choices.is_empty() && !field.is_redacted {
         object.value("choices", &Value::from(choices));
     }
+    // Of the settings: what the database itself fills in is not told.
+    let said = model.defaults.iter().find(|(at, _)| Some(*at) == position).map(|(_, value)| value);
+    let said = said.filter(|_| !field.is_redacted);
+    if let Some(ActionValue::Value(value)) = said {
+        object.value("default", value);
+    }
+    let is_said = matches!(said, Some(ActionValue::Value(_)));
     for (name, holds) in [
-        ("has_default", field.has_default),
+        ("has_default", field.has_default && !is_said),
         ("primary_key", is_key),
         ("unique", position.is_some_and(|at| is_unique(model, at))),
         ("redacted", field.is_redacted),

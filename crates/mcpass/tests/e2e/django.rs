@@ -18,6 +18,7 @@ use mcpass_models::Caller;
 use mcpass_models::database::history::NoKeeper;
 use mcpass_models::database::settings::DatabaseSettings;
 use mcpass_models::database::{Database, list};
+use mcpass_testkit::clients::root;
 use mcpass_testkit::{DjangoAdminMcp, Newsroom};
 use serde_json::{Value, json};
 
@@ -73,7 +74,7 @@ async fn differences(
         let our = ours.call(token, tool, arguments).await?;
         let operation = tool.split('_').next().unwrap_or_default();
         let faults = match (instead, &their, &our) {
-            (Some(expected), _, our) if our != expected => {
+            (Some((expected, _)), _, our) if our != expected => {
                 vec![format!("ours is meant to be {expected:?}, but is {our:?}")]
             }
             (Some(_), their, our) if their == our => vec!["they are alike".to_owned()],
@@ -205,6 +206,20 @@ async fn texts_are_written_byte_for_byte_as_by_django_admin_mcp() -> Result<()> 
         let our = ours.post(Some("all"), body.to_string().as_bytes()).await?.json()?;
         assert_eq!(text(&their), text(&our), "{tool}");
         assert!(text(&our).is_string(), "{our}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_documentation_has_every_difference_and_why() -> Result<()> {
+    let page = std::fs::read_to_string(root()?.join("docs/django.md"))?;
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = words(&page);
+    let cases = [cases::others_meant(), writes::refusals()].concat();
+    let whole = cases.iter().filter_map(|case| case.instead.as_ref().map(|(_, why)| *why));
+    let parts = MEANT.iter().chain(CHANGES_MEANT).map(|meant| meant.because);
+    for because in whole.chain(parts) {
+        assert!(page.contains(&words(because)), "docs/django.md does not say: {because}");
     }
     Ok(())
 }

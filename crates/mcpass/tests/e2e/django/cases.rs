@@ -18,7 +18,7 @@ pub(super) struct Case {
     pub(super) token: &'static str,
     pub(super) tool: &'static str,
     pub(super) arguments: Value,
-    pub(super) instead: Option<Reply>,
+    pub(super) instead: Option<(Reply, &'static str)>,
 }
 
 /// Both answer the same.
@@ -27,8 +27,19 @@ pub(super) fn same(token: &'static str, tool: &'static str, arguments: Value) ->
 }
 
 /// mcpass answers `ours`, because of something.
-pub(super) fn instead(tool: &'static str, arguments: Value, ours: Value, _because: &str) -> Case {
-    Case { token: "all", tool, arguments, instead: Some(Reply::of(ours)) }
+pub(super) fn instead(
+    tool: &'static str,
+    arguments: Value,
+    ours: Value,
+    because: &'static str,
+) -> Case {
+    Case { token: "all", tool, arguments, instead: Some((Reply::of(ours), because)) }
+}
+
+/// Django Admin MCP says that it is not permitted.
+pub(super) fn hidden(token: &'static str, tool: &'static str, arguments: Value) -> Case {
+    const HIDDEN: &str = "what a token may not use is answered like what is not there";
+    Case { token, tool, arguments, instead: Some((Reply::Unknown, HIDDEN)) }
 }
 
 /// Reads that succeed.

@@ -83,20 +83,20 @@ pub(super) const MEANT: &[Meant] = &[
     Meant {
         of: "describe",
         at: "fields/*/default",
-        is: Is::Less,
-        because: "defaults are in Django's code; those of the settings are not shown",
+        is: Is::More,
+        because: "what new rows have where nothing is said is a default, be it an empty text",
     },
     Meant {
         of: "describe",
         at: "fields/*/has_default",
         is: Is::Less,
-        because: "defaults that are computed are in Django's code",
+        because: "defaults that are computed (`uuid4`) are in Django's code",
     },
     Meant {
         of: "describe",
         at: "fields/*/has_default",
         is: Is::More,
-        because: "keys that the database numbers are said to be",
+        because: "what the database or mcpass fills in is said to be",
     },
     Meant {
         of: "describe",
