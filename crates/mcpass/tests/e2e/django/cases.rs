@@ -185,9 +185,10 @@ pub(super) fn refusals() -> Vec<Case> {
     ]
     .map(|(tool, arguments)| same("all", tool, arguments))
     .to_vec();
-    for token in ["reader", "author", "nobody"] {
+    for token in ["reader", "author"] {
         cases.push(same(token, "find_models", json!({})));
     }
+    cases.push(hidden("nobody", "find_models", json!({})));
     for (tool, arguments) in [
         ("list_article", json!({"limit": 2})),
         ("get_article", json!({"id": 7})),

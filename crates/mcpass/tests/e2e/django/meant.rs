@@ -130,12 +130,6 @@ pub(super) const MEANT: &[Meant] = &[
     },
     Meant {
         of: "describe",
-        at: "relationships/*/on_delete",
-        is: Is::Other,
-        because: "Django cascades in its code; its database refuses",
-    },
-    Meant {
-        of: "describe",
         at: "relationships/contributors",
         is: Is::Less,
         because: "a link table with fields of its own is a model (`contribution`)",
@@ -265,6 +259,12 @@ pub(super) const CHANGES_MEANT: &[Meant] = &[
         at: "history/*/action_time",
         is: Is::Other,
         because: "it is the time of each of the two calls",
+    },
+    Meant {
+        of: "history",
+        at: "history/*/user",
+        is: Is::Other,
+        because: "users are mcpass's and have names",
     },
     Meant {
         of: "history",
