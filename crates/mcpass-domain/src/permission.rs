@@ -44,6 +44,18 @@ impl ToolClass {
         }
     }
 
+    /// The class of what a permission on a database's model gives (`view_article`): to view is to
+    /// read, to add is to write, and whatever else there is may destroy.
+    pub fn of_codename(codename: &str) -> Self {
+        if codename.starts_with("view_") {
+            Self::Read
+        } else if codename.starts_with("add_") {
+            Self::Write
+        } else {
+            Self::Destructive
+        }
+    }
+
     /// `read`, `write` or `destructive`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -135,7 +147,8 @@ pub struct Ask<'a> {
     pub server: &'a str,
     /// What is asked for there.
     pub target: Target<'a>,
-    /// What the tool's annotations say, where the target is a tool and they are known.
+    /// What the tool's annotations say, where the target is a tool and they are known; or what a
+    /// permission on a database's model does.
     pub class: Option<ToolClass>,
 }
 
@@ -214,7 +227,7 @@ impl Permission {
         }
         if let Some(class) = self.class {
             return match ask.target {
-                Target::Tool(_) => ask.class == Some(class),
+                Target::Permission(_) | Target::Tool(_) => ask.class == Some(class),
                 // Any grant at a server opens the server itself; no partial denial closes it.
                 Target::Server => !self.is_denial(),
                 _ => false,
