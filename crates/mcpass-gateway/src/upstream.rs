@@ -98,6 +98,10 @@ impl Locals for BTreeMap<&'static str, Arc<dyn Local>> {
 pub struct LocalCaller<'a> {
     /// The token's name.
     pub token: &'a str,
+    /// The token's id; empty where mcpass asks for itself.
+    pub token_id: &'a str,
+    /// The request's id; empty where mcpass asks for itself.
+    pub request: &'a str,
     /// The user's name.
     pub user: &'a str,
     /// The token's `max_context`; 0 means no limit.

@@ -9,8 +9,13 @@
 //! | [`access`] | the one place that decides what a caller may do |
 //! | [`sql`] | the one place that writes SQL |
 //! | [`engine`] | statements on a live database |
+//! | [`history`] | who changed what, and where that is kept |
 //! | [`value`], [`json`] | values between JSON and the database |
 //! | [`errors`] | what tools answer when they cannot do it |
+
+use std::sync::Arc;
+
+use mcpass_domain::Clock;
 
 use crate::local::Caller;
 
@@ -26,6 +31,7 @@ pub mod find;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod get;
+pub mod history;
 pub mod inspect;
 pub mod json;
 pub mod list;
@@ -43,6 +49,7 @@ pub mod value;
 
 use access::Access;
 use engine::{Bounds, Engine, EngineError};
+use history::HistoryKeeper;
 use model::Catalogue;
 use settings::{DatabaseSettings, InvalidSettings};
 
@@ -55,6 +62,10 @@ pub struct Database {
     pub catalogue: Catalogue,
     /// What its operator says about it.
     pub settings: DatabaseSettings,
+    /// Where the time of changes comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Who keeps changes, unless the database itself does.
+    pub keeper: Arc<dyn HistoryKeeper>,
 }
 
 /// A database that cannot be served.
@@ -70,7 +81,7 @@ pub enum DatabaseError {
 
 impl Database {
     /// Opens a database by its URL and reads its models. `app` is the namespace of their
-    /// permissions.
+    /// permissions; `keeper` keeps changes where the settings do not say `with_history`.
     ///
     /// # Errors
     /// When it cannot be reached or read, or the settings do not fit it.
@@ -78,10 +89,12 @@ impl Database {
         app: &str,
         url: &str,
         settings: DatabaseSettings,
+        clock: Arc<dyn Clock>,
+        keeper: Arc<dyn HistoryKeeper>,
     ) -> Result<Self, DatabaseError> {
         let engine = Engine::open(url, Bounds::from(&settings)).await?;
         let catalogue = settings.apply(inspect::catalogue(&engine, app, &settings).await?)?;
-        Ok(Self { engine, catalogue, settings })
+        Ok(Self { engine, catalogue, settings, clock, keeper })
     }
 
     /// What a caller may do in it.

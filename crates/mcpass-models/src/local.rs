@@ -36,6 +36,10 @@ pub struct Call<'a> {
 pub struct Caller<'a> {
     /// The token's name.
     pub token: &'a str,
+    /// The token's id, `tok_…`; empty where mcpass asks for itself.
+    pub token_id: &'a str,
+    /// The id of the request; empty where mcpass asks for itself.
+    pub request: &'a str,
     /// The user it is accountable to.
     pub user: &'a str,
     /// Unicode characters of a result at most; 0 means no limit.
@@ -48,6 +52,8 @@ impl fmt::Debug for Caller<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")
             .field("token", &self.token)
+            .field("token_id", &self.token_id)
+            .field("request", &self.request)
             .field("user", &self.user)
             .field("max_context", &self.max_context)
             .finish_non_exhaustive()

@@ -151,6 +151,8 @@ impl<S: LocalServer> Local for BuiltIn<S> {
                 era,
                 caller: Caller {
                     token: caller.token,
+                    token_id: caller.token_id,
+                    request: caller.request,
                     user: caller.user,
                     max_context: caller.max_context,
                     may: caller.may,

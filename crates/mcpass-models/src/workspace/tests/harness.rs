@@ -126,7 +126,7 @@ impl Who {
             matches!(ask.target, Target::Tool(tool) if (self.may)(tool))
         };
         let Self { user, max_context, .. } = self;
-        with(Caller { token: "laptop", user, max_context, may: &may })
+        with(Caller { token: "laptop", token_id: "", request: "", user, max_context, may: &may })
     }
 }
 
