@@ -140,6 +140,38 @@ impl<'a> Target<'a> {
     }
 }
 
+/// What a target needs of a token at a server whose permissions are not the names of its tools.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Needs {
+    /// Any permission at all at the server.
+    Anything,
+    /// The permission that is called as it is.
+    #[default]
+    Itself,
+    /// One of these; if there is none, nobody may.
+    OneOf(Vec<Needed>),
+}
+
+/// A permission that something needs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Needed {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name there.
+    pub name: String,
+}
+
+impl Needed {
+    /// The question whether somebody has it.
+    pub fn ask(&self) -> Ask<'_> {
+        Ask {
+            server: &self.namespace,
+            target: Target::Permission(&self.name),
+            class: Some(ToolClass::of_codename(&self.name)),
+        }
+    }
+}
+
 /// One question to a set of grants.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::join_all;
+use mcpass_domain::permission::Needs;
 use mcpass_domain::server::{Health, HttpUpstream, StdioUpstream};
 use mcpass_domain::{Ask, Server, ServerKind, Target, Timestamp};
 use mcpass_stdio::{Spec, Stdio};
@@ -33,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::circuit::{Circuit, Sources};
 use self::credentials::Secrets;
-pub use self::needs::{Needed, Needs, Wanted};
+pub use self::needs::Wanted;
 use self::remote::Remote;
 use self::target::Origin;
 use crate::catalogue::Catalogue;

@@ -5,41 +5,11 @@
 //! models instead (`blog.view_article`), in namespaces that may be others than the server's name.
 //! Calls and lists ask the same question here, so what is listed is what may be called.
 
+use mcpass_domain::permission::{Needed, Needs};
 use mcpass_domain::{Ask, Subject, Target, ToolClass};
 use serde_json::value::RawValue;
 
 use super::{Reach, Upstream};
-
-/// What a target needs at a server inside this process.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum Needs {
-    /// Any permission at all at the server.
-    Anything,
-    /// The permission that is called as it is.
-    #[default]
-    Itself,
-    /// One of these; none of them, and nobody may.
-    OneOf(Vec<Needed>),
-}
-
-/// A permission outside of names of tools.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Needed {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name there.
-    pub name: String,
-}
-
-impl Needed {
-    fn ask(&self) -> Ask<'_> {
-        Ask {
-            server: &self.namespace,
-            target: Target::Permission(&self.name),
-            class: Some(ToolClass::of_codename(&self.name)),
-        }
-    }
-}
 
 /// Something that may be asked for at a server.
 #[derive(Clone, Copy, Debug)]

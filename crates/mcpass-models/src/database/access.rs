@@ -5,7 +5,7 @@
 //! caller's permissions; and SQL on a model's rows is made from a [`Granted`], which brings its
 //! row scope along.
 
-use mcpass_domain::{Ask, Target};
+use mcpass_domain::{Ask, Target, ToolClass};
 
 use super::errors::Failure;
 use super::model::{Catalogue, Field, Model, Relation, RelationKind};
@@ -81,7 +81,8 @@ impl<'a> Access<'a> {
     /// Whether the caller has a permission of this codename in the model's namespace.
     pub fn may_codename(&self, model: &Model, codename: &str) -> bool {
         let target = Target::Permission(codename);
-        (self.caller.may)(&Ask { server: &model.app, target, class: None })
+        let class = Some(ToolClass::of_codename(codename));
+        (self.caller.may)(&Ask { server: &model.app, target, class })
     }
 
     /// An exposed model on which the caller has a right.
