@@ -75,6 +75,9 @@ pub enum ToolsForm {
 pub struct ModelSettings {
     /// Another name, `[a-z][a-z0-9_]*`.
     pub name: Option<String>,
+    /// The model of a Django project of which this table is, as `blog.article`, where the table
+    /// is not called after it.
+    pub django: Option<String>,
     /// Whether tools may be called for it.
     pub expose: Option<bool>,
     /// Whether no tool may write it.
