@@ -11,6 +11,7 @@
 //! | [`engine`] | statements on a live database |
 //! | [`history`] | who changed what, and where that is kept |
 //! | [`value`], [`json`] | values between JSON and the database |
+//! | [`face`], [`served`] | the database as a server: tools, resources, prompts; opening it |
 //! | [`errors`] | what tools answer when they cannot do it |
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub mod autocomplete;
 pub mod describe;
 pub mod engine;
 pub mod errors;
+pub mod face;
 pub mod filter;
 pub mod find;
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub mod page;
 pub mod related;
 pub mod rows;
 pub mod scope;
+pub mod served;
 pub mod settings;
 pub mod sql;
 #[cfg(test)]
@@ -95,6 +98,11 @@ impl Database {
         let engine = Engine::open(url, Bounds::from(&settings)).await?;
         let catalogue = settings.apply(inspect::catalogue(&engine, app, &settings).await?)?;
         Ok(Self { engine, catalogue, settings, clock, keeper })
+    }
+
+    /// A namespace of its permissions: of things that it does not know.
+    pub fn namespace(&self) -> &str {
+        self.catalogue.models().first().map_or("", |model| model.app.as_str())
     }
 
     /// What a caller may do in it.

@@ -44,6 +44,16 @@ impl Right {
         }
     }
 
+    /// The right that an operation of `bulk_` needs.
+    pub fn of_operation(word: &str) -> Option<Self> {
+        match word {
+            "create" => Some(Self::Add),
+            "update" => Some(Self::Change),
+            "delete" => Some(Self::Delete),
+            _ => None,
+        }
+    }
+
     /// The codename of this right on a model, as `view_article`.
     pub fn codename(self, model: &Model) -> String {
         format!("{}_{}", self.verb(), model.codename)
