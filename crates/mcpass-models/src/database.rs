@@ -9,10 +9,13 @@
 //! | [`access`] | the one place that decides what a caller may do |
 //! | [`sql`] | the one place that writes SQL |
 //! | [`engine`] | statements on a live database |
-//! | [`history`] | who changed what, and where that is kept |
+//! | [`history`] | who changed what, where that is kept, and the tool that tells it |
 //! | [`value`], [`json`] | values between JSON and the database |
 //! | [`face`], [`served`] | the database as a server: tools, resources, prompts; opening it |
 //! | [`errors`] | what tools answer when they cannot do it |
+//! | [`list`], [`get`], [`related`], [`autocomplete`], [`describe`], [`find`] | tools that read |
+//! | [`create`], [`update`], [`delete`], [`bulk`], [`actions`], [`action`] | tools that write |
+//! | `write` | what those have in common: one transaction, links, child rows, deletions |
 
 use std::sync::Arc;
 
@@ -21,9 +24,14 @@ use mcpass_domain::Clock;
 use crate::local::Caller;
 
 pub mod access;
+pub mod action;
+pub mod actions;
 pub mod aggregate;
 pub mod arguments;
 pub mod autocomplete;
+pub mod bulk;
+pub mod create;
+pub mod delete;
 pub mod describe;
 pub mod engine;
 pub mod errors;
@@ -48,7 +56,9 @@ pub mod settings;
 pub mod sql;
 #[cfg(test)]
 mod tests;
+pub mod update;
 pub mod value;
+mod write;
 
 use access::Access;
 use engine::{Bounds, Engine, EngineError};
@@ -77,6 +87,12 @@ pub enum DatabaseError {
     /// It cannot be reached or read.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// It has no table for its history, and none can be made.
+    #[error(
+        "the table mcpass_history cannot be made or has another form: {0}. Let the database's user \
+         create it, or leave `with_history` out"
+    )]
+    History(#[source] EngineError),
     /// The settings do not fit it.
     #[error(transparent)]
     Settings(#[from] InvalidSettings),
@@ -96,6 +112,9 @@ impl Database {
         keeper: Arc<dyn HistoryKeeper>,
     ) -> Result<Self, DatabaseError> {
         let engine = Engine::open(url, Bounds::from(&settings)).await?;
+        if settings.with_history && !settings.read_only {
+            history::table::make(&engine).await.map_err(DatabaseError::History)?;
+        }
         let catalogue = settings.apply(inspect::catalogue(&engine, app, &settings).await?)?;
         Ok(Self { engine, catalogue, settings, clock, keeper })
     }

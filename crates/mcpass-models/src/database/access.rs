@@ -14,8 +14,10 @@ use crate::local::Caller;
 mod operation;
 #[cfg(test)]
 mod tests;
+mod writable;
 
 pub use operation::{Needs, Operation};
+pub use writable::{Refusal, Writable};
 
 /// What may be done with rows of a model (Django's default permissions).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -176,9 +178,9 @@ impl<'a> Granted<'a> {
         self.model.field(name).filter(is_writable)
     }
 
-    /// Whether calls may write a field.
+    /// Whether calls may write a field. What they may not know, they may not write either.
     pub const fn is_writable(field: &Field) -> bool {
-        field.is_readable && field.is_writable && !field.is_generated
+        field.is_open() && field.is_writable && !field.is_generated
     }
 
     /// The relations that the caller may follow: the fields on both sides are open, and the

@@ -15,6 +15,7 @@ use super::settings::DatabaseSettings;
 use super::sql::{Dialect, Sql};
 use crate::local::Caller;
 
+mod call;
 mod memory;
 
 pub(crate) use memory::{Fails, Memory};
@@ -68,6 +69,11 @@ impl Blog {
     /// A PostgreSQL database of these texts.
     pub(crate) async fn postgres_of(texts: &[&str], settings: &str) -> Self {
         let url = PrivatePostgres::shared().unwrap().create_database().unwrap();
+        Self::postgres_at(url, settings).await
+    }
+
+    /// A blog in an empty database of PostgreSQL.
+    pub(crate) async fn postgres_at(url: String, settings: &str) -> Self {
         let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
         for text in texts {
             let text = translated(text, "postgres");
@@ -140,6 +146,13 @@ impl Blog {
     pub(crate) async fn both(settings: &str) -> [Self; 2] {
         [Self::sqlite(settings).await, Self::postgres(settings).await]
     }
+}
+
+/// A blog that is there already, with settings in TOML.
+pub(crate) async fn attach(url: &str, settings: &str) -> Blog {
+    let memory = Arc::new(Memory::default());
+    let database = open(url, settings, &memory).await;
+    Blog { database, url: url.to_owned(), memory, folder: None }
 }
 
 /// After rows with numbers of their own.

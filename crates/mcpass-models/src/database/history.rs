@@ -11,6 +11,13 @@ use mcpass_domain::Timestamp;
 
 use crate::local::BoxFuture;
 
+pub(super) mod table;
+#[cfg(test)]
+mod tests;
+mod tool;
+
+pub use tool::{ARGUMENTS, run};
+
 /// A change of one row.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change {
@@ -36,8 +43,8 @@ pub struct Change {
     pub object_id: String,
     /// What the row was called.
     pub object: String,
-    /// The values before, as a JSON object, with what is hidden or redacted left out; at most
-    /// [`MAX_IMAGE`] bytes. None for what was created.
+    /// The values before, as a JSON object of at most [`MAX_IMAGE`] bytes. Hidden fields are not in
+    /// it, values of redacted ones stand as `***REDACTED***`. None for what was created.
     pub before: Option<String>,
     /// The values afterwards. None for what was deleted.
     pub after: Option<String>,

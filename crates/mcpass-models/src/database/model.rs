@@ -140,6 +140,9 @@ pub struct Model {
     /// Position of the field that counts changes or holds the time of the last one; updates may
     /// name the value that they were made from.
     pub version: Option<usize>,
+    /// What new rows have where a call says nothing: positions of fields and the value of each,
+    /// never a parameter.
+    pub defaults: Vec<(usize, ActionValue)>,
     /// Named actions.
     pub actions: Vec<Action>,
 }

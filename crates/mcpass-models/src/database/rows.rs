@@ -198,19 +198,39 @@ impl<'a> Columns<'a> {
         shortened
     }
 
+    /// What is shown of a row: names of fields and lists of links, and the JSON of each.
+    pub fn members(&self, row: &Row) -> Vec<(&'a str, String)> {
+        let shown = self.fields.iter().zip(row).take(self.shown);
+        let fields = shown.map(|(field, datum)| (field.name.as_str(), text_of(field, datum)));
+        let links = self.links.iter().zip(row.iter().skip(self.fields.len()));
+        let links = links.map(|(linked, keys)| (linked.name, shown_keys(linked.remote, keys)));
+        fields.chain(links).collect()
+    }
+
+    /// The values of a row's key.
+    pub fn key_values(&self, row: &Row) -> Vec<Datum> {
+        let fields = self.granted.model().key_fields();
+        fields.map(|field| self.value(row, field).clone()).collect()
+    }
+
     /// The key of a row as JSON: a value, or an object of the values of several fields.
     pub fn key(&self, row: &Row) -> String {
-        let fields: Vec<&Field> = self.granted.model().key_fields().collect();
-        match fields.as_slice() {
-            [] => "null".to_owned(),
-            [one] => text_of(one, self.value(row, one)),
-            several => {
-                let mut object = Object::new();
-                for field in several {
-                    value::write(object.key(&field.name), field, self.value(row, field));
-                }
-                object.finish()
+        key_json(self.granted.model(), &self.key_values(row))
+    }
+}
+
+/// A key as JSON: a value, or an object of the values of several fields.
+pub fn key_json(model: &Model, key: &[Datum]) -> String {
+    let pairs: Vec<(&Field, &Datum)> = model.key_fields().zip(key).collect();
+    match pairs.as_slice() {
+        [] => "null".to_owned(),
+        [(field, value)] => text_of(field, value),
+        several => {
+            let mut object = Object::new();
+            for (field, value) in several {
+                value::write(object.key(&field.name), field, value);
             }
+            object.finish()
         }
     }
 }

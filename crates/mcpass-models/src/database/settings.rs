@@ -11,6 +11,7 @@ use serde_json::Value;
 
 mod apply;
 mod careful;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -125,7 +126,7 @@ pub struct ModelSettings {
     pub readable: Option<Vec<String>>,
     /// Fields that may not be read, of those that else could be.
     pub hidden: Vec<String>,
-    /// The fields that may be written; all if it is not given.
+    /// The fields that may be written, lists of links among them; all if it is not given.
     pub writable: Option<Vec<String>>,
     /// Fields whose values are not shown. Given, it replaces the default, which is those that
     /// look like credentials.
@@ -147,6 +148,13 @@ pub struct ModelSettings {
     pub page_size: Option<u32>,
     /// The field that counts changes or holds the time of the last one.
     pub version: Option<String>,
+    /// What new rows have where a call says nothing: values, `:now`, `:user` or `:token`. A text
+    /// that begins with a colon is written with two of them.
+    pub defaults: BTreeMap<String, Value>,
+    /// What becomes of rows of this model when the row is deleted that this foreign key of theirs
+    /// leads to, and of links when the row at their other end is: instead of what the database
+    /// says.
+    pub on_delete: BTreeMap<String, OnDeleteSetting>,
     /// Other names of relations.
     pub relations: BTreeMap<String, String>,
     /// Named actions.
@@ -169,6 +177,18 @@ pub enum ChoiceSetting {
         /// A string, number or boolean.
         Value,
     ),
+}
+
+/// What becomes of rows when what they refer to is deleted.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDeleteSetting {
+    /// They are deleted too.
+    Cascade,
+    /// It is refused.
+    Protect,
+    /// Their reference becomes null.
+    SetNull,
 }
 
 /// A named action.

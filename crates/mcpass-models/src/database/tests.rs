@@ -1,4 +1,7 @@
-//! Tests of all tools that read, together.
+//! Tests of all tools together.
 
 mod injection;
+mod kill;
 mod secrecy;
+mod secrecy_of_writes;
+mod writing;

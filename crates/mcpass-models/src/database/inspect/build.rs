@@ -59,6 +59,7 @@ fn model(naming: Naming, table: &Found) -> Model {
         scope: None,
         page_size: PAGE,
         version: None,
+        defaults: Vec::new(),
         actions: Vec::new(),
     }
 }
@@ -172,6 +173,8 @@ fn add_links(models: &mut [Model], at: usize, link: &Link<'_>) {
                 remote: column(to)?,
                 model: at,
                 is_owner,
+                is_writable: true,
+                on_delete: from.on_delete,
             }),
             model: to.model,
             local: from.remote.clone(),
