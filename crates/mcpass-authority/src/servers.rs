@@ -52,8 +52,8 @@ impl Authority {
         request: ServerAdd,
     ) -> Result<ServerView, ApiError> {
         let probed = self.probe_added(ctx, request).await?;
-        let added = self
-            .change(ctx, Action::AddServer, probed, |turn, probed| Box::pin(add(turn, probed)));
+        let added =
+            self.change(ctx, Action::AddServer, probed, |turn, probed| Box::pin(add(turn, probed)));
         Ok(self.with_health(added.await?))
     }
 
@@ -95,9 +95,8 @@ impl Authority {
         request: ServerEdit,
     ) -> Result<ServerView, ApiError> {
         let probed = self.probe_edited(ctx, request).await?;
-        let edited = self.change(ctx, Action::ChangeServer, probed, |turn, probed| {
-            Box::pin(edit(turn, probed))
-        });
+        let edited = self
+            .change(ctx, Action::ChangeServer, probed, |turn, probed| Box::pin(edit(turn, probed)));
         Ok(self.with_health(edited.await?))
     }
 

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::local::{BoxFuture, Caller};
 use crate::provider::{
-    About, Arguments, Content, Outcome, Prompt, PromptArgument, Provider, Resource, ResourceTemplate, Tool,
-    ToolFailure,
+    About, Arguments, Content, Outcome, Prompt, PromptArgument, Provider, Resource,
+    ResourceTemplate, Tool, ToolFailure,
 };
 use crate::service::Service;
 
@@ -60,8 +60,10 @@ static ABOUT: About = About {
     name: "mcpass-demo",
     title: Cow::Borrowed("mcpass demo notebook"),
     version: env!("CARGO_PKG_VERSION"),
-    instructions: Cow::Borrowed("A small shared notebook. Start with list_notes or search_notes, read one with \
-                   get_note. Notes are kept in memory and end with the server."),
+    instructions: Cow::Borrowed(
+        "A small shared notebook. Start with list_notes or search_notes, read one with \
+                   get_note. Notes are kept in memory and end with the server.",
+    ),
 };
 
 static TEMPLATES: [ResourceTemplate; 1] = [ResourceTemplate {

@@ -241,29 +241,33 @@ fn set_level(message: &Message<'_>) -> Result<Object, Fault> {
 }
 
 impl<P: Provider> Service<P> {
-/// One page of a list. The cursor is the place in the list, opaque to clients.
-fn page<'a, T>(
-    &self,
-    member: &str,
-    message: &Message<'_>,
-    all: &'a [T],
-    definition: impl Fn(&'a T) -> Cow<'a, RawValue>,
-) -> Result<Object, Fault> {
-    let start = match message.cursor.as_deref() {
-        None => 0,
-        Some(cursor) => cursor
-            .parse::<usize>()
-            .ok()
-            .filter(|start| *start <= all.len())
-            .ok_or_else(|| invalid("`params.cursor` is not one of this list"))?,
-    };
-    let size = self.provider.page_size();
-    let end = start.saturating_add(size);
-    let items: Vec<_> = all.iter().skip(start).take(size).map(definition).collect();
-    let texts: Vec<&str> = items.iter().map(|item| item.get()).collect();
-    let object = Object::default().with_raw(member, &format!("[{}]", texts.join(",")));
-    Ok(if end < all.len() { object.with("nextCursor", &end.to_string().into()) } else { object })
-}
+    /// One page of a list. The cursor is the place in the list, opaque to clients.
+    fn page<'a, T>(
+        &self,
+        member: &str,
+        message: &Message<'_>,
+        all: &'a [T],
+        definition: impl Fn(&'a T) -> Cow<'a, RawValue>,
+    ) -> Result<Object, Fault> {
+        let start = match message.cursor.as_deref() {
+            None => 0,
+            Some(cursor) => cursor
+                .parse::<usize>()
+                .ok()
+                .filter(|start| *start <= all.len())
+                .ok_or_else(|| invalid("`params.cursor` is not one of this list"))?,
+        };
+        let size = self.provider.page_size();
+        let end = start.saturating_add(size);
+        let items: Vec<_> = all.iter().skip(start).take(size).map(definition).collect();
+        let texts: Vec<&str> = items.iter().map(|item| item.get()).collect();
+        let object = Object::default().with_raw(member, &format!("[{}]", texts.join(",")));
+        Ok(if end < all.len() {
+            object.with("nextCursor", &end.to_string().into())
+        } else {
+            object
+        })
+    }
 }
 
 fn failed(failure: ToolFailure) -> Fault {

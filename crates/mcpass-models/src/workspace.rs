@@ -46,7 +46,8 @@ use serde_json::{Map, Value};
 
 use crate::local::{BoxFuture, Caller};
 use crate::provider::{
-    About, Arguments, Content, Outcome, Prompt, Provider, Resource, ResourceTemplate, Tool, ToolFailure,
+    About, Arguments, Content, Outcome, Prompt, Provider, Resource, ResourceTemplate, Tool,
+    ToolFailure,
 };
 use crate::service::Service;
 
@@ -100,20 +101,24 @@ static ABOUT: About = About {
     name: "mcpass-workspace",
     title: Cow::Borrowed("mcpass product workspace"),
     version: env!("CARGO_PKG_VERSION"),
-    instructions: Cow::Borrowed("A product workspace. Start with products_list and features_list; read a feature \
+    instructions: Cow::Borrowed(
+        "A product workspace. Start with products_list and features_list; read a feature \
                    with features_info, which also tells the statuses it may go to next. Give the \
                    `version` that you read when you update something: if somebody else changed it \
                    in between, you are told, and nothing is lost. Results fit the token's \
                    max_context: go on with next_cursor, and read on in long texts with offset. \
-                   audit_trail tells who changed what."),
+                   audit_trail tells who changed what.",
+    ),
 };
 
 static TEMPLATES: [ResourceTemplate; 1] = [ResourceTemplate {
     uri_template: Cow::Borrowed("product://{id}"),
     name: Cow::Borrowed("product"),
     title: Cow::Borrowed("A product"),
-    description: Cow::Borrowed("A product with its features and what belongs to them, as far as it fits the \
-                  token's max_context; it says how to read the rest."),
+    description: Cow::Borrowed(
+        "A product with its features and what belongs to them, as far as it fits the \
+                  token's max_context; it says how to read the rest.",
+    ),
     mime_type: JSON,
 }];
 

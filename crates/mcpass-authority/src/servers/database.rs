@@ -113,8 +113,10 @@ fn holds_credential(parts: &[Part<'_>], url: &str) -> bool {
             name.to_ascii_lowercase().ends_with("password") && !value.contains("${")
         })
     };
-    let texts: Vec<&str> =
-        parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(*text) } else { None }).collect();
+    let texts: Vec<&str> = parts
+        .iter()
+        .filter_map(|part| if let Part::Text(text) = part { Some(*text) } else { None })
+        .collect();
     parameters.split('&').any(is_literal)
         || credential::has_password(url)
         || texts.iter().any(|text| mcpass_domain::redact::holds_token(text))

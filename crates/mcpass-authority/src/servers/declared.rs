@@ -80,8 +80,7 @@ async fn sync(turn: &mut Turn, declared: &[Server]) -> Result<DeclaredChanges, A
     }
     for (at, wanted) in all.iter().enumerate().filter(|(_, one)| one.is_declared) {
         let (before, after) = all.split_at(at);
-        let others: Vec<Server> =
-            before.iter().chain(after.iter().skip(1)).cloned().collect();
+        let others: Vec<Server> = before.iter().chain(after.iter().skip(1)).cloned().collect();
         namespaces::check(wanted, &others).map_err(|error| in_file(error, wanted))?;
     }
     let gone = stored.iter().filter(|server| {

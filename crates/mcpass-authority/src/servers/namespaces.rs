@@ -11,8 +11,11 @@ use crate::api::ApiError;
 /// When one is. Two servers of one name are for the store to refuse.
 pub(super) fn check(server: &Server, others: &[Server]) -> Result<(), ApiError> {
     let fail = |field: &str, message: String, hint: &str| {
-        Err(ApiError { field: Some(field.to_owned()), ..ApiError::new("server.namespace", message) }
-            .with_hint(hint))
+        Err(ApiError {
+            field: Some(field.to_owned()),
+            ..ApiError::new("server.namespace", message)
+        }
+        .with_hint(hint))
     };
     let hint = "a namespace belongs to one server: name the apps to offer with --app, or remove \
                 the other server";

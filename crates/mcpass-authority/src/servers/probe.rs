@@ -80,7 +80,8 @@ impl Authority {
         else {
             return Ok(None);
         };
-        let found = probe.probe(&server.name, database).await.map_err(|why| refused(database, &why))?;
+        let found =
+            probe.probe(&server.name, database).await.map_err(|why| refused(database, &why))?;
         if found.models.is_empty() {
             let message = "there is no table in this database that could be offered";
             return Err(ApiError::invalid("database", message).with_hint(

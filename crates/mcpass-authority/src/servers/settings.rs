@@ -41,8 +41,7 @@ pub(super) fn added(request: &ServerAdd) -> Result<ServerKind, ApiError> {
             return Err(ApiError::invalid("command", message));
         }
         (None, None) => {
-            let message =
-                "a server needs a URL (Streamable HTTP), a command (stdio) or a database, or is a \
+            let message = "a server needs a URL (Streamable HTTP), a command (stdio) or a database, or is a \
                  workspace";
             return Err(ApiError::invalid("url", message));
         }

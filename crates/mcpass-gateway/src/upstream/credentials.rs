@@ -259,10 +259,7 @@ mod tests {
         assert_eq!(url("postgres://u:${file:/p}@h/d"), "postgres://u:x%20y@h/d");
         assert_eq!(url("sqlite:${file:/p}"), "sqlite:x y");
         let error = database_url("postgres://u:${env:NONE}@h/d", &Fixed).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "the database URL needs the environment variable NONE, which is not set"
-        );
+        assert_eq!(error, "the database URL needs the environment variable NONE, which is not set");
     }
 
     #[test]

@@ -114,9 +114,9 @@ fn about(server: &str, form: ToolsForm) -> About {
 impl Database {
     /// Whether there is a tool for this operation on the model at a position.
     fn offers(&self, at: usize, operation: Operation) -> bool {
-        self.catalogue.at(at).is_some_and(|model| {
-            model.is_exposed && (model.is_writable() || !operation.writes())
-        })
+        self.catalogue
+            .at(at)
+            .is_some_and(|model| model.is_exposed && (model.is_writable() || !operation.writes()))
     }
 }
 
@@ -207,4 +207,3 @@ impl Provider for Face {
         Box::pin(std::future::ready(text))
     }
 }
-

@@ -184,6 +184,9 @@ impl OpenError {
 
     fn trouble(&self, retry_at: Timestamp) -> Trouble {
         let (public, is_broken) = match self {
+            Self::Database(DatabaseError::History(_)) => {
+                ("its history cannot be kept there; its operator is told why", true)
+            }
             Self::Database(DatabaseError::Settings(_)) => {
                 ("its settings do not fit it; its operator is told why", true)
             }

@@ -1,14 +1,18 @@
 //! Histories of databases that keep none themselves, in mcpass's own database.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mcpass_domain::time::id_from;
-use mcpass_domain::{Clock, Entropy, EventId, ServerName};
+use mcpass_domain::{Clock, Entropy, EventId, ServerName, TokenDigest};
 use mcpass_models::BoxFuture;
 use mcpass_models::database::history::{
     Change, ChangeKind, HistoryKeeper, HistoryQuery, Intent, Kept, Outcome, Unkept,
 };
 use mcpass_store::{HistoryRow, HistoryStore, StoreError};
+
+/// Bytes of a key that are kept as they are.
+const MAX_KEY: usize = 512;
 
 /// Keeps the history of one server.
 #[derive(Debug)]
@@ -58,12 +62,24 @@ impl HistoryKeeper for Keeper {
     fn read<'a>(&'a self, query: HistoryQuery<'a>) -> BoxFuture<'a, Result<Vec<Kept>, Unkept>> {
         Box::pin(async move {
             let HistoryQuery { table, object_id, limit, offset } = query;
-            let of = (table, object_id);
+            let key = kept_key(object_id);
+            let of = (table, &*key);
             let undone = Outcome::Undone.as_str();
             let rows = self.store.history_read(&self.server, of, undone, (limit, offset)).await;
-            rows.map_err(|error| unkept(&error))?.into_iter().map(kept).collect()
+            let rows = rows.map_err(|error| unkept(&error))?.into_iter();
+            rows.map(|row| kept(HistoryRow { object_id: object_id.to_owned(), ..row })).collect()
         })
     }
+}
+
+/// A key as it is kept: indexes bear only so much, so a longer one is kept as its digest.
+fn kept_key(key: &str) -> Cow<'_, str> {
+    if key.len() <= MAX_KEY {
+        return Cow::Borrowed(key);
+    }
+    let digest = TokenDigest::of(key.as_bytes());
+    let hex: String = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    Cow::Owned(format!("sha256:{hex}"))
 }
 
 fn row(change: &Change) -> HistoryRow {
@@ -77,7 +93,7 @@ fn row(change: &Change) -> HistoryRow {
         via: change.via.clone(),
         model: change.model.clone(),
         table: change.table.clone(),
-        object_id: change.object_id.clone(),
+        object_id: kept_key(&change.object_id).into_owned(),
         object: change.object.clone(),
         before: change.before.clone(),
         after: change.after.clone(),

@@ -18,8 +18,8 @@ use mcpass_record::Options as JournalOptions;
 use mcpass_store::WorkspaceStore;
 use serde_json::value::RawValue;
 
-use super::life::sync_of;
 use super::database::Databases;
+use super::life::sync_of;
 use super::workspace::Rows;
 use crate::config::Config;
 use crate::data::DataFolder;

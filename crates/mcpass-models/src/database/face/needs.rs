@@ -65,7 +65,9 @@ impl Face {
             Meaning::Of(operation, at) => (operation, vec![at]),
             Meaning::OfArgument(operation) => match &Said::read(arguments).model {
                 // A model that there is none of is as good as one that may not be used.
-                Some(name) => (operation, self.database.catalogue.position(name).into_iter().collect()),
+                Some(name) => {
+                    (operation, self.database.catalogue.position(name).into_iter().collect())
+                }
                 None => (operation, (0..self.database.catalogue.models().len()).collect()),
             },
         };

@@ -26,11 +26,6 @@ pub(super) fn of(kind: &str) -> Value {
     json!({"type": kind})
 }
 
-/// A list of texts.
-pub(super) fn texts() -> Value {
-    json!({"type": "array", "items": {"type": "string"}})
-}
-
 /// The `data` of a row that is created.
 pub(super) fn new_row(database: &Database, model: &Model) -> Value {
     let required: Vec<&str> = model

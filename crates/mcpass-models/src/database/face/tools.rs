@@ -170,12 +170,7 @@ fn shared(operation: Operation) -> (Map<String, Value>, Vec<&'static str>) {
         Operation::Delete => (vec![("expected", object)], vec!["id"]),
         Operation::Describe | Operation::Actions => (vec![], vec![]),
         Operation::Action => (
-            vec![
-                ("action", text),
-                ("ids", list()),
-                ("confirm", flag),
-                ("parameters", object),
-            ],
+            vec![("action", text), ("ids", list()), ("confirm", flag), ("parameters", object)],
             vec!["action", "ids"],
         ),
         Operation::Bulk => (
@@ -196,9 +191,7 @@ fn shared(operation: Operation) -> (Map<String, Value>, Vec<&'static str>) {
             ],
             vec!["id", "relation"],
         ),
-        Operation::History => {
-            (vec![("limit", integer.clone()), ("offset", integer)], vec!["id"])
-        }
+        Operation::History => (vec![("limit", integer.clone()), ("offset", integer)], vec!["id"]),
         Operation::Autocomplete => (vec![("term", text), ("limit", integer)], vec![]),
     };
     let properties = properties.into_iter().map(|(name, schema)| (name.to_owned(), schema));
@@ -234,12 +227,7 @@ fn tool(
 }
 
 /// A definition. Hints that say what is so unless it is said otherwise are left out.
-fn definition(
-    name: &str,
-    input: Value,
-    operation: Option<Operation>,
-    what: Option<&str>,
-) -> Value {
+fn definition(name: &str, input: Value, operation: Option<Operation>, what: Option<&str>) -> Value {
     let mut definition = Map::new();
     definition.insert("name".to_owned(), name.into());
     if let Some(what) = what {

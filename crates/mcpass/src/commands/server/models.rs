@@ -55,8 +55,10 @@ mod tests {
 
     #[test]
     fn settings_become_json_and_no_path_removes_them() {
-        let (models, expose) = written("expose = false\n[models.book]\nwhere = \"x = 1\"\n").unwrap();
-        let models: BTreeMap<String, ModelSettings> = serde_json::from_str(&models.unwrap()).unwrap();
+        let (models, expose) =
+            written("expose = false\n[models.book]\nwhere = \"x = 1\"\n").unwrap();
+        let models: BTreeMap<String, ModelSettings> =
+            serde_json::from_str(&models.unwrap()).unwrap();
         assert_eq!(models["book"].scope.as_deref(), Some("x = 1"));
         assert_eq!(expose, Some(false));
         assert_eq!(read("").unwrap(), (Some("{}".to_owned()), Some(true)));
