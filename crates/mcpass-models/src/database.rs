@@ -11,6 +11,7 @@
 //! | [`engine`] | statements on a live database |
 //! | [`history`] | who changed what, where that is kept, and the tool that tells it |
 //! | [`value`], [`json`] | values between JSON and the database |
+//! | [`face`], [`served`] | the database as a server: tools, resources, prompts; opening it |
 //! | [`errors`] | what tools answer when they cannot do it |
 //! | [`list`], [`get`], [`related`], [`autocomplete`], [`describe`], [`find`] | tools that read |
 //! | [`create`], [`update`], [`delete`], [`bulk`], [`actions`], [`action`] | tools that write |
@@ -34,6 +35,7 @@ pub mod delete;
 pub mod describe;
 pub mod engine;
 pub mod errors;
+pub mod face;
 pub mod filter;
 pub mod find;
 #[cfg(test)]
@@ -49,6 +51,7 @@ pub mod page;
 pub mod related;
 pub mod rows;
 pub mod scope;
+pub mod served;
 pub mod settings;
 pub mod sql;
 #[cfg(test)]
@@ -114,6 +117,11 @@ impl Database {
         }
         let catalogue = settings.apply(inspect::catalogue(&engine, app, &settings).await?)?;
         Ok(Self { engine, catalogue, settings, clock, keeper })
+    }
+
+    /// A namespace of its permissions: of things that it does not know.
+    pub fn namespace(&self) -> &str {
+        self.catalogue.models().first().map_or("", |model| model.app.as_str())
     }
 
     /// What a caller may do in it.

@@ -5,7 +5,7 @@
 //! caller's permissions; and SQL on a model's rows is made from a [`Granted`], which brings its
 //! row scope along.
 
-use mcpass_domain::{Ask, Target};
+use mcpass_domain::{Ask, Target, ToolClass};
 
 use super::errors::Failure;
 use super::model::{Catalogue, Field, Model, Relation, RelationKind};
@@ -46,6 +46,16 @@ impl Right {
         }
     }
 
+    /// The right that an operation of `bulk_` needs.
+    pub fn of_operation(word: &str) -> Option<Self> {
+        match word {
+            "create" => Some(Self::Add),
+            "update" => Some(Self::Change),
+            "delete" => Some(Self::Delete),
+            _ => None,
+        }
+    }
+
     /// The codename of this right on a model, as `view_article`.
     pub fn codename(self, model: &Model) -> String {
         format!("{}_{}", self.verb(), model.codename)
@@ -83,7 +93,8 @@ impl<'a> Access<'a> {
     /// Whether the caller has a permission of this codename in the model's namespace.
     pub fn may_codename(&self, model: &Model, codename: &str) -> bool {
         let target = Target::Permission(codename);
-        (self.caller.may)(&Ask { server: &model.app, target, class: None })
+        let class = Some(ToolClass::of_codename(codename));
+        (self.caller.may)(&Ask { server: &model.app, target, class })
     }
 
     /// An exposed model on which the caller has a right.

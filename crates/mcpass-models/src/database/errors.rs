@@ -53,6 +53,11 @@ impl Failure {
         Self::new(format!("{model} not found"))
     }
 
+    /// Whether it is [`Failure::not_found`].
+    pub fn is_not_found(&self) -> bool {
+        self.text().ends_with(" not found") && self.body.get("code").is_none()
+    }
+
     /// An argument that has to be given.
     pub fn missing(parameter: &str) -> Self {
         Self::new(format!("{parameter} parameter is required"))

@@ -66,6 +66,27 @@ impl Catalogue {
         self.position(name).and_then(|at| self.models.get(at)).filter(|model| model.is_exposed)
     }
 
+    /// Offers the models of these namespaces alone. Those of a database that is no Django
+    /// project's are all in one, and if one is given, that is it.
+    pub fn confine(&mut self, apps: &[String]) {
+        let is_django = self.models.iter().any(|model| model.is_django);
+        for model in &mut self.models {
+            if let (false, [app]) = (is_django, apps) {
+                model.app.clone_from(app);
+            }
+            model.is_exposed &= apps.contains(&model.app);
+        }
+    }
+
+    /// The namespaces of the models that are exposed, in the order of the alphabet.
+    pub fn exposed_apps(&self) -> Vec<&str> {
+        let exposed = self.models.iter().filter(|model| model.is_exposed);
+        let mut apps: Vec<&str> = exposed.map(|model| model.app.as_str()).collect();
+        apps.sort_unstable();
+        apps.dedup();
+        apps
+    }
+
     /// The parts, for who refines it.
     pub(super) fn into_models(self) -> Vec<Model> {
         self.models

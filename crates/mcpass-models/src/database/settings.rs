@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use mcpass_domain::DatabaseServer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -56,6 +57,34 @@ impl Default for DatabaseSettings {
             expose: true,
             models: BTreeMap::new(),
         }
+    }
+}
+
+/// What is said of single models cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings of models cannot be read: {0}")]
+pub struct UnreadableModels(#[from] serde_json::Error);
+
+impl TryFrom<&DatabaseServer> for DatabaseSettings {
+    type Error = UnreadableModels;
+
+    fn try_from(server: &DatabaseServer) -> Result<Self, UnreadableModels> {
+        Ok(Self {
+            tools: match server.tools {
+                mcpass_domain::ToolsForm::Compact => ToolsForm::Compact,
+                mcpass_domain::ToolsForm::Full => ToolsForm::Full,
+            },
+            with_history: server.with_history,
+            read_only: server.read_only,
+            statement_timeout_ms: u64::try_from(server.statement_timeout.as_millis())
+                .unwrap_or(u64::MAX),
+            max_rows: server.max_rows,
+            max_bytes: server.max_bytes,
+            connections: server.connections,
+            schemas: server.schemas.clone(),
+            expose: server.expose,
+            models: serde_json::from_str(&server.models)?,
+        })
     }
 }
 

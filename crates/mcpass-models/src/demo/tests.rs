@@ -29,8 +29,9 @@ fn call_within(
     let definition = demo.tools().iter().find(|one| one.name == tool).unwrap();
     let arguments = arguments.as_object().unwrap().clone();
     assert_eq!(schema::faults(&definition.input, &arguments), Vec::<String>::new());
-    let value = demo.call(definition.name, arguments, caller).now_or_never().unwrap();
+    let value = demo.call(&definition.name, arguments, caller).now_or_never().unwrap();
     let value = value.map_err(|failure| failure.0)?;
+    let value: Value = serde_json::from_str(&value.structured).unwrap();
     let whole: Value = serde_json::from_str(definition.definition.get()).unwrap();
     let faults = schema::faults(&whole["outputSchema"], value.as_object().unwrap());
     assert_eq!(faults, Vec::<String>::new(), "{tool}: {value}");

@@ -104,6 +104,11 @@ impl EngineError {
         }
     }
 
+    /// Whether the database could not be reached, or was lost.
+    pub const fn is_of_the_way(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Missing | Self::Unknown | Self::Unreachable(_))
+    }
+
     /// Whether the connection can be used again.
     pub(super) const fn leaves_connection(&self) -> bool {
         self.is_refusal() || matches!(self, Self::Busy)

@@ -65,9 +65,10 @@ impl Room {
             return Err(faults.join(" "));
         }
         let value = who.ask(|caller| {
-            self.workspace.call(definition.name, arguments, caller).now_or_never().unwrap()
+            self.workspace.call(&definition.name, arguments, caller).now_or_never().unwrap()
         });
         let value = value.map_err(|failure| failure.0)?;
+        let value: Value = serde_json::from_str(&value.structured).unwrap();
         let whole: Value = serde_json::from_str(definition.definition.get()).unwrap();
         let faults = schema::faults(&whole["outputSchema"], value.as_object().unwrap());
         assert_eq!(faults, Vec::<String>::new(), "{tool}: {value}");
