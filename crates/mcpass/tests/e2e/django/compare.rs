@@ -115,7 +115,7 @@ fn members(
         match ours.get(name) {
             Some(other) => walk(path, value, other, found),
             None => {
-                found.push((path.clone(), Is::Less, format!("{}: less {value}", path.join("/"))))
+                found.push((path.clone(), Is::Less, format!("{}: less {value}", path.join("/"))));
             }
         }
         path.pop();

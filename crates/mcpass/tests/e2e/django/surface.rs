@@ -21,19 +21,24 @@ pub(super) enum Expected {
     Instead(u16, &'static str, Value),
 }
 
-fn rpc(method: &str, params: Value) -> Value {
+fn rpc(method: &str, params: &Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 }
 
-fn same(body: Value) -> Message {
+fn same(body: &Value) -> Message {
     Message { token: Some("all"), body: body.to_string(), expected: Expected::Same }
 }
 
-fn same_at(body: Value, at: &'static str) -> Message {
+fn same_at(body: &Value, at: &'static str) -> Message {
     Message { expected: Expected::SameAt(at), ..same(body) }
 }
 
-fn instead(body: Value, status: u16, (at, json): (&'static str, Value), _because: &str) -> Message {
+fn instead(
+    body: &Value,
+    status: u16,
+    (at, json): (&'static str, Value),
+    _because: &str,
+) -> Message {
     Message { expected: Expected::Instead(status, at, json), ..same(body) }
 }
 
@@ -44,24 +49,24 @@ pub(super) fn messages() -> Vec<Message> {
     let version = json!({"protocolVersion": "2025-11-25", "capabilities": {},
         "clientInfo": {"name": "test", "version": "1"}});
     let mut messages = vec![
-        same_at(rpc("initialize", version), "/result/protocolVersion"),
-        same(rpc("nope", json!({}))),
-        same(rpc("tools/call", json!({"name": "nope", "arguments": {}}))),
-        same(rpc("tools/call", json!({"name": "list_nope", "arguments": {}}))),
-        same_at(rpc("tools/call", json!({})), "/error/code"),
-        same_at(rpc("tools/call", json!({"name": "list_tag", "arguments": []})), "/error/code"),
-        same_at(rpc("prompts/get", json!({"name": "nope"})), "/error/code"),
-        same_at(rpc("prompts/get", json!({"name": "crud_guide"})), "/error/code"),
-        same_at(rpc("resources/read", json!({"uri": "data://article/99999"})), "/error/code"),
-        same_at(rpc("resources/read", json!({"uri": "data://nope/1"})), "/error/code"),
-        same_at(rpc("resources/read", json!({"uri": "nope://x"})), "/error/code"),
-        same_at(rpc("resources/read", json!({})), "/error/code"),
-        same_at(rpc("resources/read", json!({"uri": "data://comment/7"})), TEXT),
-        same_at(rpc("resources/read", json!({"uri": "data://tag/"})), TEXT),
-        same(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})),
-        instead(rpc("ping", json!({})), 200, ("/result", json!({})), BY_PROTOCOL),
+        same_at(&rpc("initialize", &version), "/result/protocolVersion"),
+        same(&rpc("nope", &json!({}))),
+        same(&rpc("tools/call", &json!({"name": "nope", "arguments": {}}))),
+        same(&rpc("tools/call", &json!({"name": "list_nope", "arguments": {}}))),
+        same_at(&rpc("tools/call", &json!({})), "/error/code"),
+        same_at(&rpc("tools/call", &json!({"name": "list_tag", "arguments": []})), "/error/code"),
+        same_at(&rpc("prompts/get", &json!({"name": "nope"})), "/error/code"),
+        same_at(&rpc("prompts/get", &json!({"name": "crud_guide"})), "/error/code"),
+        same_at(&rpc("resources/read", &json!({"uri": "data://article/99999"})), "/error/code"),
+        same_at(&rpc("resources/read", &json!({"uri": "data://nope/1"})), "/error/code"),
+        same_at(&rpc("resources/read", &json!({"uri": "nope://x"})), "/error/code"),
+        same_at(&rpc("resources/read", &json!({})), "/error/code"),
+        same_at(&rpc("resources/read", &json!({"uri": "data://comment/7"})), TEXT),
+        same_at(&rpc("resources/read", &json!({"uri": "data://tag/"})), TEXT),
+        same(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})),
+        instead(&rpc("ping", &json!({})), 200, ("/result", json!({})), BY_PROTOCOL),
         instead(
-            json!([rpc("ping", json!({}))]),
+            &json!([rpc("ping", &json!({}))]),
             400,
             ("/error/code", json!(-32600)),
             "it is JSON, and no message of this protocol",
@@ -75,7 +80,7 @@ pub(super) fn messages() -> Vec<Message> {
     messages.push(Message {
         token: None,
         expected: Expected::Instead(401, "/error/code", json!(401)),
-        ..same(rpc("tools/list", json!({})))
+        ..same(&rpc("tools/list", &json!({})))
     });
     messages
 }
