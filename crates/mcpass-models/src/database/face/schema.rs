@@ -38,14 +38,9 @@ pub(super) fn new_row(database: &Database, model: &Model) -> Value {
     object(row(database, model), &required)
 }
 
-/// The `data` of a row that is changed.
-pub(super) fn changed_row(database: &Database, model: &Model) -> Value {
-    object(row(database, model), &[])
-}
-
 fn row(database: &Database, model: &Model) -> Map<String, Value> {
     let writable = model.fields.iter().filter(|field| Granted::is_writable(field));
-    let fields = writable.map(|field| (field.name.clone(), value(field)));
+    let fields = writable.map(|field| (field.name.clone(), plain(field)));
     let links = model.relations.iter().filter_map(|relation| match &relation.kind {
         RelationKind::ManyToMany(link) if link.is_owner => {
             let there = database.catalogue.at(relation.model)?;
@@ -58,19 +53,7 @@ fn row(database: &Database, model: &Model) -> Map<String, Value> {
     fields.chain(links).collect()
 }
 
-/// A field's value as it is written.
-fn value(field: &Field) -> Value {
-    let mut schema = plain(field);
-    let Some(members) = schema.as_object_mut().filter(|_| field.is_nullable) else { return schema };
-    if let Some(kind) = members.get_mut("type") {
-        *kind = json!([kind.take(), "null"]);
-    }
-    if let Some(Value::Array(values)) = members.get_mut("enum") {
-        values.push(Value::Null);
-    }
-    schema
-}
-
+/// A field's value as it is written. Null, lengths and defaults are for `describe_`.
 fn plain(field: &Field) -> Value {
     let choices = if field.is_redacted { Vec::new() } else { choices(field) };
     if !choices.is_empty() {
@@ -81,8 +64,7 @@ fn plain(field: &Field) -> Value {
         FieldKind::Integer { .. } => of("integer"),
         FieldKind::Decimal { .. } => json!({"type": "string", "format": "decimal"}),
         FieldKind::Float => of("number"),
-        FieldKind::Text { max: Some(max) } => json!({"type": "string", "maxLength": max}),
-        FieldKind::Text { max: None } | FieldKind::Enum(_) | FieldKind::Other(_) => of("string"),
+        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Other(_) => of("string"),
         FieldKind::Bool => of("boolean"),
         FieldKind::Date => json!({"type": "string", "format": "date"}),
         FieldKind::Time => json!({"type": "string", "format": "time"}),
@@ -93,15 +75,11 @@ fn plain(field: &Field) -> Value {
     }
 }
 
-/// A row's key.
+/// A row's key; one of several fields is an object of them.
 pub(super) fn key(model: &Model) -> Value {
-    let fields: Vec<&Field> = model.key_fields().collect();
-    match fields.as_slice() {
-        [one] => plain(one),
-        several => {
-            let properties = several.iter().map(|field| (field.name.clone(), plain(field)));
-            let names: Vec<&str> = several.iter().map(|field| field.name.as_str()).collect();
-            object(properties.collect(), &names)
-        }
+    let mut fields = model.key_fields();
+    match (fields.next(), fields.next()) {
+        (Some(one), None) => plain(one),
+        _ => of("object"),
     }
 }

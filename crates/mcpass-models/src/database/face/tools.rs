@@ -21,7 +21,7 @@ pub(super) const FILTERS: &str = "filters: {\"field\" or \"field__lookup\": valu
 
 /// All tools, in the order in which they are listed.
 pub(super) fn all(database: &Database) -> Vec<Tool> {
-    let find = tool(FIND_MODELS, find_models(), None, Some(FILTERS_HERE));
+    let find = tool(FIND_MODELS, find_models(), None, Some(OF_ALL));
     let mut tools = vec![find];
     match database.settings.tools {
         ToolsForm::Compact => {
@@ -41,11 +41,13 @@ pub(super) fn all(database: &Database) -> Vec<Tool> {
     tools
 }
 
-const FILTERS_HERE: &str = "Models there are, and what may be done with each. For all tools, \
-                            filters: {\"field__lookup\": value} with Django's lookups (exact if \
-                            none); order_by: fields, -field descending; cursor: next_cursor of \
-                            the page before; expected: values you read, to lose no update of \
-                            others.";
+/// What is alike for all tools in full form is said here once; arguments that are rarely needed are
+/// in no schema.
+const OF_ALL: &str = "Models, and what may be done with each. Of all tools: filters \
+                      {\"field__lookup\": value} with Django's lookups; order_by fields, - for \
+                      descending; cursor: next_cursor of the page before; offset, with_total, \
+                      text_offset too; data of update as of create; expected: values you read, so \
+                      that no change of others is lost.";
 
 fn find_models() -> Map<String, Value> {
     [("query".to_owned(), schema::of("string"))].into_iter().collect()
@@ -86,7 +88,7 @@ fn compact(operation: Operation, models: &[&str]) -> Value {
     if needs_id(operation) {
         properties.insert("id".to_owned(), Value::Bool(true));
     }
-    if matches!(operation, Operation::Create | Operation::Update) {
+    if operation == Operation::Create {
         properties.insert("data".to_owned(), schema::of("object"));
     }
     if operation == Operation::Related {
@@ -98,31 +100,64 @@ fn compact(operation: Operation, models: &[&str]) -> Value {
 
 fn full(database: &Database, model: &Model, operation: Operation) -> Tool {
     let (mut properties, required) = shared(operation);
-    if needs_id(operation) {
-        properties.insert("id".to_owned(), schema::key(model));
+    for rare in RARE {
+        properties.remove(*rare);
+    }
+    if !has_children(database, model) {
+        properties.remove("inlines");
+        properties.remove("include_inlines");
+    }
+    if model.actions.is_empty() {
+        properties.remove("parameters");
     }
     match operation {
         Operation::Create => {
             properties.insert("data".to_owned(), schema::new_row(database, model));
         }
-        Operation::Update => {
-            properties.insert("data".to_owned(), schema::changed_row(database, model));
+        Operation::Delete => {
+            properties.remove("expected");
         }
         Operation::Related => {
+            properties.remove("order_by");
+            properties.remove("fields");
             let names = model.relations.iter().filter(|relation| {
                 let there = database.catalogue.at(relation.model);
                 there.is_some_and(|there| there.is_exposed)
-                    && !matches!(&relation.kind, RelationKind::Reverse { .. } if relation.name.is_empty())
             });
             let names: Vec<&str> = names.map(|relation| relation.name.as_str()).collect();
             properties.insert("relation".to_owned(), json!({"enum": names}));
         }
+        Operation::Autocomplete | Operation::History => {
+            properties.remove("limit");
+        }
         _ => {}
     }
+    if needs_id(operation) {
+        properties.insert("id".to_owned(), schema::key(model));
+    }
     let name = format!("{}_{}", operation.word(), model.name);
-    let schema = schema::object(properties, &required);
-    let definition = definition(&name, schema, Some(operation), None);
-    Tool::defined(name, &definition)
+    let mut definition = Map::new();
+    definition.insert("name".to_owned(), name.as_str().into());
+    definition.insert("inputSchema".to_owned(), schema::object(properties, &required));
+    if matches!(operation, Operation::List | Operation::Get) {
+        definition.insert("outputSchema".to_owned(), schema::of("object"));
+    }
+    // What hints say if they are not there is left out.
+    if operation == Operation::Create || !operation.writes() {
+        definition.insert("annotations".to_owned(), annotations(Some(operation)));
+    }
+    Tool::defined(name, &definition.into())
+}
+
+/// Arguments that are understood and left out of the definitions in full form.
+const RARE: &[&str] = &["offset", "text_offset", "with_total"];
+
+/// Whether rows of other models belong to rows of this one.
+fn has_children(database: &Database, model: &Model) -> bool {
+    model.relations.iter().any(|relation| {
+        matches!(relation.kind, RelationKind::Reverse { .. })
+            && database.catalogue.at(relation.model).is_some_and(|there| there.is_exposed)
+    })
 }
 
 const fn needs_id(operation: Operation) -> bool {
@@ -166,7 +201,10 @@ fn shared(operation: Operation) -> (Map<String, Value>, Vec<&'static str>) {
             vec!["id"],
         ),
         Operation::Create => (vec![("inlines", object)], vec!["data"]),
-        Operation::Update => (vec![("inlines", object.clone()), ("expected", object)], vec!["id"]),
+        Operation::Update => (
+            vec![("data", object.clone()), ("inlines", object.clone()), ("expected", object)],
+            vec!["id"],
+        ),
         Operation::Delete => (vec![("expected", object)], vec!["id"]),
         Operation::Describe | Operation::Actions => (vec![], vec![]),
         Operation::Action => (
@@ -226,7 +264,7 @@ fn tool(
     Tool::defined(name.to_owned(), &definition(name, schema, operation, what))
 }
 
-/// A definition. Hints that say what is so unless it is said otherwise are left out.
+/// A definition that says everything.
 fn definition(name: &str, input: Value, operation: Option<Operation>, what: Option<&str>) -> Value {
     let mut definition = Map::new();
     definition.insert("name".to_owned(), name.into());
@@ -235,11 +273,14 @@ fn definition(name: &str, input: Value, operation: Option<Operation>, what: Opti
     }
     definition.insert("inputSchema".to_owned(), input);
     definition.insert("outputSchema".to_owned(), schema::of("object"));
-    let annotations = match operation {
+    definition.insert("annotations".to_owned(), annotations(operation));
+    definition.into()
+}
+
+fn annotations(operation: Option<Operation>) -> Value {
+    match operation {
         Some(Operation::Create) => json!({"destructiveHint": false}),
         Some(operation) if operation.writes() => json!({"destructiveHint": true}),
         _ => json!({"readOnlyHint": true}),
-    };
-    definition.insert("annotations".to_owned(), annotations);
-    definition.into()
+    }
 }
