@@ -57,7 +57,7 @@ pub(in crate::database) async fn many<'a>(
     keys: &[Key],
     via: Via<'_>,
 ) -> Result<usize, Failure> {
-    let columns = columns_of(writable)?;
+    let columns = columns_of(writable)?.clipped();
     let found = scan::by_keys(work, &columns, keys, &[]).await?;
     let count = found.len();
     if count > 0 {
