@@ -40,8 +40,8 @@ pub async fn run(
     let operation = operation.ok_or_else(|| {
         Failure::new("operation must be 'create', 'update', or 'delete'".to_owned())
     })?;
-    let items = arguments.value("items").ok_or_else(|| Failure::missing("items"))?;
-    let items = items.as_array().ok_or_else(|| Failure::argument("items", "must be a list"))?;
+    let items = arguments.value("items").and_then(Value::as_array);
+    let items = items.ok_or_else(|| Failure::argument("items", "must be a list"))?;
     let limit = database.settings.max_rows;
     if items.len() > usize::try_from(limit).unwrap_or(usize::MAX) {
         return Err(Failure::argument("items", &format!("must have at most {limit} items")));

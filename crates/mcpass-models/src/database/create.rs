@@ -31,8 +31,9 @@ pub async fn run(
 ) -> Result<String, Failure> {
     let writable = access.writable(model, Right::Add)?;
     let arguments = Arguments::new(given, &ARGUMENTS)?;
-    let data = arguments.value("data").ok_or_else(|| Failure::missing("data"))?;
-    let data = data.as_object().ok_or_else(|| Failure::argument("data", "must be an object"))?;
+    // As in Django Admin MCP: without data, the fields that have to be given are told.
+    let nothing = Map::new();
+    let data = arguments.object("data")?.unwrap_or(&nothing);
     let children = arguments.object("inlines")?;
     let mut work = Work::begin(database, access).await?;
     let done = async {

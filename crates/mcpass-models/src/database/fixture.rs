@@ -38,6 +38,11 @@ const ROWS: &str = include_str!("fixture/rows.sql");
 impl Blog {
     /// A blog in SQLite, with settings in TOML.
     pub(crate) async fn sqlite(settings: &str) -> Self {
+        Self::sqlite_of(&[TABLES, ROWS], settings).await
+    }
+
+    /// A SQLite database of these texts.
+    pub(crate) async fn sqlite_of(texts: &[&str], settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("blog.db");
         let options = sqlx::sqlite::SqliteConnectOptions::new()
@@ -45,7 +50,8 @@ impl Blog {
             .create_if_missing(true)
             .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
         let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        for text in [translated(TABLES, "sqlite"), translated(ROWS, "sqlite")] {
+        for text in texts {
+            let text = translated(text, "sqlite");
             sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await.unwrap();
         }
         connection.close().await.unwrap();
@@ -57,16 +63,24 @@ impl Blog {
 
     /// A blog in PostgreSQL, with settings in TOML.
     pub(crate) async fn postgres(settings: &str) -> Self {
-        let url = PrivatePostgres::shared().unwrap().create_database().unwrap();
-        Self::postgres_at(url, settings).await
+        Self::postgres_of(&[TABLES, ROWS, SEQUENCES], settings).await
     }
 
     /// A blog in an empty database of PostgreSQL.
     pub(crate) async fn postgres_at(url: String, settings: &str) -> Self {
+        Self::postgres_from(url, &[TABLES, ROWS, SEQUENCES], settings).await
+    }
+
+    /// A PostgreSQL database of these texts.
+    pub(crate) async fn postgres_of(texts: &[&str], settings: &str) -> Self {
+        let url = PrivatePostgres::shared().unwrap().create_database().unwrap();
+        Self::postgres_from(url, texts, settings).await
+    }
+
+    async fn postgres_from(url: String, texts: &[&str], settings: &str) -> Self {
         let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
-        for text in
-            [translated(TABLES, "postgres"), translated(ROWS, "postgres"), SEQUENCES.to_owned()]
-        {
+        for text in texts {
+            let text = translated(text, "postgres");
             sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await.unwrap();
         }
         connection.close().await.unwrap();

@@ -46,6 +46,16 @@ impl Catalogue {
         self.models.get(position)
     }
 
+    /// The namespaces of permissions of these models, in the order of the alphabet: the server's
+    /// name, or the labels of a Django project's apps. Those of models that are not exposed are
+    /// among them.
+    pub fn apps(&self) -> Vec<&str> {
+        let mut apps: Vec<&str> = self.models.iter().map(|model| model.app.as_str()).collect();
+        apps.sort_unstable();
+        apps.dedup();
+        apps
+    }
+
     /// The position of a model of this catalogue.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
@@ -72,6 +82,8 @@ pub struct Model {
     /// What stands behind the verb in its permissions, as in `blog.view_article`. The name,
     /// unless two apps of a Django project have a model of one name.
     pub codename: String,
+    /// Whether app and codename are a Django project's, which no setting changes.
+    pub is_django: bool,
     /// One of it, for people.
     pub verbose_name: String,
     /// Several of it, for people.

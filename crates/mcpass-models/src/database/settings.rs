@@ -76,6 +76,9 @@ pub enum ToolsForm {
 pub struct ModelSettings {
     /// Another name, `[a-z][a-z0-9_]*`.
     pub name: Option<String>,
+    /// The model of a Django project of which this table is, as `blog.article`, where the table
+    /// is not called after it.
+    pub django: Option<String>,
     /// Whether tools may be called for it.
     pub expose: Option<bool>,
     /// Whether no tool may write it.
@@ -84,6 +87,8 @@ pub struct ModelSettings {
     pub key: Vec<String>,
     /// Digits behind the point, of decimals for which SQLite does not keep them.
     pub decimal_places: BTreeMap<String, u32>,
+    /// Digits at most, those behind the point included, of such decimals.
+    pub max_digits: BTreeMap<String, u32>,
     /// What it holds, for people and models.
     pub description: Option<String>,
     /// One of it, for people.

@@ -12,6 +12,7 @@ mod clients;
 mod conformance;
 mod connect;
 mod crash;
+mod django;
 mod faults;
 mod features;
 mod fuzzer;

@@ -104,7 +104,7 @@ async fn each_operation_needs_its_right_and_arguments() {
     for (given, text) in [
         (json!({}), "operation parameter is required"),
         (json!({"operation": "upsert"}), "operation must be 'create', 'update', or 'delete'"),
-        (json!({"operation": "create"}), "items parameter is required"),
+        (json!({"operation": "create"}), "items must be a list"),
         (json!({"operation": "create", "items": {}}), "items must be a list"),
         (json!({"operation": "create", "items": [1, 2, 3, 4]}), "items must have at most 3 items"),
         (json!({"operation": "create", "items": [], "atomic": 1}), "atomic must be true or false"),

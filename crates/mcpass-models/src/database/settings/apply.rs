@@ -17,6 +17,16 @@ pub enum InvalidSettings {
     /// A model's name that cannot be part of a tool's.
     #[error("`{0}` cannot be the name of a model; use a-z, 0-9 and `_`, at most 48 characters")]
     ModelName(String),
+    /// A model of a Django project that is not there.
+    #[error(
+        "{table}: `django` names the model `{model}`, which there is not in django_content_type; name the table's own section `[models.{table}]`, and the model as `app.model` in lower case"
+    )]
+    Django {
+        /// The table.
+        table: String,
+        /// The model.
+        model: String,
+    },
     /// Two models of one name.
     #[error("two models are called `{0}`; give one of them another `name`")]
     SameName(String),
@@ -183,7 +193,14 @@ fn refine(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSett
             return Err(InvalidSettings::ModelName(name.clone()));
         }
         model.name.clone_from(name);
-        model.codename.clone_from(name);
+        if !model.is_django {
+            model.codename.clone_from(name);
+        }
+    }
+    let label = format!("{}.{}", model.app, model.codename);
+    if let Some(django) = settings.django.as_ref().filter(|each| **each != label) {
+        let (table, model) = (model.table.name.as_str().to_owned(), django.clone());
+        return Err(InvalidSettings::Django { table, model });
     }
     if let Some(is_exposed) = settings.expose {
         model.is_exposed = is_exposed;
@@ -283,13 +300,11 @@ fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSet
             field.choices = choices;
         }
     }
-    for (name, digits) in &settings.decimal_places {
-        let at = one(model, "decimal_places", name)?;
-        if let Some(FieldKind::Decimal { places, .. }) =
-            model.fields.get_mut(at).map(|field| &mut field.kind)
-        {
-            *places = Some(*digits);
-        }
+    for (name, number) in &settings.decimal_places {
+        rules::decimal(model, "decimal_places", name, |_, places| *places = Some(*number))?;
+    }
+    for (name, number) in &settings.max_digits {
+        rules::decimal(model, "max_digits", name, |digits, _| *digits = Some(*number))?;
     }
     for (name, text) in &settings.descriptions {
         let at = one(model, "descriptions", name)?;

@@ -1,4 +1,5 @@
-//! Settings of writing: values of new rows, what becomes of rows that others leave, actions.
+//! Settings of writing: values of new rows, what becomes of rows that others leave, actions; and of
+//! decimals.
 
 use serde_json::Value;
 
@@ -169,4 +170,22 @@ fn unknown_relation(model: &Model, name: &str) -> InvalidSettings {
         relation: name.to_owned(),
         known: known.join(", "),
     }
+}
+
+/// Says of a decimal what SQLite does not: its digits and places.
+pub(super) fn decimal(
+    model: &mut Model,
+    setting: &'static str,
+    name: &str,
+    change: impl Fn(&mut Option<u32>, &mut Option<u32>),
+) -> Result<(), InvalidSettings> {
+    let at = one(model, setting, name)?;
+    let is_decimal = |field: &Field| matches!(field.kind, FieldKind::Decimal { .. });
+    fit(model, setting, &[at], is_decimal, "it is no decimal number")?;
+    if let Some(FieldKind::Decimal { digits, places }) =
+        model.fields.get_mut(at).map(|field| &mut field.kind)
+    {
+        change(digits, places);
+    }
+    Ok(())
 }

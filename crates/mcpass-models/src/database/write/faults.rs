@@ -112,15 +112,17 @@ pub(super) fn of_deletion(writable: &Writable<'_>, error: EngineError) -> Failur
 }
 
 fn unique(model: &Model, columns: &[&Field]) -> Failure {
-    let names: Vec<&str> = columns.iter().map(|field| field.name.as_str()).collect();
-    let (last, others) = names.split_last().unwrap_or((&"", &[]));
-    let list = if others.is_empty() {
-        (*last).to_owned()
-    } else {
-        format!("{} and {last}", others.join(", "))
+    let words = |field: &&Field| capitalised(&field.name.replace('_', " "));
+    let names: Vec<String> = columns.iter().map(words).collect();
+    let list = match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
     };
     let message = format!("{} with this {list} already exists.", capitalised(&model.verbose_name));
-    fault(if others.is_empty() { last } else { WHOLE_ROW }, &message)
+    match columns {
+        [one] => fault(&one.name, &message),
+        _ => fault(WHOLE_ROW, &message),
+    }
 }
 
 fn check(model: &Model, violation: &Violation) -> Failure {

@@ -75,7 +75,7 @@ pub(in crate::database) async fn write<'a>(
     let mut errors = Vec::new();
     for (name, list) in given {
         let Some((relation, child)) = relation(work, parent, name) else {
-            let text = format!("Unknown inline '{}'", name.chars().take(64).collect::<String>());
+            let text = format!("Unknown inline: {}", name.chars().take(64).collect::<String>());
             errors.push(error_of(name, None, None, &Failure::coded(text, "unknown_inline")));
             continue;
         };
@@ -134,7 +134,10 @@ async fn step<'a>(
     };
     let done = done.map_err(|failure| {
         let is_missing = failure == Failure::not_found(&child.name);
-        if is_missing { Failure::coded(failure.text(), "not_found") } else { failure }
+        if !is_missing {
+            return failure;
+        }
+        Failure::coded(format!("{} for this parent", failure.text()), "not_found")
     });
     Ok((right, done?))
 }
@@ -229,8 +232,9 @@ async fn check_single(
 /// An entry of `inlines.errors`.
 fn error_of(name: &str, id: Option<&Value>, index: Option<usize>, failure: &Failure) -> Value {
     let name: String = name.chars().take(64).collect();
-    let mut entry = json!({"model": name, "id": id, "index": index});
+    let mut entry = json!({"model": name, "id": id});
     if let (Some(entry), Some(body)) = (entry.as_object_mut(), failure.body().as_object()) {
+        entry.extend(index.map(|index| ("index".to_owned(), index.into())));
         entry.extend(body.clone());
     }
     entry
