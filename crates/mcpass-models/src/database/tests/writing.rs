@@ -105,6 +105,40 @@ async fn a_history_that_fails_takes_the_change_along() {
 }
 
 #[tokio::test]
+async fn a_declared_key_of_several_rows_writes_none_of_them() {
+    let settings = "[models.line]\nkey = [\"name\"]\n[models.line.actions.mark]\n\
+                    description = \"Mark\"\nset = { note = \"x\" }";
+    for blog in Blog::both("").await {
+        let sql = "CREATE TABLE line (name varchar(10) NOT NULL, note text); \
+                   INSERT INTO line VALUES ('one', 'a'), ('two', 'b'), ('two', 'c')";
+        blog.execute(sql.to_owned()).await;
+        let blog = blog.again(settings).await;
+        let before = blog.dump("line").await;
+        for (operation, given) in [
+            (Update, json!({"id": "two", "data": {"note": "x"}})),
+            (Delete, json!({"id": "two"})),
+            (Bulk, json!({"operation": "delete", "items": ["two"], "atomic": false})),
+            (Action, json!({"action": "delete_selected", "ids": ["two", "two"]})),
+        ] {
+            let answer = blog.call(operation, "line", given).await.unwrap_or_else(|body| body);
+            assert!(answer.to_string().contains("\"ambiguous_key\""), "{operation:?} {answer}");
+        }
+        let mark = json!({"action": "mark", "ids": ["two"]});
+        let body = blog.call(Action, "line", mark).await.unwrap_err();
+        assert_eq!(body["code"], "ambiguous_key");
+        assert_eq!(blog.dump("line").await, before);
+        assert!(blog.call(Delete, "line", json!({"id": "one"})).await.is_ok());
+        let sql = "CREATE TABLE child (name varchar(10) NOT NULL, \
+                   tag_id bigint REFERENCES tag (id) ON DELETE CASCADE); \
+                   INSERT INTO child VALUES ('a', 1), ('a', 2)";
+        blog.execute(sql.to_owned()).await;
+        let blog = blog.again("[models.child]\nkey = [\"name\"]").await;
+        let body = blog.call(Delete, "tag", json!({"id": 1})).await.unwrap_err();
+        assert_eq!(body["code"], "ambiguous_key", "a child of tag 2 would go along");
+    }
+}
+
+#[tokio::test]
 async fn what_is_undone_alone_is_in_no_history() {
     let blog = Blog::sqlite("").await;
     let trigger = "CREATE TRIGGER keep BEFORE DELETE ON tag WHEN old.id = 2 \
