@@ -38,6 +38,10 @@ pub fn run(
     answer.raw("fields", &array(fields.map(|each| field(&granted, each).finish())));
     answer.raw("relationships", &array(relationships(&granted)));
     answer.value("admin_config", &configuration(&granted));
+    let version = model.version.and_then(|at| model.fields.get(at));
+    if let Some(field) = version.filter(|field| field.is_open()) {
+        answer.text("version_field", &field.name);
+    }
     if model.is_view {
         answer.flag("is_view", true);
     }

@@ -80,6 +80,13 @@ impl Failure {
         Self::coded(text, "protected")
     }
 
+    /// A key that the operator declared is that of several rows.
+    pub fn ambiguous_key(model: &str) -> Self {
+        let text =
+            format!("The key of this {model} is that of other rows too, so nothing was done");
+        Self::coded(text, "ambiguous_key")
+    }
+
     /// A row would lie outside of what the caller may reach.
     pub fn out_of_scope(model: &str) -> Self {
         let text = format!(

@@ -19,6 +19,8 @@ pub struct Columns<'a> {
     fields: Vec<&'a Field>,
     shown: usize,
     links: Vec<Linked<'a>>,
+    /// Whether the beginnings of long values are enough.
+    is_clipped: bool,
 }
 
 /// A list of keys that are linked with a row, shown as a field of it.
@@ -68,7 +70,7 @@ impl<'a> Columns<'a> {
             }
         };
         let shown = fields.len();
-        let mut columns = Self { granted: *granted, fields, shown, links };
+        let mut columns = Self { granted: *granted, fields, shown, links, is_clipped: false };
         columns.need(granted.model().key_fields());
         Ok(columns)
     }
@@ -77,6 +79,25 @@ impl<'a> Columns<'a> {
     pub fn with_order(mut self, order: &Ordering<'a>) -> Self {
         self.need(order.fields());
         self
+    }
+
+    /// Asks for the beginnings of long values alone, of fields by which nothing is found.
+    pub(super) fn clipped(mut self) -> Self {
+        self.is_clipped = true;
+        self
+    }
+
+    fn is_clipped(&self, field: &Field) -> bool {
+        let model = self.granted.model();
+        let names = |at: &usize| model.fields.get(*at).is_some_and(|each| each.name == field.name);
+        let is_long = matches!(
+            field.kind,
+            FieldKind::Text { .. } | FieldKind::Json | FieldKind::Bytes | FieldKind::Other(_)
+        );
+        self.is_clipped
+            && is_long
+            && !model.primary_key.iter().any(names)
+            && !model.relations.iter().any(|relation| relation.local.iter().any(names))
     }
 
     /// Asks for these fields, too, without showing them.
@@ -107,6 +128,9 @@ impl<'a> Columns<'a> {
             if field.is_redacted {
                 // What is not shown does not leave the database.
                 sql.push("NULL");
+            } else if self.is_clipped(field) {
+                // One character more than is kept, so that it can be told from all there is.
+                sql.push("substr(").value_of(alias, field).push(", 1, 501)");
             } else {
                 sql.value_of(alias, field);
             }

@@ -2,6 +2,7 @@
 
 mod injection;
 mod kill;
+mod leaving;
 mod secrecy;
 mod secrecy_of_writes;
 mod writing;

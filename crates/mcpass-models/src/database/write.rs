@@ -6,7 +6,7 @@
 //! | [`data`] | reads the argument `data` |
 //! | [`create`], [`update`], [`remove`] | write rows |
 //! | [`action`] | does a named action |
-//! | [`links`] | writes lists of links |
+//! | [`references`], [`links`] | check foreign keys, write lists of links |
 //! | [`inlines`] | writes child rows with their parent |
 //! | [`expected`] | tells whether a row is still as the caller knows it |
 //! | [`faults`] | what the database refused, as faults of fields |
@@ -22,6 +22,7 @@ mod faults;
 mod image;
 pub(super) mod inlines;
 mod links;
+mod references;
 pub(super) mod remove;
 mod scan;
 pub(super) mod update;

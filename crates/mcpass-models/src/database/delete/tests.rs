@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::access::Operation::{Create, Delete, Update};
+use super::super::access::Operation::{Action, Create, Delete, History, Update};
 use super::super::fixture::{Blog, Holder};
 use super::super::history::ChangeKind;
 
@@ -178,5 +178,27 @@ async fn a_row_that_is_otherwise_than_expected_is_not_deleted() {
         let given = json!({"id": 2, "expected": {"status": "draft"}});
         assert!(blog.call(Delete, "article", given).await.is_ok());
         assert!(blog.call(Update, "article", json!({"id": 2, "data": {}})).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn many_large_rows_go_along() {
+    for blog in Blog::both("max_bytes = 2000000\nwith_history = true").await {
+        blog.add_articles(300).await;
+        let long = "long".repeat(2_000);
+        blog.execute(format!("UPDATE article SET body = '{long}', settings = '[\"{long}\"]'"))
+            .await;
+        let given = json!({"action": "delete_selected", "ids": (301..350).collect::<Vec<_>>()});
+        assert_eq!(blog.call(Action, "article", given).await.unwrap()["affected_count"], 49);
+        delete(&blog, "comment", 3).await.unwrap();
+        let answer = delete(&blog, "author", 1).await;
+        assert!(answer.is_ok(), "{answer:?}");
+        let told = blog.call(History, "article", json!({"id": 250})).await.unwrap();
+        let before = &told["history"][0]["before"];
+        assert_eq!(before["title"], "Article 250");
+        for name in ["body", "settings"] {
+            let value = before[name].as_str().unwrap();
+            assert!(value.ends_with('…') && value.chars().count() == 501, "{value}");
+        }
     }
 }

@@ -89,7 +89,7 @@ pub async fn run(
     };
     answer.number("count", i128::try_from(shown.len()).unwrap_or(0));
     answer.raw("history", &array(&shown));
-    if has_more {
+    if has_more && !shown.is_empty() {
         let next = u64::from(offset).saturating_add(u64::try_from(shown.len()).unwrap_or(0));
         answer.number("next_offset", i128::from(next));
     }

@@ -105,6 +105,78 @@ async fn a_history_that_fails_takes_the_change_along() {
 }
 
 #[tokio::test]
+async fn a_declared_key_of_several_rows_writes_none_of_them() {
+    let settings = "[models.line]\nkey = [\"name\"]\n[models.line.actions.mark]\n\
+                    description = \"Mark\"\nset = { note = \"x\" }";
+    for blog in Blog::both("").await {
+        let sql = "CREATE TABLE line (name varchar(10) NOT NULL, note text); \
+                   INSERT INTO line VALUES ('one', 'a'), ('two', 'b'), ('two', 'c')";
+        blog.execute(sql.to_owned()).await;
+        let blog = blog.again(settings).await;
+        let before = blog.dump("line").await;
+        for (operation, given) in [
+            (Update, json!({"id": "two", "data": {"note": "x"}})),
+            (Delete, json!({"id": "two"})),
+            (Bulk, json!({"operation": "delete", "items": ["two"], "atomic": false})),
+            (Action, json!({"action": "delete_selected", "ids": ["two", "two"]})),
+        ] {
+            let answer = blog.call(operation, "line", given).await.unwrap_or_else(|body| body);
+            assert!(answer.to_string().contains("\"ambiguous_key\""), "{operation:?} {answer}");
+        }
+        let mark = json!({"action": "mark", "ids": ["two"]});
+        let body = blog.call(Action, "line", mark).await.unwrap_err();
+        assert_eq!(body["code"], "ambiguous_key");
+        assert_eq!(blog.dump("line").await, before);
+        assert!(blog.call(Delete, "line", json!({"id": "one"})).await.is_ok());
+        let sql = "CREATE TABLE child (name varchar(10) NOT NULL, \
+                   tag_id bigint REFERENCES tag (id) ON DELETE CASCADE); \
+                   INSERT INTO child VALUES ('a', 1), ('a', 2)";
+        blog.execute(sql.to_owned()).await;
+        let blog = blog.again("[models.child]\nkey = [\"name\"]").await;
+        let body = blog.call(Delete, "tag", json!({"id": 1})).await.unwrap_err();
+        assert_eq!(body["code"], "ambiguous_key", "a child of tag 2 would go along");
+    }
+}
+
+#[tokio::test]
+async fn what_is_undone_alone_is_in_no_history() {
+    let blog = Blog::sqlite("").await;
+    let trigger = "CREATE TRIGGER keep BEFORE DELETE ON tag WHEN old.id = 2 \
+                   BEGIN SELECT RAISE(ABORT, 'not this one'); END";
+    blog.execute(trigger.to_owned()).await;
+    let given = json!({"operation": "delete", "items": [1, 2, 4], "atomic": false});
+    let answer = blog.call(Bulk, "tag", given).await.unwrap();
+    assert_eq!((&answer["success_count"], &answer["error_count"]), (&json!(2), &json!(1)));
+    assert!(!answer.to_string().contains("not this one"), "{answer}");
+    let told: Vec<String> =
+        blog.memory.changes().into_iter().map(|change| change.object_id).collect();
+    assert_eq!(told, ["1", "4"]);
+    assert_eq!(blog.row("article", 1).await["tags"], json!([2]), "its links stayed, too");
+}
+
+/// What a trigger leaves behind is found when the transaction ends.
+const ORPHANS: &str = "\
+    CREATE TABLE orphan (id integer PRIMARY KEY, tag_id integer \
+        REFERENCES tag (id) DEFERRABLE INITIALLY DEFERRED); \
+    CREATE TRIGGER leave AFTER UPDATE ON tag \
+        BEGIN INSERT INTO orphan (tag_id) VALUES (999); END";
+
+#[tokio::test]
+async fn what_is_refused_at_the_end_is_undone() {
+    let blog = Blog::sqlite("").await;
+    blog.execute(ORPHANS.to_owned()).await;
+    let given = json!({"id": 1, "data": {"name": "refused"}});
+    let body = blog.call(Update, "tag", given).await.unwrap_err();
+    assert_eq!(body, json!({"error": "Data integrity error: a constraint was violated"}));
+    assert_eq!(blog.memory.calls()[0].1, Some(Outcome::Undone));
+    let told = blog.call(History, "tag", json!({"id": 1})).await.unwrap();
+    assert_eq!(told["count"], 0);
+    assert_eq!(blog.row("tag", 1).await["name"], "rust");
+    let given = json!({"data": {"name": "goes on"}});
+    assert!(blog.call(Create, "tag", given).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_connection_lost_in_the_middle_changes_nothing() {
     let server = PrivatePostgres::start().unwrap();
     let blog = Blog::postgres_at(server.create_database().unwrap(), "").await;

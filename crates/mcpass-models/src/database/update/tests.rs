@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::access::Operation::{Get, Update};
+use super::super::access::Operation::{Create, Get, Update};
 use super::super::fixture::{Blog, Holder};
 use super::super::history::ChangeKind;
 
@@ -245,4 +245,80 @@ async fn child_rows_need_rights_of_their_own() {
         }
     }
     assert!(blog.call_as(&holder, Get, "comment", json!({"id": 1})).await.is_ok());
+}
+
+#[tokio::test]
+async fn links_and_references_stay_within_scopes() {
+    let settings = "[models.tag]\nwhere = \"id < 3\"\n[models.author]\nwhere = \"id < 3\"";
+    let choice = "Select a valid choice. That choice is not one of the available choices.";
+    for blog in Blog::both(settings).await {
+        let links = || blog.dump("article_tags");
+        let before = links().await;
+        let given = json!({"id": 3, "data": {"tags": [3]}});
+        let body = blog.call(Update, "article", given).await.unwrap_err();
+        let message = &body["validation_errors"]["errors"][0]["messages"][0];
+        assert_eq!(message, "Select a valid choice. 3 is not one of the available choices.");
+        for (operation, given) in [
+            (Update, json!({"id": 1, "data": {"author": 3}})),
+            (Create, json!({"data": {"title": "x", "slug": "x", "author": 3}})),
+        ] {
+            let body = blog.call(operation, "article", given).await.unwrap_err();
+            assert_eq!(
+                body["validation_errors"]["errors"],
+                json!([{"field": "author_id", "messages": [choice]}])
+            );
+        }
+        assert_eq!(links().await, before);
+        let given = json!({"id": 3, "data": {"tags": [1]}});
+        let answer = blog.call(Update, "article", given).await.unwrap();
+        assert_eq!(answer["object"]["tags"], json!([1]));
+        let everything = blog.again("").await;
+        assert_eq!(
+            everything.row("article", 3).await["tags"],
+            json!([1, 3]),
+            "3 is not the caller's"
+        );
+        let given = json!({"id": 3, "data": {"tags": []}});
+        blog.call(Update, "article", given).await.unwrap();
+        assert_eq!(everything.row("article", 3).await["tags"], json!([3]));
+    }
+}
+
+/// A reference of two fields, of which each can be written alone.
+const PAIRS: &str = "\
+    CREATE TABLE place (x integer NOT NULL, y integer NOT NULL, PRIMARY KEY (x, y)); \
+    CREATE TABLE pin (id integer PRIMARY KEY, x integer, y integer, \
+        FOREIGN KEY (x, y) REFERENCES place (x, y) DEFERRABLE INITIALLY DEFERRED); \
+    INSERT INTO place VALUES (1, 1), (1, 2), (2, 9); INSERT INTO pin VALUES (1, 1, 1)";
+
+#[tokio::test]
+async fn a_reference_of_two_fields_is_checked_as_a_whole() {
+    for settings in ["", "[models.place]\nwhere = \"y < 9\""] {
+        for blog in Blog::both("").await {
+            blog.execute(PAIRS.to_owned()).await;
+            let blog = blog.again(settings).await;
+            let update = |data: Value| blog.call(Update, "pin", json!({"id": 1, "data": data}));
+            assert!(update(json!({"y": 2})).await.is_ok());
+            let body = update(json!({"y": 3})).await.unwrap_err();
+            assert_eq!(body["validation_errors"]["fields_with_errors"], json!(["x"]), "{body}");
+            let far = update(json!({"x": 2, "y": 9})).await;
+            assert_eq!(far.is_ok(), settings.is_empty(), "{far:?}");
+            assert!(update(json!({"x": null})).await.is_ok());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_update_costs_the_same_whatever_the_row_holds() {
+    let blog = Blog::sqlite("with_history = true").await;
+    let mut costs = Vec::new();
+    for count in [1, 40] {
+        blog.add_comments(1, count).await;
+        let before = blog.database.engine.statements();
+        let given = json!({"id": 1, "data": {"title": format!("{count}"), "author": 2}});
+        blog.call(Update, "article", given).await.unwrap();
+        costs.push(blog.database.engine.statements() - before);
+    }
+    // The row, its references, the change, the row again, the history.
+    assert_eq!(costs, [5, 5]);
 }

@@ -11,11 +11,10 @@ use super::super::model::{Action, ActionValue, Field};
 use super::super::rows::Columns;
 use super::super::sql::{Datum, Key, Row, Set, Sql};
 use super::super::value::accept;
-use super::create::references;
 use super::data::{Data, stated};
 use super::update::next_version;
 use super::work::Work;
-use super::{Faults, image, of_engine, scan};
+use super::{Faults, image, of_engine, references, scan};
 
 /// What an action did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,9 +53,9 @@ pub(in crate::database) async fn rows(
 ) -> Result<Done, Failure> {
     let model = writable.model();
     let sets = sets(work, writable, action, parameters)?;
-    references(work, writable, &Data { sets: sets.clone(), links: Vec::new() }).await?;
-    let mut columns = Columns::new(writable.granted(), None)?;
-    columns.need(model.key_fields());
+    let data = Data { sets: sets.clone(), links: Vec::new() };
+    references::check(work, writable, &data, None).await?;
+    let columns = Columns::new(writable.granted(), None)?.clipped();
     let found = scan::by_keys(work, &columns, keys, &[]).await?;
     if found.is_empty() {
         return Err(Failure::new("No objects found with the provided IDs"));

@@ -57,7 +57,7 @@ pub(in crate::database) async fn many<'a>(
     keys: &[Key],
     via: Via<'_>,
 ) -> Result<usize, Failure> {
-    let columns = columns_of(writable)?;
+    let columns = columns_of(writable)?.clipped();
     let found = scan::by_keys(work, &columns, keys, &[]).await?;
     let count = found.len();
     if count > 0 {
@@ -96,7 +96,10 @@ async fn rows<'a>(work: &mut Work<'a>, root: Batch<'a>, via: Via<'_>) -> Result<
         let keys: Vec<Key> = batch.rows.iter().map(|row| batch.columns.key_values(row)).collect();
         for some in keys.chunks(scan::AT_ONCE) {
             let statement = Sql::delete(dialect, &batch.writable, some);
-            work.execute(statement).await.map_err(refused)?;
+            let deleted = work.execute(statement).await.map_err(refused)?;
+            if deleted > u64::try_from(some.len()).unwrap_or(u64::MAX) {
+                return Err(Failure::ambiguous_key(&batch.writable.model().name));
+            }
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Reading rows within a transaction.
 
-use super::super::engine::EngineError;
+use super::super::errors::Failure;
 use super::super::model::Field;
 use super::super::rows::Columns;
 use super::super::sql::{Datum, Key, Row};
@@ -11,12 +11,15 @@ pub(super) const AT_ONCE: usize = 500;
 
 /// Rows of these keys that exist for the caller and meet a condition on columns, in the order of
 /// their keys, locked until the end of the transaction.
+///
+/// # Errors
+/// When a key is that of several rows, or the database cannot be read.
 pub(super) async fn by_keys(
     work: &mut Work<'_>,
     columns: &Columns<'_>,
     keys: &[Key],
     within: &[(&Field, Datum)],
-) -> Result<Vec<Row>, EngineError> {
+) -> Result<Vec<Row>, Failure> {
     let fields: Vec<&Field> = columns.granted().model().key_fields().collect();
     let mut rows = Vec::with_capacity(keys.len());
     for some in keys.chunks(AT_ONCE) {
@@ -36,7 +39,12 @@ pub(super) async fn by_keys(
             separator = ", ";
         }
         sql.locked(alias);
-        rows.extend(work.rows(sql.finish()).await?);
+        let found = work.rows(sql.finish()).await?;
+        // Only a key that the operator declared can be that of several rows.
+        if found.len() > some.len() {
+            return Err(Failure::ambiguous_key(&columns.granted().model().name));
+        }
+        rows.extend(found);
     }
     Ok(rows)
 }

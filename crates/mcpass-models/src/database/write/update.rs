@@ -8,10 +8,10 @@ use super::super::history::ChangeKind;
 use super::super::model::{Field, FieldKind};
 use super::super::rows::Columns;
 use super::super::sql::{Datum, Key, Set, Sql};
-use super::create::{Written, reach, references};
+use super::create::{Written, reach};
 use super::data::{Data, time_of};
 use super::work::{Via, Work};
-use super::{expected, image, links, of_engine, scan};
+use super::{expected, image, links, of_engine, references, scan};
 
 /// Which row is changed, and what is known of it.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ pub(in crate::database) async fn row<'a>(
     let model = writable.model();
     let mut columns = Columns::new(writable.granted(), None)?;
     columns.need(data.links.iter().map(|links| links.local));
+    columns.need(references::needed(model));
     let within = target.within.iter();
     let within: Vec<(&Field, Datum)> =
         within.filter_map(|(at, value)| Some((model.fields.get(*at)?, value.clone()))).collect();
@@ -55,7 +56,7 @@ pub(in crate::database) async fn row<'a>(
     if names.is_empty() {
         return Ok(Written { columns, row: before, names });
     }
-    references(work, writable, &data).await?;
+    references::check(work, writable, &data, Some((&columns, &before))).await?;
     links::check(work, writable, &data).await?;
     let values = data.values(model).into_iter();
     let mut sets: Vec<(&Field, Set)> =

@@ -145,7 +145,7 @@ impl<'a> Plan<'a> {
                 return if is_any { Err(failure) } else { Ok(()) };
             }
         };
-        let columns = columns_of(&writable)?;
+        let columns = columns_of(&writable)?.clipped();
         let mut rows = Vec::new();
         for some in values.chunks(scan::AT_ONCE) {
             rows.extend(referring(work, &columns, fields, some).await?);
