@@ -272,6 +272,35 @@ async fn a_write_waits_for_others_no_longer_than_it_may() {
     assert!(blog.call(Update, "article", given).await.is_ok());
 }
 
+/// Changes of tags take for ever.
+const SLOW_SQLITE: &str = "\
+    CREATE VIEW endless AS WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) \
+        SELECT count(*) AS n FROM c; \
+    CREATE TRIGGER slow AFTER UPDATE ON tag BEGIN SELECT n FROM endless; END";
+const SLOW_POSTGRES: &str = "\
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
+        'BEGIN PERFORM pg_sleep(60); RETURN NEW; END'; \
+    CREATE TRIGGER slow AFTER UPDATE ON tag FOR EACH ROW EXECUTE FUNCTION slow()";
+
+#[tokio::test]
+async fn a_write_that_takes_too_long_is_undone() {
+    for (blog, slow) in
+        Blog::both("statement_timeout_ms = 300").await.into_iter().zip([SLOW_SQLITE, SLOW_POSTGRES])
+    {
+        blog.execute(slow.to_owned()).await;
+        let before = blog.dump_all().await;
+        let given = json!({"operation": "update", "items": [{"id": 1, "data": {"name": "late"}}]});
+        let body = blog.call(Bulk, "tag", given).await.unwrap_err();
+        let text = body["error"].as_str().unwrap();
+        assert!(text.starts_with("The database took longer than 300 ms"), "{text}");
+        let given = json!({"data": {"name": "next"}});
+        let next = tokio::time::timeout(Duration::from_secs(10), blog.call(Create, "tag", given));
+        let id = next.await.unwrap().unwrap()["id"].clone();
+        blog.call(Delete, "tag", json!({ "id": id })).await.unwrap();
+        assert_eq!(blog.dump_all().await, before);
+    }
+}
+
 #[tokio::test]
 async fn a_database_for_reading_alone_is_not_written() {
     let blog = Blog::sqlite("read_only = true\nwith_history = true").await;

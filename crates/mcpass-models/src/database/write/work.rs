@@ -145,7 +145,11 @@ impl<'a> Work<'a> {
         match done {
             Ok(answer) => self.finish().await.map(|()| answer),
             Err(failure) => {
-                self.transaction.rollback().await;
+                // Where the database does not answer, it is not waited for again: a transaction
+                // that is dropped is rolled back.
+                if !failure.is_fatal() {
+                    self.transaction.rollback().await;
+                }
                 Err(failure)
             }
         }
