@@ -16,14 +16,15 @@ use serde::{Deserialize, Serialize};
 
 pub use error::ApiError;
 pub use request::{
-    AuditList, CheckPermissions, Explain, GroupCreate, GroupEdit, GroupRef, LogFilter, LogList,
-    LogShow, LogTail, ServerAdd, ServerEdit, ServerRef, TokenCreate, TokenEdit, TokenList,
-    TokenRef, TokenRevoke, TokenRotate, UserCreate, UserEdit, UserRef,
+    AuditList, CheckPermissions, DatabaseEdit, Explain, GroupCreate, GroupEdit, GroupRef,
+    LogFilter, LogList, LogShow, LogTail, ServerAdd, ServerEdit, ServerRef, TokenCreate, TokenEdit,
+    TokenList, TokenRef, TokenRevoke, TokenRotate, UserCreate, UserEdit, UserRef,
 };
 pub use view::{
-    AccessView, AuditView, EffectivePermission, Explanation, FamilyMember, GroupView, HealthView,
-    HttpView, IssuedToken, KindView, LimitsView, LogBatch, Page, PermissionCheck, Plaintext,
-    ServerView, Status, StdioView, TokenDetails, TokenFacts, TokenView, UserView, WorkspaceView,
+    AccessView, AuditView, DatabaseView, EffectivePermission, Explanation, FamilyMember, GroupView,
+    HealthView, HttpView, IssuedToken, KindView, LimitsView, LogBatch, Page, PermissionCheck,
+    Plaintext, ServerView, Status, StdioView, TokenDetails, TokenFacts, TokenView, UserView,
+    WorkspaceView,
 };
 
 /// One thing to be done. On the wire `{"op":"token.create", …}` with the fields of the request

@@ -43,5 +43,6 @@ mod world;
 pub use authority::Authority;
 pub use context::Context;
 pub use hooks::{
-    LogFlush, NoGateway, Options, PublishedToken, Publisher, ServerHealth, ToolClasses, Update,
+    DatabaseFound, DatabaseProbe, LogFlush, NoGateway, Options, PublishedToken, Publisher,
+    ServerHealth, ToolClasses, Update,
 };

@@ -4,7 +4,7 @@
 //! [`faulty`], which breaks another one on demand. All of them pass one behaviour suite
 //! (`tests/behaviour`). A store knows no rule of mcpass: it keeps what it is given, in one
 //! transaction for each [`Commit`], or keeps nothing. [`WorkspaceStore`] is the part of it that
-//! keeps the product workspace.
+//! keeps the product workspace, [`HistoryStore`] the one that keeps histories of other databases.
 //!
 //! Secrets never reach it; tokens arrive as digests.
 
@@ -12,6 +12,7 @@ mod clean;
 pub mod error;
 pub mod faulty;
 pub mod filter;
+mod history;
 pub mod memory;
 pub mod sql;
 mod workspace;
@@ -27,6 +28,7 @@ use mcpass_domain::{
 
 pub use error::{StoreError, StoreErrorKind};
 pub use filter::{AccessFilter, AuditFilter, Page, PageRequest, StateFilter, TokenFilter};
+pub use history::{HistoryRow, HistoryStore};
 pub use workspace::WorkspaceStore;
 
 /// One thing to be written. Updates and deletions carry the version they were made from: a
@@ -116,7 +118,7 @@ pub struct SpentCalls {
 /// Look-ups answer `None` for what is not there; every other failure is a [`StoreError`].
 /// Lists are complete or paged by a cursor, in a stable order.
 #[async_trait]
-pub trait Store: WorkspaceStore {
+pub trait Store: HistoryStore + WorkspaceStore {
     /// Writes all of it or nothing.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 

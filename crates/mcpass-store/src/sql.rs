@@ -27,6 +27,7 @@ mod sqlite {
     mod change;
     #[path = "sqlite.rs"]
     mod dialect;
+    mod history;
     mod load;
     mod servers;
     mod sqlite_load;
@@ -49,6 +50,7 @@ mod postgres {
     mod change;
     #[path = "postgres.rs"]
     mod dialect;
+    mod history;
     mod load;
     mod postgres_load;
     mod servers;

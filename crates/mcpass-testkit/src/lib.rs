@@ -7,6 +7,7 @@
 //! | [`wire`] | an HTTP/1.1 client that sends exactly the bytes it is told to |
 //! | [`upstream`] | a scriptable MCP server that remembers every call and can misbehave |
 //! | [`clients`] | third-party MCP clients and a third-party server |
+//! | [`django`] | a Django project's database, and Django Admin MCP on it |
 //! | [`postgres`] | a PostgreSQL server of the test's own |
 //! | [`eventually`] | waiting for a state instead of for the clock |
 //! | [`canary`] | looking for plaintext secrets in files and processes |
@@ -15,6 +16,7 @@
 
 pub mod canary;
 pub mod clients;
+pub mod django;
 pub mod eventually;
 pub mod http1;
 pub mod mcpass;
@@ -22,6 +24,7 @@ pub mod postgres;
 pub mod upstream;
 pub mod wire;
 
+pub use django::{DjangoAdminMcp, Newsroom};
 pub use http1::Head;
 pub use mcpass::{Issued, Mcpass};
 pub use postgres::PrivatePostgres;

@@ -11,7 +11,9 @@ use super::wire;
 
 mod server;
 
-pub use server::{HealthView, HttpView, KindView, ServerView, StdioView, WorkspaceView};
+pub use server::{
+    DatabaseView, HealthView, HttpView, KindView, ServerView, StdioView, WorkspaceView,
+};
 
 /// A part of a list.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -96,7 +96,8 @@ async fn that_allow(
     limit: u32,
 ) -> Result<(Vec<Token>, Option<TokenId>), ApiError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let class = question.class_or_destructive(turn);
+    let servers = turn.core.store.server_list().await.map_err(store_failed)?;
+    let class = question.class_or_destructive(turn, &servers);
     let mut found = Vec::new();
     let mut looked_at = 0;
     loop {

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use mcpass_authority::{Publisher, ServerHealth, ToolClasses, Update};
+use mcpass_domain::permission::{Needs, Target};
 use mcpass_domain::server::Health;
 use mcpass_domain::{Clock, Entropy, Server, ServerKind, ServerName, ToolClass, WorkspaceSettings};
 use mcpass_gateway::Shared;
@@ -15,7 +16,9 @@ use mcpass_models::local::{Body, Call, Caller, LocalServer};
 use mcpass_protocol::{Era, Message};
 use mcpass_record::Options as JournalOptions;
 use mcpass_store::WorkspaceStore;
+use serde_json::value::RawValue;
 
+use super::database::Databases;
 use super::life::sync_of;
 use super::workspace::Rows;
 use crate::config::Config;
@@ -90,6 +93,7 @@ pub(super) struct BuiltIns {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     demo: Arc<dyn Local>,
+    databases: Databases,
 }
 
 impl BuiltIns {
@@ -98,9 +102,10 @@ impl BuiltIns {
         store: Arc<dyn WorkspaceStore>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        databases: Databases,
     ) -> Self {
         let demo = Arc::new(BuiltIn(mcpass_models::demo::Demo::service(Arc::clone(&clock))));
-        Self { store, clock, entropy, demo }
+        Self { store, clock, entropy, demo, databases }
     }
 
     /// The workspace of this name.
@@ -114,6 +119,9 @@ impl BuiltIns {
 impl Locals for BuiltIns {
     fn open(&self, server: &Server) -> Result<Arc<dyn Local>, String> {
         match &server.kind {
+            ServerKind::Database(database) => {
+                Ok(Arc::new(BuiltIn(self.databases.serve(server, database)?)))
+            }
             ServerKind::Demo => Ok(Arc::clone(&self.demo)),
             ServerKind::Workspace(settings) => {
                 let workspace = self.workspace(&server.name, *settings);
@@ -151,6 +159,8 @@ impl<S: LocalServer> Local for BuiltIn<S> {
                 era,
                 caller: Caller {
                     token: caller.token,
+                    token_id: caller.token_id,
+                    request: caller.request,
                     user: caller.user,
                     max_context: caller.max_context,
                     may: caller.may,
@@ -167,5 +177,21 @@ impl<S: LocalServer> Local for BuiltIn<S> {
 
     fn canonical_name(&self, name: &str) -> Option<&'static str> {
         self.0.canonical_name(name)
+    }
+
+    fn needs(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Needs {
+        self.0.needs(target, arguments)
+    }
+
+    fn shown_as(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Option<String> {
+        self.0.shown_as(target, arguments)
+    }
+
+    fn health(&self) -> Option<Health> {
+        self.0.health()
+    }
+
+    fn retire(&self) {
+        self.0.retire();
     }
 }
