@@ -1,7 +1,9 @@
 //! Everything that is not the data path: operations, and what clients look for by themselves.
 //!
-//! The management API and the console will stand here too. This crate knows neither the gateway
-//! nor the loader: what it shows of them comes through [`Operations`].
+//! And the [`console`]: pages for people. This crate knows neither the gateway nor the loader: what
+//! it shows of them comes through [`Operations`] and the console's parts.
+
+pub mod console;
 
 mod discovery;
 mod operations;
@@ -15,35 +17,20 @@ use axum::routing::{any, get, post};
 use http::StatusCode;
 use serde_json::json;
 
+pub use console::Console;
 pub use operations::Operations;
 
 /// All routes outside the data path.
-pub fn router(operations: Arc<dyn Operations>) -> Router {
+pub fn router(operations: Arc<dyn Operations>, console: Console) -> Router {
     Router::new()
-        .route("/", get(index))
         .route("/healthz", get(operations::health))
         .route("/readyz", get(operations::ready))
         .route("/metrics", get(operations::metrics))
         .route("/.well-known/{*rest}", any(discovery::not_found))
         .route("/mcp/.well-known/{*rest}", any(discovery::not_found))
         .route("/register", post(discovery::register))
-        .fallback(not_found)
         .with_state(operations)
-}
-
-/// What somebody reads who opens the address in a browser.
-async fn index() -> &'static str {
-    concat!(
-        "mcpass ",
-        env!("CARGO_PKG_VERSION"),
-        "\n\nMCP endpoint: /mcp (all servers) and /mcp/{server}\n\
-         Health: /healthz, /readyz; metrics: /metrics\n\
-         Tokens: `mcpass token create --help`\n"
-    )
-}
-
-async fn not_found() -> Response {
-    problem(StatusCode::NOT_FOUND, "there is nothing here; the MCP endpoint is /mcp")
+        .merge(console.router())
 }
 
 /// An error for programs that read JSON.

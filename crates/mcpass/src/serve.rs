@@ -1,5 +1,6 @@
 //! `mcpass serve`: the server's life, from the first lock to the last record.
 
+mod accounts;
 mod demo;
 mod descriptors;
 mod life;

@@ -11,10 +11,12 @@ use mcpass_gateway::upstream::credentials::SystemSecrets;
 use mcpass_gateway::{Gateway, Parts};
 use mcpass_record::{Gate, RunId, Sync};
 use mcpass_store::{Store, sql};
+use mcpass_web::Console;
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::accounts::Nobody;
 use super::observe::Observed;
 use super::pages::Pages;
 use super::wiring::{BuiltIns, Healths, ToGateway, Tools, gateway_config};
@@ -64,6 +66,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     let observed = Arc::new(Observed::default());
     let built_ins =
         Arc::new(BuiltIns::new(Arc::clone(&store) as _, Arc::clone(&clock), Arc::new(entropy)));
+    let pages = Arc::new(Pages::new());
     let prepared = Gateway::prepare(
         Parts {
             config: gateway_config(config, folder),
@@ -74,7 +77,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             secrets: Arc::new(SystemSecrets),
             locals: Arc::clone(&built_ins) as _,
             background: tokio::runtime::Handle::current(),
-            elsewhere: Arc::new(Pages::new(mcpass_web::router(observed.clone()))),
+            elsewhere: Arc::clone(&pages) as _,
         },
         &mut registry,
     )
@@ -98,6 +101,13 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         },
     );
     observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));
+    let console = Console::new(mcpass_web::console::Parts {
+        authority: authority.clone(),
+        clock: Arc::clone(&clock),
+        entropy: Arc::new(entropy),
+        accounts: Arc::new(Nobody),
+    });
+    pages.fill(mcpass_web::router(observed.clone(), console));
     fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
 
     let shutdown = CancellationToken::new();

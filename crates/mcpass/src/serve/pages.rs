@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::OnceLock;
 
 use axum::Router;
 use http::{Request, Response, StatusCode};
@@ -16,14 +17,21 @@ use tower::ServiceExt as _;
 /// The pages, and where they run: never on the threads that carry calls.
 #[derive(Debug)]
 pub(super) struct Pages {
-    router: Router,
+    router: OnceLock<Router>,
     background: Handle,
 }
 
 impl Pages {
-    /// These pages, on the runtime that this is called on.
-    pub(super) fn new(router: Router) -> Self {
-        Self { router, background: Handle::current() }
+    /// Pages on the runtime that this is called on. There are none before [`Pages::fill`].
+    pub(super) fn new() -> Self {
+        Self { router: OnceLock::new(), background: Handle::current() }
+    }
+
+    /// Gives the pages, before the gateway starts. They stand on the authority, which stands on
+    /// the gateway; so they come last.
+    pub(super) fn fill(&self, router: Router) {
+        // Only the first call counts, and there is one.
+        let _ = self.router.set(router);
     }
 }
 
@@ -35,7 +43,8 @@ impl Elsewhere for Pages {
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
-        let answer = self.background.spawn(self.router.clone().oneshot(request));
+        let router = self.router.get().cloned().unwrap_or_default();
+        let answer = self.background.spawn(router.oneshot(request));
         Box::pin(async move {
             match answer.await {
                 Ok(Ok(response)) => response.map(|body| {
