@@ -10,8 +10,10 @@ use zeroize::Zeroizing;
 use super::wire;
 
 mod server;
+mod sign_in;
 
 pub use server::{HealthView, HttpView, KindView, ServerView, StdioView, WorkspaceView};
+pub use sign_in::{AccountView, IssuedLink, LinkView, RecoveryCodes, SessionView, TotpEnrolment};
 
 /// A part of a list.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -23,7 +25,7 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-/// A token's plaintext on its way to whoever asked for it.
+/// A secret on its way to whoever asked for it: a token, a one-time link, a recovery code.
 #[derive(Clone, Deserialize, Eq, PartialEq)]
 #[serde(from = "String")]
 pub struct Plaintext(Zeroizing<String>);

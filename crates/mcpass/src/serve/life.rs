@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mcpass_authority::control::ControlSocket;
 use mcpass_authority::loader::{Loader, LoaderConfig, LoaderOptions};
+use mcpass_authority::sign_in::SignInOptions;
 use mcpass_authority::{Authority, Options};
 use mcpass_domain::{Clock, Entropy, Monotonic, OsEntropy, SystemClock, Timestamp};
 use mcpass_gateway::listener::Prepared;
@@ -98,6 +99,10 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             log: Some(Arc::clone(&loader) as _),
             tools: Some(Arc::new(Tools(Arc::clone(prepared.shared())))),
             health: Some(Arc::new(Healths(Arc::clone(prepared.shared())))),
+            sign_in: SignInOptions {
+                public_url: Some(format!("http://{address}")),
+                ..SignInOptions::default()
+            },
         },
     );
     observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));
