@@ -23,7 +23,8 @@ pub use request::{
 pub use view::{
     AccessView, AuditView, EffectivePermission, Explanation, FamilyMember, GroupView, HealthView,
     HttpView, IssuedToken, KindView, LimitsView, LogBatch, Page, PermissionCheck, Plaintext,
-    ServerView, Status, StdioView, TokenDetails, TokenFacts, TokenView, UserView, WorkspaceView,
+    ServerView, Status, StdioView, TokenDetails, TokenFacts, TokenView, UserView, WhoAmI,
+    WorkspaceView,
 };
 
 /// One thing to be done. On the wire `{"op":"token.create", …}` with the fields of the request

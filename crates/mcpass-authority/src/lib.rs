@@ -38,6 +38,7 @@ mod show;
 mod tokens;
 mod turn;
 mod users;
+mod whoami;
 mod world;
 
 pub use authority::Authority;
