@@ -11,8 +11,10 @@
 //! | `frame`, `show`, `assets`, `trouble` | what pages have in common |
 //! | one for each page or group of pages | its handlers and what their templates show |
 
+mod account;
 mod asked;
 mod assets;
+mod audit;
 mod cookie;
 mod fault;
 mod fields;
@@ -20,29 +22,31 @@ mod forgery;
 mod form;
 mod frame;
 mod gate;
+mod log;
 mod show;
+mod sign_in;
 mod theme;
 mod tokens;
 mod trouble;
 mod viewer;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode, header};
+use mcpass_authority::Authority;
 use mcpass_authority::api::ApiError;
-use mcpass_authority::{Authority, Context};
 use mcpass_domain::{Clock, Entropy, Timestamp};
+use tokio_util::sync::CancellationToken;
 
-use self::asked::{Asked, Flash};
+pub use self::viewer::CookieSessions;
+
+use self::asked::Flash;
 use self::fault::{Answer, Fault};
 use self::gate::{Door, gate};
-use self::viewer::Viewer;
 
 /// What the console stands on.
 #[derive(Clone, Debug)]
@@ -53,29 +57,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for what forms are bound by and ids of errors.
     pub entropy: Arc<dyn Entropy>,
-    /// Who has signed in.
-    pub accounts: Arc<dyn Accounts>,
-}
-
-/// Accounts and sessions.
-#[async_trait]
-pub trait Accounts: Send + Sync + std::fmt::Debug {
-    /// The session of this secret.
-    ///
-    /// # Errors
-    /// When it cannot be looked up.
-    async fn session(&self, secret: &str, ip: Option<IpAddr>) -> Result<Option<Seat>, ApiError>;
-}
-
-/// Who a session is of.
-#[derive(Clone, Debug)]
-pub struct Seat {
-    /// The user's name.
-    pub name: String,
-    /// Whether it may do everything.
-    pub is_superuser: bool,
-    /// The security argument.
-    pub ctx: Context,
+    /// Cancelled when mcpass shuts down: what would last for ever ends then.
+    pub ending: CancellationToken,
 }
 
 /// The console. Cheap to clone.
@@ -88,13 +71,23 @@ impl Console {
         Self(Arc::new(parts))
     }
 
-    /// All its pages.
+    /// Who has signed in here, for the API.
+    pub fn sessions(&self) -> CookieSessions {
+        CookieSessions::new(self.clone())
+    }
+
+    /// All its pages, and what is answered where there is none.
     pub fn router(self) -> Router {
         let open = Router::new()
             .route("/theme", post(theme::choose))
             .route("/assets/{version}/{name}", get(assets::show))
+            .merge(sign_in::routes())
+            .fallback(nothing)
             .layer(from_fn_with_state((self.clone(), Door::Open), gate));
         let signed_in = Router::new()
+            .merge(account::routes())
+            .merge(audit::routes())
+            .merge(log::routes())
             .merge(tokens::routes())
             .layer(from_fn_with_state((self.clone(), Door::SignedIn), gate));
         open.merge(signed_in).with_state(self)
@@ -108,7 +101,9 @@ impl Console {
         self.0.clock.now()
     }
 
-    fn is_https(&self, headers: &HeaderMap) -> bool {
+    /// Whether browsers come over https: as the proxy in front says. Whoever lies about it gets
+    /// a cookie that their own browser will not send.
+    fn is_https(headers: &HeaderMap) -> bool {
         headers.get("x-forwarded-proto").is_some_and(|scheme| scheme.as_bytes() == b"https")
     }
 
@@ -119,26 +114,21 @@ impl Console {
         filled.map_err(|error| ApiError::new(ApiError::INTERNAL, error.to_string()))?;
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
-
-    async fn who(
-        &self,
-        secret: &str,
-        ip: Option<IpAddr>,
-        _user_agent: &str,
-    ) -> Result<Option<Viewer>, Fault> {
-        let seat = self.0.accounts.session(secret, ip).await?;
-        Ok(seat.map(|seat| Viewer {
-            name: seat.name,
-            is_superuser: seat.is_superuser,
-            manages: seat.is_superuser,
-            ctx: seat.ctx,
-        }))
-    }
 }
 
 /// A page.
 fn page(template: &impl askama::Template) -> Answer {
     Ok(Html(template.render()?).into_response())
+}
+
+/// A page with a form that was not taken.
+fn refused(template: &impl askama::Template, error: &ApiError) -> Answer {
+    let status = match Fault::Api(error.clone()).status() {
+        // What nothing can be done about by typing something else is no matter of the form.
+        status if status.is_server_error() => return Err(Fault::Api(error.clone())),
+        status => status,
+    };
+    Ok((status, Html(template.render()?)).into_response())
 }
 
 /// To another page, after a form that was taken.
@@ -151,4 +141,14 @@ fn done(to: &str, what: impl Into<String>) -> Response {
     let mut response = go(to);
     response.extensions_mut().insert(Flash(what.into()));
     response
+}
+
+/// Where there is nothing: a page for browsers, JSON for programs.
+async fn nothing(headers: HeaderMap) -> Answer {
+    let wanted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if wanted.is_some_and(|wanted| wanted.contains("text/html")) {
+        return Err(Fault::NotFound);
+    }
+    let message = "there is nothing here; the MCP endpoint is /mcp";
+    Ok(crate::problem(StatusCode::NOT_FOUND, message))
 }

@@ -1,6 +1,5 @@
 //! `mcpass serve`: the server's life, from the first lock to the last record.
 
-mod accounts;
 mod demo;
 mod descriptors;
 mod life;

@@ -1,12 +1,13 @@
 //! What a page's handler is given: who asks, and what for.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use mcpass_authority::Context;
+use mcpass_authority::sign_in::Visitor;
 
 use super::fault::Fault;
 use super::fields::Fields;
@@ -18,7 +19,7 @@ use super::viewer::Viewer;
 pub(crate) struct Asked(Arc<Inner>);
 
 /// What there is to know of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Inner {
     /// Who has signed in, if anybody.
     pub(crate) viewer: Option<Viewer>,
@@ -34,10 +35,8 @@ pub(crate) struct Inner {
     pub(crate) is_loopback: bool,
     /// The authority of the address in the browser.
     pub(crate) host: String,
-    /// Where the request comes from.
-    pub(crate) ip: Option<IpAddr>,
-    /// What it came with.
-    pub(crate) user_agent: String,
+    /// Where the request comes from, and with what.
+    pub(crate) visitor: Visitor,
     /// What forms are bound by.
     pub(crate) csrf: String,
     /// `light`, `dark`, or empty for what the system says.
@@ -46,8 +45,25 @@ pub(crate) struct Inner {
     pub(crate) flash: Option<Flash>,
     /// What a half-done sign-in is known by.
     pub(crate) step: Option<String>,
-    /// What the session is known by.
-    pub(crate) session: Option<String>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            viewer: None,
+            path: "/".to_owned(),
+            query: Fields::default(),
+            form: Fields::default(),
+            is_https: false,
+            is_loopback: false,
+            host: String::new(),
+            visitor: Visitor::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), ""),
+            csrf: String::new(),
+            theme: String::new(),
+            flash: None,
+            step: None,
+        }
+    }
 }
 
 /// What a form led to, on the page that follows.
@@ -64,7 +80,7 @@ impl Asked {
     /// # Errors
     /// When nobody has signed in.
     pub(crate) fn ctx(&self) -> Result<&Context, Fault> {
-        self.viewer().map(|viewer| &viewer.ctx)
+        self.viewer().map(|viewer| &viewer.session.ctx)
     }
 
     /// Who has signed in.

@@ -29,7 +29,9 @@ impl Fault {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Api(error) => match error.code.as_str() {
-                ApiError::FORBIDDEN | "caller.not_active" | "grant.not_held"
+                ApiError::FORBIDDEN
+                | "caller.not_active"
+                | "grant.not_held"
                 | "grant.beyond_own" => StatusCode::FORBIDDEN,
                 ApiError::INTERNAL => StatusCode::INTERNAL_SERVER_ERROR,
                 ApiError::UNAVAILABLE | "log.unavailable" => StatusCode::SERVICE_UNAVAILABLE,

@@ -80,9 +80,10 @@ impl Fields {
 
     /// Only what says something and has one of these names.
     pub(crate) fn only(&self, names: &[&str]) -> Self {
-        let kept = self.0.iter().filter(|(each, text)| {
-            names.contains(&each.as_str()) && !text.trim().is_empty()
-        });
+        let kept = self
+            .0
+            .iter()
+            .filter(|(each, text)| names.contains(&each.as_str()) && !text.trim().is_empty());
         Self(kept.cloned().collect())
     }
 

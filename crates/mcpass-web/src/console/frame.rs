@@ -65,29 +65,32 @@ pub(crate) struct Frame {
     pub(crate) query: String,
 }
 
-/// Word, path, icon, section, and whether only those see it who manage.
-type Line = (&'static str, &'static str, &'static str, Section, bool);
+/// Word, path, icon, section, and the permission without which there is nothing to see.
+type Line = (&'static str, &'static str, &'static str, Section, &'static str);
 
 const MCP: &[Line] = &[
-    ("Dashboard", "/", "gauge", Section::Dashboard, false),
-    ("Tokens", "/tokens", "key", Section::Tokens, false),
-    ("Servers", "/servers", "server", Section::Servers, true),
-    ("Access log", "/log", "list", Section::Log, false),
+    ("Dashboard", "/", "gauge", Section::Dashboard, ""),
+    ("Tokens", "/tokens", "key", Section::Tokens, ""),
+    ("Servers", "/servers", "server", Section::Servers, "mcpass.view_server"),
+    ("Access log", "/log", "list", Section::Log, ""),
 ];
 const PEOPLE: &[Line] = &[
-    ("Users", "/users", "user", Section::Users, true),
-    ("Groups", "/groups", "users", Section::Groups, true),
+    ("Users", "/users", "user", Section::Users, "mcpass.view_user"),
+    ("Groups", "/groups", "users", Section::Groups, "mcpass.view_group"),
 ];
 const REST: &[Line] = &[
-    ("Audit log", "/audit", "book", Section::Audit, true),
-    ("Settings", "/settings", "gear", Section::Settings, true),
+    ("Audit log", "/audit", "book", Section::Audit, "mcpass.view_audit"),
+    ("Settings", "/settings", "gear", Section::Settings, "mcpass.view_settings"),
 ];
 
 impl Frame {
     pub(crate) fn new(asked: &Asked, section: Section, title: String) -> Self {
-        let manages = asked.viewer.as_ref().is_some_and(|viewer| viewer.manages);
+        let may = |permission: &str| {
+            permission.is_empty()
+                || asked.viewer.as_ref().is_some_and(|viewer| viewer.may(permission))
+        };
         let entries = |lines: &[Line]| {
-            let seen = lines.iter().filter(|line| manages || !line.4);
+            let seen = lines.iter().filter(|line| may(line.4));
             let entries = seen.map(|(word, path, icon, of, _)| Entry {
                 word,
                 path,
@@ -112,7 +115,11 @@ impl Frame {
             mcp: entries(MCP),
             people: entries(PEOPLE),
             rest: entries(REST),
-            viewer: asked.viewer.as_ref().map(|viewer| viewer.name.clone()).unwrap_or_default(),
+            viewer: asked
+                .viewer
+                .as_ref()
+                .map(|viewer| viewer.name().to_owned())
+                .unwrap_or_default(),
             csrf: asked.csrf.clone(),
             theme: asked.theme.clone(),
             flash: asked.flash.as_ref().map(|flash| flash.0.clone()),

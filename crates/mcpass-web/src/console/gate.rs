@@ -17,6 +17,7 @@ use super::asked::{Asked, Flash, Inner};
 use super::cookie::Cookie;
 use super::fault::Fault;
 use super::fields::Fields;
+use super::viewer::visitor;
 use super::{Console, forgery, trouble};
 
 /// Bytes of a form at most. The largest has a box for each tool of many servers.
@@ -47,7 +48,9 @@ pub(crate) async fn gate(
     let is_get = matches!(parts.method, Method::GET | Method::HEAD);
     let (asked, fresh) = match visit(&console, &parts).await {
         Ok(visit) => visit,
-        Err(fault) => return finish(trouble::page(&console, &Asked::new(Inner::default()), &fault)),
+        Err(fault) => {
+            return finish(trouble::page(&console, &Asked::new(Inner::default()), &fault));
+        }
     };
     let entered = enter(asked.clone(), door, &parts, body, is_get).await;
     let mut response = match entered {
@@ -69,38 +72,33 @@ pub(crate) async fn gate(
 /// What a request says of itself, and a new text to bind forms by if it has none.
 async fn visit(console: &Console, parts: &Parts) -> Result<(Asked, Option<String>), Fault> {
     let headers = &parts.headers;
-    let is_https = console.is_https(headers);
+    let is_https = Console::is_https(headers);
     let host = text(headers, header::HOST.as_str());
     let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    let session = Cookie::Session.read(headers, is_https).map(str::to_owned);
-    let user_agent: String = text(headers, header::USER_AGENT.as_str()).chars().take(256).collect();
-    let viewer = match &session {
-        Some(secret) => console.who(secret, ip, &user_agent).await?,
-        None => None,
+    let visitor = visitor(headers, ip);
+    let viewer = console.viewer(headers, &visitor).await?;
+    // Forms of somebody who has signed in are bound to the session, all others to the browser.
+    let (csrf, fresh) = match (&viewer, Cookie::Form.read(headers, is_https)) {
+        (Some(viewer), _) => (viewer.session.csrf().to_owned(), None),
+        (None, Some(bound_to)) => (forgery::token(bound_to), None),
+        (None, None) => {
+            let fresh = console.random()?;
+            (forgery::token(&fresh), Some(fresh))
+        }
     };
-    // Who is signed in has forms of their session; a form of somebody before them is void.
-    let bound_to = if viewer.is_some() {
-        session.clone()
-    } else {
-        Cookie::Form.read(headers, is_https).map(str::to_owned)
-    };
-    let fresh = if bound_to.is_none() { Some(console.random()?) } else { None };
-    let bound_to = bound_to.or_else(|| fresh.clone()).unwrap_or_default();
     let theme = Cookie::Theme.read(headers, is_https).unwrap_or_default();
     let asked = Asked::new(Inner {
-        csrf: forgery::token(&bound_to),
+        csrf,
         path: parts.uri.path().to_owned(),
         query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
         form: Fields::default(),
         is_https,
         is_loopback: is_loopback(&host),
         host,
-        ip,
-        user_agent,
+        visitor,
         theme: if matches!(theme, "light" | "dark") { theme.to_owned() } else { String::new() },
         flash: Cookie::Flash.read(headers, is_https).and_then(unpack),
         step: Cookie::Step.read(headers, is_https).map(str::to_owned),
-        session,
         viewer,
     });
     Ok((asked, fresh))
@@ -189,10 +187,10 @@ fn text(headers: &HeaderMap, name: &str) -> String {
 
 /// Whether a `Host` header names the machine itself.
 fn is_loopback(host: &str) -> bool {
-    let name = host.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or_else(
-        || host.rsplit_once(':').map_or(host, |(name, _)| name),
-        |(name, _)| name,
-    );
+    let name = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+        .map_or_else(|| host.rsplit_once(':').map_or(host, |(name, _)| name), |(name, _)| name);
     let is_address = name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
     name == "localhost" || is_address
 }

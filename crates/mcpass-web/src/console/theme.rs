@@ -41,7 +41,8 @@ mod tests {
         for ours in ["/", "/tokens?state=active", "/a//b"] {
             assert_eq!(within(ours), ours);
         }
-        for other in ["", "//evil", "/\\evil", "https://evil", "/a\\b", "javascript:x", "/\n/evil"] {
+        for other in ["", "//evil", "/\\evil", "https://evil", "/a\\b", "javascript:x", "/\n/evil"]
+        {
             assert_eq!(within(other), "/", "{other:?}");
         }
     }

@@ -12,12 +12,12 @@ use mcpass_gateway::upstream::credentials::SystemSecrets;
 use mcpass_gateway::{Gateway, Parts};
 use mcpass_record::{Gate, RunId, Sync};
 use mcpass_store::{Store, sql};
-use mcpass_web::Console;
+use mcpass_web::console::{Console, Parts as ConsoleParts};
+use mcpass_web::{Site, router};
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::accounts::Nobody;
 use super::observe::Observed;
 use super::pages::Pages;
 use super::wiring::{BuiltIns, Healths, ToGateway, Tools, gateway_config};
@@ -33,6 +33,7 @@ struct Running {
     loader: Arc<Loader>,
     control: tokio::task::JoinHandle<()>,
     shutdown: CancellationToken,
+    pages_end: CancellationToken,
 }
 
 pub(super) async fn run(
@@ -106,16 +107,22 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         },
     );
     observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));
-    let console = Console::new(mcpass_web::console::Parts {
+    fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
+
+    let (shutdown, pages_end) = (CancellationToken::new(), CancellationToken::new());
+    let console = Console::new(ConsoleParts {
         authority: authority.clone(),
         clock: Arc::clone(&clock),
         entropy: Arc::new(entropy),
-        accounts: Arc::new(Nobody),
+        ending: pages_end.clone(),
     });
-    pages.fill(mcpass_web::router(observed.clone(), console));
-    fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
-
-    let shutdown = CancellationToken::new();
+    let site = Site {
+        authority: authority.clone(),
+        operations: observed,
+        sessions: Arc::new(console.sessions()),
+        ending: pages_end.clone(),
+    };
+    pages.fill(router(site, console));
     let socket = ControlSocket::bind(&folder.socket())
         .map_err(|error| Failure::unavailable(error.to_string()))?;
     let control = tokio::spawn(socket.serve(authority.clone(), shutdown.clone()));
@@ -125,7 +132,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         demo::fill(&built_ins).await?;
     }
     greet(config, folder, &authority, address, is_demo).await?;
-    Ok(Running { gateway, loader, control, shutdown })
+    Ok(Running { gateway, loader, control, shutdown, pages_end })
 }
 
 fn start_loader(
@@ -208,7 +215,9 @@ async fn greet(
 
 /// Calls finish, streams end, records are written and loaded, and only then the locks go.
 async fn end(config: &Config, running: Running) -> Result<(), Failure> {
-    let Running { gateway, loader, control, shutdown } = running;
+    let Running { gateway, loader, control, shutdown, pages_end } = running;
+    // Before the gateway waits for its connections: what follows the log would keep them open.
+    pages_end.cancel();
     gateway.shutdown(config.limits.shutdown_grace.value.0).await;
     shutdown.cancel();
     if control.await.is_err() {

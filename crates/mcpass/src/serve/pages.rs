@@ -17,20 +17,20 @@ use tower::ServiceExt as _;
 /// The pages, and where they run: never on the threads that carry calls.
 #[derive(Debug)]
 pub(super) struct Pages {
+    /// Filled before the first request: the authority behind it needs the gateway.
     router: OnceLock<Router>,
     background: Handle,
 }
 
 impl Pages {
-    /// Pages on the runtime that this is called on. There are none before [`Pages::fill`].
+    /// No pages yet; those that come run on the runtime that this is called on.
     pub(super) fn new() -> Self {
         Self { router: OnceLock::new(), background: Handle::current() }
     }
 
-    /// Gives the pages, before the gateway starts. They stand on the authority, which stands on
-    /// the gateway; so they come last.
+    /// From now on there are these.
     pub(super) fn fill(&self, router: Router) {
-        // Only the first call counts, and there is one.
+        // It is filled once, at the start.
         let _ = self.router.set(router);
     }
 }
@@ -41,9 +41,11 @@ impl Elsewhere for Pages {
         peer: SocketAddr,
         request: Request<Incoming>,
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        let Some(router) = self.router.get().cloned() else {
+            return Box::pin(async { bare(StatusCode::SERVICE_UNAVAILABLE) });
+        };
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
-        let router = self.router.get().cloned().unwrap_or_default();
         let answer = self.background.spawn(router.oneshot(request));
         Box::pin(async move {
             match answer.await {
@@ -54,11 +56,15 @@ impl Elsewhere for Pages {
                 Ok(Err(never)) => match never {},
                 Err(error) => {
                     tracing::error!(%error, "a page failed");
-                    let mut response = Response::new(Body::empty());
-                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                    response
+                    bare(StatusCode::INTERNAL_SERVER_ERROR)
                 }
             }
         })
     }
+}
+
+fn bare(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
 }

@@ -102,8 +102,7 @@ impl Strip {
         let mut pieces = Vec::new();
         for (at, span) in self.spans.iter().enumerate() {
             let mut y = Self::HEIGHT;
-            let parts =
-                [(span.ok, "s-ok"), (span.errors, "s-error"), (span.refused, "s-refused")];
+            let parts = [(span.ok, "s-ok"), (span.errors, "s-error"), (span.refused, "s-refused")];
             for (amount, class) in parts.into_iter().filter(|(amount, _)| *amount > 0) {
                 // One request among many is still to be seen.
                 let height = (amount * Self::HEIGHT / top).max(1);

@@ -33,10 +33,7 @@ impl Tone {
 
 /// A state.
 #[derive(Clone, Debug, Template)]
-#[template(
-    source = r#"<span class="state {{ tone.class() }}">{{ word }}</span>"#,
-    ext = "html"
-)]
+#[template(source = r#"<span class="state {{ tone.class() }}">{{ word }}</span>"#, ext = "html")]
 pub(crate) struct Badge {
     pub(crate) tone: Tone,
     pub(crate) word: String,

@@ -76,11 +76,7 @@ fn request(query: &Fields) -> TokenList {
     }
 }
 
-async fn choices(
-    console: &Console,
-    asked: &Asked,
-    query: &Fields,
-) -> Result<Vec<Choice>, Fault> {
+async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec<Choice>, Fault> {
     let states = [
         ("", "any state"),
         ("active", "active"),
@@ -90,11 +86,14 @@ async fn choices(
     ];
     let mut choices = vec![Choice::new("state", "State", query, states)];
     let ctx = asked.ctx()?;
-    if asked.viewer()?.manages {
+    let viewer = asked.viewer()?;
+    if viewer.may("mcpass.view_user") {
         let users = console.authority().user_list(ctx).await?;
         let users = users.into_iter().map(|user| (user.name.clone(), user.name));
         let any = std::iter::once((String::new(), "anybody".to_owned()));
         choices.push(Choice::new("user", "User", query, any.chain(users)));
+    }
+    if viewer.may("mcpass.view_group") {
         let groups = console.authority().group_list(ctx).await?;
         let groups = groups.into_iter().map(|group| (group.name.clone(), group.name));
         let any = std::iter::once((String::new(), "any group".to_owned()));
