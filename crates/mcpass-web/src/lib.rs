@@ -4,6 +4,7 @@
 //! nor the loader: what it shows of them comes through [`Operations`].
 
 mod discovery;
+pub mod oidc;
 mod operations;
 
 use std::sync::Arc;
