@@ -9,6 +9,7 @@
 //! | sessions | `session_list`, `session_end`, `sessions_end_all` |
 //! | passwords | `password_change`, `password_reset_link`, `user_invite`, `link_find`, `link_complete` |
 //! | second factors | `totp_begin`, `totp_confirm`, `totp_disable` |
+//! | at a provider | `oidc_sign_in` |
 //! | all of it | `account_show` |
 //!
 //! Errors of people who sign in never tell whether a user exists. Whoever signs in gets a fresh
@@ -21,6 +22,7 @@ mod challenge;
 mod hashing;
 mod issue;
 mod links;
+mod oidc;
 mod password;
 mod policy;
 mod second_factor;
@@ -36,6 +38,7 @@ use mcpass_domain::{Password, SignInSecret, Timestamp, redact};
 use crate::api::{SessionView, UserView};
 
 pub use hashing::PasswordCost;
+pub use oidc::{Identity, Newcomers};
 pub use session::OpenSession;
 
 pub(crate) use cache::Ended;

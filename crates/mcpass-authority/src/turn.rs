@@ -249,7 +249,7 @@ fn resolve_doubt(core: &Arc<Core>) {
 
 /// Refuses a request that holds a plaintext token, wherever it stands: as an id by mistake, or in
 /// a name or note that the store and the audit log would keep.
-fn refuse_secrets(request: &impl Serialize) -> Result<(), ApiError> {
+pub(crate) fn refuse_secrets(request: &impl Serialize) -> Result<(), ApiError> {
     let json = serde_json::to_string(request)
         .map_err(|error| ApiError::new(ApiError::INVALID, error.to_string()))?;
     if !redact::holds_token(&json) {

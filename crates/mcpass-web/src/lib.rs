@@ -14,6 +14,7 @@ mod api;
 pub mod console;
 mod discovery;
 pub mod identity;
+pub mod oidc;
 mod operations;
 pub mod problem;
 

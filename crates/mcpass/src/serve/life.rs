@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use mcpass_authority::control::ControlSocket;
 use mcpass_authority::loader::{Loader, LoaderConfig, LoaderOptions};
-use mcpass_authority::sign_in::SignInOptions;
-use mcpass_authority::{Authority, Options};
+use mcpass_authority::{Authority, Context, Options};
 use mcpass_domain::{Clock, Entropy, Monotonic, OsEntropy, SystemClock, Timestamp};
 use mcpass_gateway::listener::Prepared;
 use mcpass_gateway::upstream::credentials::SystemSecrets;
@@ -20,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
 use super::pages::Pages;
-use super::wiring::{BuiltIns, Healths, ToGateway, Tools, gateway_config};
+use super::wiring::{BuiltIns, Healths, ToGateway, Tools, gateway_config, sign_in_options};
 use super::{demo, say};
 use crate::config::{Config, SyncMode};
 use crate::data::DataFolder;
@@ -100,10 +99,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             log: Some(Arc::clone(&loader) as _),
             tools: Some(Arc::new(Tools(Arc::clone(prepared.shared())))),
             health: Some(Arc::new(Healths(Arc::clone(prepared.shared())))),
-            sign_in: SignInOptions {
-                public_url: Some(format!("http://{address}")),
-                ..SignInOptions::default()
-            },
+            sign_in: sign_in_options(config, address),
         },
     );
     observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));
@@ -202,6 +198,12 @@ async fn greet(
 ) -> Result<(), Failure> {
     let url = snippets::endpoint(address);
     say(&format!("listening on http://{address}\n"));
+    if !is_demo && let Some(link) = authority.setup_link_create(&Context::system("serve")).await? {
+        say(&format!(
+            "Console       {}\n              makes the first superuser, once, within a day\n",
+            link.url.expose()
+        ));
+    }
     if is_demo {
         let text = demo::greeting(authority, &url, config, folder).await?;
         say(&text);
