@@ -25,12 +25,14 @@ mod sqlite {
     mod bulk;
     mod cells;
     mod change;
+    mod creations;
     #[path = "sqlite.rs"]
     mod dialect;
     mod load;
     mod servers;
     mod sqlite_load;
     mod store;
+    mod token_list;
     mod tokens;
     mod workspace;
     mod workspace_store;
@@ -47,12 +49,14 @@ mod postgres {
     mod bulk;
     mod cells;
     mod change;
+    mod creations;
     #[path = "postgres.rs"]
     mod dialect;
     mod load;
     mod postgres_load;
     mod servers;
     mod store;
+    mod token_list;
     mod tokens;
     mod workspace;
     mod workspace_store;

@@ -15,6 +15,7 @@ mod audit;
 mod changes;
 mod concurrency;
 mod fixtures;
+mod management;
 mod tokens;
 mod workspace;
 
@@ -93,6 +94,10 @@ on_every_store! {
     changes::strange_texts_survive;
     concurrency::of_many_writers_of_one_version_one_wins;
     concurrency::writers_readers_and_the_loader_do_not_disturb_each_other;
+    management::a_key_creates_once_a_day_for_each_caller;
+    management::every_order_lists_every_fitting_token_once;
+    management::requests_are_counted_by_token;
+    management::tokens_are_counted_by_state;
     tokens::a_family_is_listed_oldest_first;
     tokens::a_scan_gives_every_token_once_with_its_groups;
     tokens::every_token_filter_finds_what_it_says;
