@@ -17,14 +17,17 @@ use serde::{Deserialize, Serialize};
 pub use error::ApiError;
 pub use request::{
     AuditList, CheckPermissions, Explain, GroupCreate, GroupEdit, GroupRef, LogFilter, LogList,
-    LogShow, LogTail, ServerAdd, ServerEdit, ServerRef, TokenCreate, TokenEdit, TokenList,
-    TokenRef, TokenRevoke, TokenRotate, UserCreate, UserEdit, UserRef,
+    LogShow, LogTail, Preview, ServerAdd, ServerEdit, ServerRef, ServerTools, TokenBulk,
+    TokenCount, TokenCreate, TokenEdit, TokenList, TokenMatch, TokenRef, TokenRevoke, TokenRotate,
+    UserCreate, UserEdit, UserRef,
 };
 pub use view::{
-    AccessView, AuditView, EffectivePermission, Explanation, FamilyMember, GroupView, HealthView,
-    HttpView, IssuedToken, KindView, LimitsView, LogBatch, Page, PermissionCheck, Plaintext,
-    ServerView, Status, StdioView, TokenDetails, TokenFacts, TokenView, UserView, WhoAmI,
-    WorkspaceView,
+    AccessView, AreaView, AuditView, BulkItem, BulkView, CatalogueServer, CatalogueTool,
+    EffectivePermission, Explanation, FamilyMember, GroupView, HealthView, HttpView, IssuedToken,
+    KindView, LimitsView, LogBatch, ManagementPermission, Page, PermissionCatalogue,
+    PermissionCheck, Plaintext, PreviewServer, PreviewTool, PreviewView, ServerTest,
+    ServerToolsView, ServerView, SettingView, Status, StdioView, TokenCountsView, TokenDetails,
+    TokenFacts, TokenUsage, TokenView, ToolView, UserView, WhoAmI, WindowUsage, WorkspaceView,
 };
 
 /// One thing to be done. On the wire `{"op":"token.create", …}` with the fields of the request

@@ -10,8 +10,14 @@ use zeroize::Zeroizing;
 
 use super::wire;
 
+mod manage;
 mod server;
 
+pub use manage::{
+    AreaView, BulkItem, BulkView, CatalogueServer, CatalogueTool, ManagementPermission,
+    PermissionCatalogue, PreviewServer, PreviewTool, PreviewView, ServerTest, ServerToolsView,
+    SettingView, TokenCountsView, TokenUsage, ToolView, WindowUsage,
+};
 pub use server::{HealthView, HttpView, KindView, ServerView, StdioView, WorkspaceView};
 
 /// A part of a list.
@@ -88,6 +94,9 @@ pub struct TokenView {
     #[serde(with = "wire::text")]
     #[schema(value_type = String)]
     pub id: TokenId,
+    /// Requests since midnight (UTC), if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_today: Option<u64>,
     /// Everything else.
     #[serde(flatten)]
     pub facts: TokenFacts,
@@ -167,6 +176,9 @@ pub struct TokenFacts {
     pub cidrs: Vec<String>,
     /// For people.
     pub note: String,
+    /// Counts changes, for conditions on them. Not shown.
+    #[serde(skip)]
+    pub version: i64,
 }
 
 /// A permission and where it comes from.
@@ -283,6 +295,9 @@ pub struct UserView {
     #[serde(with = "wire::moment")]
     #[schema(value_type = String)]
     pub created_at: Timestamp,
+    /// Counts changes, for conditions on them. Not shown.
+    #[serde(skip)]
+    pub version: i64,
 }
 
 /// A group.
@@ -300,6 +315,9 @@ pub struct GroupView {
     #[serde(with = "wire::moment")]
     #[schema(value_type = String)]
     pub created_at: Timestamp,
+    /// Counts changes, for conditions on them. Not shown.
+    #[serde(skip)]
+    pub version: i64,
 }
 
 /// A row of the audit log.
