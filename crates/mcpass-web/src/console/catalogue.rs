@@ -201,10 +201,7 @@ fn group(shelf: &Shelf, chosen: &[String], grants: &Grants) -> Group {
     });
     let rows: Vec<_> = rows.collect();
     let whole = [("@read", "all that only reads"), ("*", "everything, also what comes later")];
-    let whole: Vec<_> = whole
-        .into_iter()
-        .map(|(name, word)| choose(name, word, None))
-        .collect();
+    let whole: Vec<_> = whole.into_iter().map(|(name, word)| choose(name, word, None)).collect();
     let mut group = Group {
         server: server.clone(),
         kind: shelf.kind,
@@ -220,8 +217,8 @@ fn group(shelf: &Shelf, chosen: &[String], grants: &Grants) -> Group {
         0 => String::new(),
         all => format!("{given} of {} tools", count(all as u64)),
     };
-    group.is_open = shelf.tools.len() <= 12
-        || chosen.iter().any(|permission| group.has(permission));
+    group.is_open =
+        shelf.tools.len() <= 12 || chosen.iter().any(|permission| group.has(permission));
     group
 }
 
@@ -344,10 +341,10 @@ mod tests {
 
     #[test]
     fn the_preview_is_what_is_decided() {
-        let (grants, wrong) = grants(&chosen(&["no permission"]), &[(
-            "readers".to_owned(),
-            chosen(&["notes.@read"]),
-        )]);
+        let (grants, wrong) = grants(
+            &chosen(&["no permission"]),
+            &[("readers".to_owned(), chosen(&["notes.@read"]))],
+        );
         let preview = preview(&[shelf()], &grants, wrong);
         assert_eq!(preview.told, "1 of 3 tools · 100 characters");
         assert_eq!(preview.seen[0].tools, [("get".to_owned(), ToolClass::Read)]);

@@ -46,8 +46,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         tiles.push(Tile { number: count(enabled as u64), word: "servers", path: "/servers" });
     }
     let refused = LogFilter { allowed: Some(false), ..LogFilter::default() };
-    let errors =
-        LogFilter { allowed: Some(true), is_error: Some(true), ..LogFilter::default() };
+    let errors = LogFilter { allowed: Some(true), is_error: Some(true), ..LogFilter::default() };
     let template = Page {
         frame: asked.frame(Section::Dashboard, "Dashboard").at_top(),
         refused: rows(&console, &asked, refused).await?,
@@ -63,8 +62,16 @@ async fn tokens(console: &Console, asked: &Asked) -> Result<Vec<Tile>, Fault> {
     let text = |text: &str| Some(text.to_owned());
     let all = TokenList { limit: Some(MOST), ..TokenList::default() };
     let asks = [
-        ("active tokens", "/tokens?state=active", TokenList { state: text("active"), ..all.clone() }),
-        ("expire within 7 days", "/tokens?expiring=7d", TokenList { expiring: text("7d"), ..all.clone() }),
+        (
+            "active tokens",
+            "/tokens?state=active",
+            TokenList { state: text("active"), ..all.clone() },
+        ),
+        (
+            "expire within 7 days",
+            "/tokens?expiring=7d",
+            TokenList { expiring: text("7d"), ..all.clone() },
+        ),
         ("unused for 30 days", "/tokens?unused=30d", TokenList { unused: text("30d"), ..all }),
     ];
     let mut tiles = Vec::new();
@@ -77,11 +84,7 @@ async fn tokens(console: &Console, asked: &Asked) -> Result<Vec<Tile>, Fault> {
     Ok(tiles)
 }
 
-async fn rows(
-    console: &Console,
-    asked: &Asked,
-    filter: LogFilter,
-) -> Result<Vec<log::Row>, Fault> {
+async fn rows(console: &Console, asked: &Asked, filter: LogFilter) -> Result<Vec<log::Row>, Fault> {
     let filter = LogFilter { since: Some("24h".to_owned()), ..filter };
     let request = LogList { filter, limit: Some(FEW), ..LogList::default() };
     let found = console.authority().log_list(asked.ctx()?, request).await?;

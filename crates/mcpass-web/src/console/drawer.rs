@@ -42,7 +42,12 @@ impl Drawer {
     }
 
     /// Takes it out, for the session that put it in.
-    pub(crate) fn take(&self, session: SessionId, token: &str, now: Monotonic) -> Option<Plaintext> {
+    pub(crate) fn take(
+        &self,
+        session: SessionId,
+        token: &str,
+        now: Monotonic,
+    ) -> Option<Plaintext> {
         let (secret, since) = self.0.lock().remove(&(session, token.to_owned()))?;
         (now.since(since) < PATIENCE).then_some(secret)
     }

@@ -139,7 +139,10 @@ async fn ask_delete(
 
 async fn delete(State(console): State<Console>, Path(group): Path<String>, asked: Asked) -> Answer {
     let group = console.authority().group_delete(asked.ctx()?, GroupRef { group }).await?;
-    Ok(done("/groups", format!("{} is deleted. Tokens and users have lost what it gave.", group.name)))
+    Ok(done(
+        "/groups",
+        format!("{} is deleted. Tokens and users have lost what it gave.", group.name),
+    ))
 }
 
 fn path(name: &str) -> String {

@@ -15,7 +15,10 @@ pub(super) fn fresh() -> Fields {
 pub(super) fn of(server: &ServerView) -> Fields {
     let name = ("name", server.name.as_str());
     let lines = |map: &BTreeMap<String, String>, between: &str| {
-        map.iter().map(|(name, text)| format!("{name}{between}{text}")).collect::<Vec<_>>().join("\n")
+        map.iter()
+            .map(|(name, text)| format!("{name}{between}{text}"))
+            .collect::<Vec<_>>()
+            .join("\n")
     };
     match &server.kind {
         KindView::Http(http) => Fields::from([

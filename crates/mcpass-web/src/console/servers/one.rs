@@ -118,9 +118,13 @@ async fn tokens(
 
 /// A server's settings as words and texts.
 fn settings(kind: &KindView) -> Vec<(&'static str, String)> {
-    let time = |millis: u64| if millis == 0 { "never".to_owned() } else { duration(millis * 1_000) };
+    let time =
+        |millis: u64| if millis == 0 { "never".to_owned() } else { duration(millis * 1_000) };
     let pairs = |map: &std::collections::BTreeMap<String, String>, between: &str| {
-        map.iter().map(|(name, text)| format!("{name}{between}{text}")).collect::<Vec<_>>().join("\n")
+        map.iter()
+            .map(|(name, text)| format!("{name}{between}{text}"))
+            .collect::<Vec<_>>()
+            .join("\n")
     };
     let all = match kind {
         KindView::Demo => Vec::new(),

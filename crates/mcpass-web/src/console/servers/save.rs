@@ -66,9 +66,7 @@ pub(super) async fn add(State(console): State<Console>, asked: Asked) -> Answer 
             let said = format!("{} is added. No token may use it yet.", server.name);
             Ok(done(&path(&server.name), said))
         }
-        Err(error) => {
-            refused(&new_page(&asked, Form::refused(asked.form.clone(), &error)), &error)
-        }
+        Err(error) => refused(&new_page(&asked, Form::refused(asked.form.clone(), &error)), &error),
     }
 }
 

@@ -55,15 +55,10 @@ impl Deed {
     }
 }
 
-fn template(
-    console: &Console,
-    asked: &Asked,
-    token: TokenDetails,
-    deed: Deed,
-    form: Form,
-) -> Page {
+fn template(console: &Console, asked: &Asked, token: TokenDetails, deed: Deed, form: Form) -> Page {
     let (id, facts) = (token.id.to_string(), token.facts);
-    let works = token.family_members.iter().filter(|one| one.id != token.id && one.state == "active");
+    let works =
+        token.family_members.iter().filter(|one| one.id != token.id && one.state == "active");
     Page {
         frame: asked
             .frame(Section::Tokens, format!("{} {}", deed.word(), facts.name))
@@ -84,13 +79,7 @@ async fn ask(console: &Console, asked: &Asked, id: &str, deed: Deed, fields: Fie
     page(&template(console, asked, token, deed, Form::new(fields)))
 }
 
-async fn again(
-    console: &Console,
-    asked: &Asked,
-    id: &str,
-    deed: Deed,
-    error: &ApiError,
-) -> Answer {
+async fn again(console: &Console, asked: &Asked, id: &str, deed: Deed, error: &ApiError) -> Answer {
     let token = one::find(console, asked, id).await?;
     let form = Form::refused(asked.form.clone(), error);
     refused(&template(console, asked, token, deed, form), error)
@@ -130,9 +119,7 @@ pub(super) async fn rotate(
     let overlap = asked.form.some("overlap").filter(|overlap| overlap != "0");
     let request = TokenRotate { id: id.clone(), overlap };
     match console.authority().token_rotate(asked.ctx()?, request).await {
-        Ok(issued) => {
-            Ok(go(&console.keep(asked.viewer()?, issued.id.to_string(), issued.token)))
-        }
+        Ok(issued) => Ok(go(&console.keep(asked.viewer()?, issued.id.to_string(), issued.token))),
         Err(error) => again(&console, &asked, &id, Deed::Rotate, &error).await,
     }
 }
@@ -150,7 +137,10 @@ pub(super) async fn revoke(
     match console.authority().token_revoke(asked.ctx()?, request).await {
         Ok(token) => Ok(done(
             &format!("/tokens/{id}"),
-            format!("{} is revoked: every request with it is refused from now on.", token.facts.name),
+            format!(
+                "{} is revoked: every request with it is refused from now on.",
+                token.facts.name
+            ),
         )),
         Err(error) => again(&console, &asked, &id, Deed::Revoke, &error).await,
     }

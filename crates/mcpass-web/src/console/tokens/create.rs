@@ -29,8 +29,13 @@ struct Page {
     expiries: [(&'static str, &'static str); 5],
 }
 
-const EXPIRIES: [(&str, &str); 5] =
-    [("30d", "30 days"), ("90d", "90 days"), ("365d", "1 year"), ("date", "on"), ("never", "never")];
+const EXPIRIES: [(&str, &str); 5] = [
+    ("30d", "30 days"),
+    ("90d", "90 days"),
+    ("365d", "1 year"),
+    ("date", "on"),
+    ("never", "never"),
+];
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
     let query = &asked.query;
@@ -146,11 +151,8 @@ async fn template(
     } else {
         Vec::new()
     };
-    let request = TokenList {
-        state: Some("active".to_owned()),
-        limit: Some(OTHERS),
-        ..TokenList::default()
-    };
+    let request =
+        TokenList { state: Some("active".to_owned()), limit: Some(OTHERS), ..TokenList::default() };
     let others = console.authority().token_list(asked.ctx()?, request).await?.items;
     let others = others.into_iter().map(|token| (token.id.to_string(), cut(&token.facts.name, 60)));
     let none = std::iter::once((String::new(), "a token".to_owned()));

@@ -75,9 +75,8 @@ pub(super) async fn test(
     let secret = asked.form.text("secret").to_owned();
     let mut template = template(&console, &asked, id, secret.clone()).await?;
     // Only a token's own secret is shown as one.
-    let is_token = TokenSecret::parse(&secret).is_ok_and(|secret| {
-        secret.hint().to_string() == template.token.facts.hint
-    });
+    let is_token = TokenSecret::parse(&secret)
+        .is_ok_and(|secret| secret.hint().to_string() == template.token.facts.hint);
     if !is_token {
         template.secret.clear();
     }
@@ -85,12 +84,7 @@ pub(super) async fn test(
     page(&template)
 }
 
-async fn try_out(
-    console: &Console,
-    asked: &Asked,
-    id: &str,
-    secret: &str,
-) -> Result<Test, Fault> {
+async fn try_out(console: &Console, asked: &Asked, id: &str, secret: &str) -> Result<Test, Fault> {
     let Some(listen) = console.listen() else {
         return Ok(failed("mcpass does not listen for MCP clients".to_owned()));
     };

@@ -111,10 +111,13 @@ pub(super) async fn template(
         limits: [
             ("Calls a minute", count(limits.per_minute)),
             ("Calls an hour", count(limits.per_hour)),
-            ("Largest result", match limits.max_context {
-                0 => "no limit".to_owned(),
-                most => chars(most),
-            }),
+            (
+                "Largest result",
+                match limits.max_context {
+                    0 => "no limit".to_owned(),
+                    most => chars(most),
+                },
+            ),
         ],
         requests: requests(console, asked, &id, now).await?,
         changes,
@@ -164,9 +167,7 @@ async fn explain(
         Explain { id: id.to_owned(), permission, ip: query.some("ip"), ..Explain::default() };
     match console.authority().explain(asked.ctx()?, request).await {
         Ok(explanation) => Ok((Form::new(query), Some(explanation))),
-        Err(error) if error.code == ApiError::INVALID => {
-            Ok((Form::refused(query, &error), None))
-        }
+        Err(error) if error.code == ApiError::INVALID => Ok((Form::refused(query, &error), None)),
         Err(error) => Err(error.into()),
     }
 }

@@ -22,7 +22,10 @@ pub(super) async fn switch(
     let said = if active {
         format!("{} is active again, and so are their tokens.", user.name)
     } else {
-        format!("{} is inactive: their tokens are refused and their sessions have ended.", user.name)
+        format!(
+            "{} is inactive: their tokens are refused and their sessions have ended.",
+            user.name
+        )
     };
     Ok(done(&one::path(&user.name), said))
 }
