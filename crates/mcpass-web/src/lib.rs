@@ -6,12 +6,16 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `api` | the management API, `/api/v1`, and its document |
+//! | [`export`] | CSV of the access log |
 //! | [`identity`] | who asks: a proven token, or somebody who signed in |
 //! | [`problem`] | every error of the API |
 
+mod answer;
 mod api;
 mod discovery;
+pub mod export;
 pub mod identity;
+mod input;
 mod operations;
 pub mod problem;
 
@@ -21,7 +25,7 @@ use axum::Json;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use serde_json::json;
 
 use mcpass_authority::Authority;
@@ -29,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use identity::Sessions;
 pub use operations::Operations;
+use problem::Problem;
 
 /// What pages and the API work with.
 #[derive(Clone, Debug)]
@@ -69,7 +74,10 @@ async fn index() -> &'static str {
     )
 }
 
-async fn not_found() -> Response {
+async fn not_found(uri: Uri) -> Response {
+    if uri.path().starts_with("/api/") {
+        return Problem::no_such_place().into_response();
+    }
     problem(StatusCode::NOT_FOUND, "there is nothing here; the MCP endpoint is /mcp")
 }
 

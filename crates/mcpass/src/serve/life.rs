@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mcpass_authority::api::SettingView;
 use mcpass_authority::control::ControlSocket;
 use mcpass_authority::loader::{Loader, LoaderConfig, LoaderOptions};
 use mcpass_authority::{Authority, Options};
@@ -19,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
 use super::pages::Pages;
-use super::wiring::{BuiltIns, Healths, ToGateway, Tools, gateway_config};
+use super::wiring::{BuiltIns, Healths, Inventories, ToGateway, Tools, gateway_config};
 use super::{demo, say};
-use crate::config::{Config, SyncMode};
+use crate::config::{Config, Origin, Setting, SyncMode};
 use crate::data::DataFolder;
 use crate::failure::Failure;
 use crate::snippets;
@@ -99,6 +100,8 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             log: Some(Arc::clone(&loader) as _),
             tools: Some(Arc::new(Tools(Arc::clone(prepared.shared())))),
             health: Some(Arc::new(Healths(Arc::clone(prepared.shared())))),
+            inventory: Some(Arc::new(Inventories(Arc::clone(prepared.shared())))),
+            settings: shown(config),
         },
     );
     observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));
@@ -121,6 +124,17 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     }
     greet(config, folder, &authority, address, is_demo).await?;
     Ok(Running { gateway, loader, control, shutdown, pages_end })
+}
+
+/// The configuration for whoever may see it; a password in the database's URL is not shown.
+fn shown(config: &Config) -> Vec<SettingView> {
+    let view = |(setting, value, origin): (Setting, String, Origin)| SettingView {
+        key: setting.key.to_owned(),
+        value,
+        decided_by: origin.to_string(),
+        about: setting.about.to_owned(),
+    };
+    config.decisions().into_iter().map(view).collect()
 }
 
 fn start_loader(
