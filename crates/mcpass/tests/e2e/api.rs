@@ -23,7 +23,7 @@ async fn api(setup: &Setup, token: &str, what: (&str, &str), body: &str) -> Resu
 
 /// A token that may do everything.
 async fn manager(setup: &Setup) -> Result<String> {
-    Ok(setup.mcpass.token("manager", &["*"], GENEROUS).await?.token)
+    Ok(setup.mcpass.token("manager", &["*", "mcpass.*"], GENEROUS).await?.token)
 }
 
 #[tokio::test]
