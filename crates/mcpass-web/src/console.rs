@@ -46,13 +46,15 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use mcpass_authority::Authority;
 use mcpass_authority::api::ApiError;
 use mcpass_domain::{Clock, Entropy, Monotonic, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 pub use self::viewer::CookieSessions;
+
+use crate::problem::Problem;
 
 use self::asked::Flash;
 use self::drawer::Drawer;
@@ -187,7 +189,10 @@ fn done(to: &str, what: impl Into<String>) -> Response {
 }
 
 /// Where there is nothing: a page for browsers, JSON for programs.
-async fn nothing(headers: HeaderMap) -> Answer {
+async fn nothing(uri: Uri, headers: HeaderMap) -> Answer {
+    if uri.path().starts_with("/api/") {
+        return Ok(Problem::no_such_place().into_response());
+    }
     let wanted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if wanted.is_some_and(|wanted| wanted.contains("text/html")) {
         return Err(Fault::NotFound);

@@ -11,6 +11,7 @@ mod guards;
 mod harness;
 mod logs;
 mod looking;
+mod management;
 mod model;
 mod people;
 mod publishing;
