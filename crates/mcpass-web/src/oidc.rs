@@ -33,6 +33,8 @@ use self::pending::{Begun, Pending};
 
 pub use failure::OidcError;
 
+/// Where the provider sends browsers back to, after the place that people reach this server at.
+pub const CALLBACK: &str = "/sign-in/oidc/done";
 /// How long what a provider says of itself is taken for true.
 const METADATA_LIFE: Duration = Duration::from_hours(1);
 /// How long after a reading the next one is made at the earliest, for keys that are new.
@@ -61,7 +63,7 @@ pub struct Settings {
     pub client_id: String,
     /// What mcpass proves that with; none for a public client.
     pub client_secret: Option<Zeroizing<String>>,
-    /// Where the provider sends browsers back to: `https://mcpass.example.com/sign-in/oidc`.
+    /// Where the provider sends browsers back to: `https://mcpass.example.com/sign-in/oidc/done`.
     pub redirect_url: String,
     /// What is asked for besides `openid`.
     pub scopes: Vec<String>,
