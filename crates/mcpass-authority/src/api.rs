@@ -24,7 +24,7 @@ pub use view::{
     AccessView, AccountView, AuditView, EffectivePermission, Explanation, FamilyMember, GroupView,
     HealthView, HttpView, IssuedLink, IssuedToken, KindView, LimitsView, LinkView, LogBatch, Page,
     PermissionCheck, Plaintext, RecoveryCodes, ServerView, SessionView, Status, StdioView,
-    TokenDetails, TokenFacts, TokenView, TotpEnrolment, UserView, WorkspaceView,
+    TokenDetails, TokenFacts, TokenView, TotpEnrolment, UserView, WhoAmI, WorkspaceView,
 };
 
 /// One thing to be done. On the wire `{"op":"token.create", …}` with the fields of the request

@@ -40,6 +40,7 @@ mod show;
 mod tokens;
 mod turn;
 mod users;
+mod whoami;
 mod world;
 
 pub use authority::Authority;

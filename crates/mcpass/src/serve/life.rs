@@ -11,6 +11,8 @@ use mcpass_gateway::upstream::credentials::SystemSecrets;
 use mcpass_gateway::{Gateway, Parts};
 use mcpass_record::{Gate, RunId, Sync};
 use mcpass_store::{Store, sql};
+use mcpass_web::console::{Console, Parts as ConsoleParts};
+use mcpass_web::{Site, router};
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +32,7 @@ struct Running {
     loader: Arc<Loader>,
     control: tokio::task::JoinHandle<()>,
     shutdown: CancellationToken,
+    pages_end: CancellationToken,
 }
 
 pub(super) async fn run(
@@ -64,6 +67,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     let observed = Arc::new(Observed::default());
     let built_ins =
         Arc::new(BuiltIns::new(Arc::clone(&store) as _, Arc::clone(&clock), Arc::new(entropy)));
+    let pages = Arc::new(Pages::new());
     let prepared = Gateway::prepare(
         Parts {
             config: gateway_config(config, folder),
@@ -74,7 +78,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             secrets: Arc::new(SystemSecrets),
             locals: Arc::clone(&built_ins) as _,
             background: tokio::runtime::Handle::current(),
-            elsewhere: Arc::new(Pages::new(mcpass_web::router(observed.clone()))),
+            elsewhere: Arc::clone(&pages) as _,
         },
         &mut registry,
     )
@@ -101,7 +105,20 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));
     fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
 
-    let shutdown = CancellationToken::new();
+    let (shutdown, pages_end) = (CancellationToken::new(), CancellationToken::new());
+    let console = Console::new(ConsoleParts {
+        authority: authority.clone(),
+        clock: Arc::clone(&clock),
+        entropy: Arc::new(entropy),
+        ending: pages_end.clone(),
+    });
+    let site = Site {
+        authority: authority.clone(),
+        operations: observed,
+        sessions: Arc::new(console.sessions()),
+        ending: pages_end.clone(),
+    };
+    pages.fill(router(site, console));
     let socket = ControlSocket::bind(&folder.socket())
         .map_err(|error| Failure::unavailable(error.to_string()))?;
     let control = tokio::spawn(socket.serve(authority.clone(), shutdown.clone()));
@@ -111,7 +128,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         demo::fill(&built_ins).await?;
     }
     greet(config, folder, &authority, address, is_demo).await?;
-    Ok(Running { gateway, loader, control, shutdown })
+    Ok(Running { gateway, loader, control, shutdown, pages_end })
 }
 
 fn start_loader(
@@ -200,7 +217,9 @@ async fn greet(
 
 /// Calls finish, streams end, records are written and loaded, and only then the locks go.
 async fn end(config: &Config, running: Running) -> Result<(), Failure> {
-    let Running { gateway, loader, control, shutdown } = running;
+    let Running { gateway, loader, control, shutdown, pages_end } = running;
+    // Before the gateway waits for its connections: what follows the log would keep them open.
+    pages_end.cancel();
     gateway.shutdown(config.limits.shutdown_grace.value.0).await;
     shutdown.cancel();
     if control.await.is_err() {
