@@ -42,6 +42,8 @@ use mcpass_authority::api::ApiError;
 use mcpass_domain::{Clock, Entropy, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use crate::oidc::Oidc;
+
 pub use self::viewer::CookieSessions;
 
 use self::asked::Flash;
@@ -55,6 +57,8 @@ pub struct Parts {
     pub authority: Authority,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The OpenID Connect provider at which people sign in, if there is one.
+    pub provider: Option<Arc<Oidc>>,
     /// Randomness, for what forms are bound by and ids of errors.
     pub entropy: Arc<dyn Entropy>,
     /// Cancelled when mcpass shuts down: what would last for ever ends then.
@@ -95,6 +99,10 @@ impl Console {
 
     fn authority(&self) -> &Authority {
         &self.0.authority
+    }
+
+    fn provider(&self) -> Option<&Oidc> {
+        self.0.provider.as_deref()
     }
 
     fn now(&self) -> Timestamp {

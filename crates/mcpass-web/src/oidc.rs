@@ -217,7 +217,7 @@ impl Oidc {
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .map_err(|error| OidcError::Settings(error.to_string()))?;
         let verifier = PkceCodeVerifier::new(begun.verifier.as_str().to_owned());
-        let send = |request| self.client.send(request);
+        let send = self.client.sender();
         let answer = request.set_pkce_verifier(verifier).request_async(&send).await;
         let answer = answer.map_err(|error| failure::of_exchange(&error))?;
         answer.id_token().cloned().ok_or_else(|| {
@@ -286,7 +286,7 @@ impl Oidc {
                 return Ok(Arc::clone(known));
             }
         }
-        let send = |request| self.client.send(request);
+        let send = self.client.sender();
         let read = CoreProviderMetadata::discover_async(self.issuer.clone(), &send).await;
         let read = Arc::new(read.map_err(|error| failure::of_discovery(&error))?);
         *self.metadata.lock() = Some((now, Arc::clone(&read)));

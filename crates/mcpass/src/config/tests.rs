@@ -360,8 +360,11 @@ fn a_provider_is_declared_with_a_reference_to_its_secret() {
 fn a_provider_that_cannot_be_is_named_with_its_place() {
     let head = "[sign_in.oidc]\nissuer = \"https://id.example.com\"\n";
     let whole = format!("{head}client_id = \"mcpass\"\n");
-    assert_snapshot!(error(head), @"");
-    assert_snapshot!(error(&format!("{whole}client_secret = \"s3cret\"\n")), @"");
-    assert_snapshot!(error(&format!("{whole}name = \"sub\"\n")), @"");
-    assert_snapshot!(error("[sign_in]\npasswords = false\n"), @"");
+    assert_snapshot!(error(head), @"`/mcpass.toml`, line 1, column 1: [sign_in.oidc] has no `client_id`");
+    assert_snapshot!(error(&format!("{whole}client_secret = \"s3cret\"\n")), @r"
+    `/mcpass.toml`, line 4, column 17: `client_secret` holds a credential, or nothing
+    hint: name where it is: ${env:NAME} or ${file:PATH}
+    ");
+    assert_snapshot!(error(&format!("{whole}name = \"sub\"\n")), @"`/mcpass.toml`, line 4, column 8: users are called after `email` or `preferred_username`");
+    assert_snapshot!(error("[sign_in]\npasswords = false\n"), @"`sign_in.passwords` is false (/mcpass.toml line 2), and there is no [sign_in.oidc]: nobody could sign in");
 }

@@ -19,7 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
 use super::pages::Pages;
-use super::wiring::{BuiltIns, Healths, ToGateway, Tools, gateway_config, sign_in_options};
+use super::provider::provider;
+use super::wiring::{
+    BuiltIns, Healths, ToGateway, Tools, gateway_config, public_url, sign_in_options,
+};
 use super::{demo, say};
 use crate::config::{Config, SyncMode};
 use crate::data::DataFolder;
@@ -106,9 +109,11 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
 
     let (shutdown, pages_end) = (CancellationToken::new(), CancellationToken::new());
+    let at = public_url(config, address).unwrap_or_default();
     let console = Console::new(ConsoleParts {
         authority: authority.clone(),
         clock: Arc::clone(&clock),
+        provider: provider(config, &at, &clock, Arc::new(entropy))?,
         entropy: Arc::new(entropy),
         ending: pages_end.clone(),
     });
