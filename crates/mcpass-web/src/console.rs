@@ -52,6 +52,8 @@ use mcpass_authority::api::ApiError;
 use mcpass_domain::{Clock, Entropy, Monotonic, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use crate::oidc::Oidc;
+
 pub use self::viewer::CookieSessions;
 
 use crate::problem::Problem;
@@ -68,6 +70,8 @@ pub struct Parts {
     pub authority: Authority,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The OpenID Connect provider at which people sign in, if there is one.
+    pub provider: Option<Arc<Oidc>>,
     /// Randomness, for what forms are bound by and ids of errors.
     pub entropy: Arc<dyn Entropy>,
     /// Where mcpass listens for MCP clients.
@@ -123,6 +127,10 @@ impl Console {
 
     fn authority(&self) -> &Authority {
         &self.0.parts.authority
+    }
+
+    fn provider(&self) -> Option<&Oidc> {
+        self.0.parts.provider.as_deref()
     }
 
     fn now(&self) -> Timestamp {

@@ -113,6 +113,7 @@ mod tests {
     fn console(authority: &Authority) -> Console {
         Console::new(console::Parts {
             authority: authority.clone(),
+            provider: None,
             clock: Arc::new(mcpass_domain::SystemClock::new()),
             entropy: Arc::new(mcpass_domain::OsEntropy),
             listen: None,

@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
 use super::pages::Pages;
+use super::provider::provider;
 use super::wiring::{
-    BuiltIns, Healths, Inventories, ToGateway, Tools, gateway_config, sign_in_options,
+    BuiltIns, Healths, Inventories, ToGateway, Tools, gateway_config, public_url, sign_in_options,
 };
 use super::{demo, say};
 use crate::config::{Config, Origin, Setting, SyncMode};
@@ -111,9 +112,11 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
 
     let (shutdown, pages_end) = (CancellationToken::new(), CancellationToken::new());
+    let at = public_url(config, address).unwrap_or_default();
     let console = Console::new(ConsoleParts {
         authority: authority.clone(),
         clock: Arc::clone(&clock),
+        provider: provider(config, &at, &clock, Arc::new(entropy))?,
         entropy: Arc::new(entropy),
         listen: Some(address.to_string()),
         ending: pages_end.clone(),

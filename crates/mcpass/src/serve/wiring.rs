@@ -27,6 +27,7 @@ use super::life::sync_of;
 use super::workspace::Rows;
 use crate::config::Config;
 use crate::data::DataFolder;
+use crate::snippets;
 
 /// The configuration as the gateway takes it.
 pub(super) fn gateway_config(config: &Config, folder: &DataFolder) -> mcpass_gateway::Config {
@@ -64,17 +65,20 @@ pub(super) fn gateway_config(config: &Config, folder: &DataFolder) -> mcpass_gat
 
 /// How people sign in, as the authority takes it.
 pub(crate) fn sign_in_options(config: &Config, listens: SocketAddr) -> SignInOptions {
-    let public_url = match config.public_url.value.get() {
-        Some(url) => url.to_owned(),
-        None => format!("http://{listens}"),
-    };
     SignInOptions {
         idle: config.sign_in.idle.value.0,
         longest: config.sign_in.longest.value.0,
-        public_url: Some(public_url),
+        public_url: public_url(config, listens),
         passwords: config.sign_in.passwords.value,
         ..SignInOptions::default()
     }
+}
+
+/// Where people reach this server; nobody knows of one whose port the system chooses when it
+/// starts.
+pub(super) fn public_url(config: &Config, listens: SocketAddr) -> Option<String> {
+    let said = config.public_url.value.get().map(str::to_owned);
+    said.or_else(|| (listens.port() != 0).then(|| snippets::origin(listens)))
 }
 
 /// Changes of the authority, put in force in the gateway.
