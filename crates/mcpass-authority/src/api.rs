@@ -17,14 +17,18 @@ use serde::{Deserialize, Serialize};
 pub use error::ApiError;
 pub use request::{
     AuditList, CheckPermissions, DatabaseEdit, Explain, GroupCreate, GroupEdit, GroupRef,
-    LogFilter, LogList, LogShow, LogTail, ServerAdd, ServerEdit, ServerRef, TokenCreate, TokenEdit,
-    TokenList, TokenRef, TokenRevoke, TokenRotate, UserCreate, UserEdit, UserRef,
+    LogFilter, LogList, LogShow, LogTail, Preview, ServerAdd, ServerEdit, ServerRef, ServerTools,
+    TokenBulk, TokenCount, TokenCreate, TokenEdit, TokenList, TokenMatch, TokenRef, TokenRevoke,
+    TokenRotate, UserCreate, UserEdit, UserRef, UserResetLink,
 };
 pub use view::{
-    AccessView, AuditView, DatabaseView, EffectivePermission, Explanation, FamilyMember, GroupView,
-    HealthView, HttpView, IssuedToken, KindView, LimitsView, LogBatch, Page, PermissionCheck,
-    Plaintext, ServerView, Status, StdioView, TokenDetails, TokenFacts, TokenView, UserView,
-    WorkspaceView,
+    AccessView, AccountView, AreaView, AuditView, BulkItem, BulkView, CatalogueServer,
+    CatalogueTool, DatabaseView, EffectivePermission, Explanation, FamilyMember, GroupView,
+    HealthView, HttpView, IssuedLink, IssuedToken, KindView, LimitsView, LinkView, LogBatch,
+    ManagementPermission, Page, PermissionCatalogue, PermissionCheck, Plaintext, PreviewServer,
+    PreviewTool, PreviewView, RecoveryCodes, ServerTest, ServerToolsView, ServerView, SessionView,
+    SettingView, Status, StdioView, TokenCountsView, TokenDetails, TokenFacts, TokenUsage,
+    TokenView, ToolView, TotpEnrolment, UserView, WhoAmI, WindowUsage, WorkspaceView,
 };
 
 /// One thing to be done. On the wire `{"op":"token.create", …}` with the fields of the request
@@ -119,9 +123,15 @@ pub enum Request {
     /// Changes a user: [`Reply::User`].
     #[serde(rename = "user.edit")]
     UserEdit(UserEdit),
+    /// Makes a link for a first password: [`Reply::Link`].
+    #[serde(rename = "user.invite")]
+    UserInvite(UserRef),
     /// Lists all users: [`Reply::Users`].
     #[serde(rename = "user.list")]
     UserList,
+    /// Makes a link for a new password: [`Reply::Link`].
+    #[serde(rename = "user.reset_link")]
+    UserResetLink(UserResetLink),
     /// Shows a user: [`Reply::User`].
     #[serde(rename = "user.show")]
     UserShow(UserRef),
@@ -142,6 +152,8 @@ pub enum Reply {
     Groups(Vec<GroupView>),
     /// A token with its plaintext, which is never shown again.
     Issued(Box<IssuedToken>),
+    /// A one-time link, which is never shown again.
+    Link(IssuedLink),
     /// Rows of the access log.
     Log(Page<AccessView>),
     /// One row of the access log.
@@ -178,6 +190,7 @@ impl Reply {
             Self::Group(value) => serde_json::to_string_pretty(value),
             Self::Groups(value) => serde_json::to_string_pretty(value),
             Self::Issued(value) => serde_json::to_string_pretty(value),
+            Self::Link(value) => serde_json::to_string_pretty(value),
             Self::Log(value) => serde_json::to_string_pretty(value),
             Self::LogRow(value) => serde_json::to_string_pretty(value),
             Self::LogTail(value) => serde_json::to_string_pretty(value),

@@ -16,17 +16,20 @@
 //! | [`control`] | the control socket: how a command reaches the server that runs |
 //! | [`loader`] | the access log's way from the journals into the store |
 //! | [`servers`] | what may be said of a server, and those that the configuration declares |
+//! | [`sign_in`] | passwords, second factors, sessions and one-time links |
 //! | [`when`] | times as people write them |
 
 pub mod api;
 pub mod control;
 pub mod loader;
 pub mod servers;
+pub mod sign_in;
 pub mod when;
 
 mod affected;
 mod authority;
 mod authorize;
+mod catalogue;
 mod context;
 mod dispatch;
 mod failure;
@@ -38,11 +41,12 @@ mod show;
 mod tokens;
 mod turn;
 mod users;
+mod whoami;
 mod world;
 
 pub use authority::Authority;
 pub use context::Context;
 pub use hooks::{
-    DatabaseFound, DatabaseProbe, LogFlush, NoGateway, Options, PublishedToken, Publisher,
-    ServerHealth, ToolClasses, Update,
+    DatabaseFound, DatabaseProbe, Inventory, KnownTool, LogFlush, NoGateway, Options,
+    PublishedToken, Publisher, ServerHealth, ToolClasses, Update,
 };

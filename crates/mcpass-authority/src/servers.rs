@@ -205,6 +205,7 @@ fn new_server(request: &ServerAdd, now: Timestamp) -> Result<Server, ApiError> {
 async fn edit(turn: &mut Turn, probed: &Probed<ServerEdit>) -> Result<ServerView, ApiError> {
     let request = &probed.request;
     let (before, others) = turn.editable(&request.name).await?;
+    turn.check_version(before.version)?;
     let after = Server { kind: settings::edited(&before.kind, request)?, ..before.clone() };
     let after = probed.applied(after);
     namespaces::check(&after, &others)?;
@@ -224,6 +225,7 @@ async fn switch(
 
 async fn remove(turn: &mut Turn, request: &ServerRef) -> Result<ServerView, ApiError> {
     let (server, others) = turn.editable(&request.name).await?;
+    turn.check_version(server.version)?;
     let view = show::server(&server);
     let before = show::record(&view);
     let audit = turn.audit("server.remove", &server.name, Some(&before), None, "")?;
@@ -233,7 +235,7 @@ async fn remove(turn: &mut Turn, request: &ServerRef) -> Result<ServerView, ApiE
 
 impl Turn {
     /// The server of this name, and all the others.
-    async fn servers(&self, name: &str) -> Result<(Server, Vec<Server>), ApiError> {
+    pub(crate) async fn servers(&self, name: &str) -> Result<(Server, Vec<Server>), ApiError> {
         let mut all = self.core.store.server_list().await.map_err(store_failed)?;
         match all.iter().position(|server| server.name.as_str() == name) {
             Some(at) => Ok((all.remove(at), all)),
@@ -264,8 +266,9 @@ impl Turn {
         after: Server,
         mut others: Vec<Server>,
     ) -> Result<ServerView, ApiError> {
-        let view = show::server(&after);
+        let mut view = show::server(&after);
         if before != after {
+            view.version += 1;
             let old = show::record(&show::server(&before));
             let new = show::record(&view);
             let audit = self.audit(action, &after.name, Some(&old), Some(&new), "")?;

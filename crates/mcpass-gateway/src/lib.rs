@@ -12,9 +12,11 @@
 //! | [`trail`] | the one place where a request is recorded |
 //! | [`dispatch`], [`link`], [`relay`] | to an upstream, and what comes back |
 //! | [`aggregate`] | `/mcp`: all servers behind one endpoint |
+//! | [`manage`] | `/api/v1`: who asks, and the record of it |
 //! | [`validate`] | `POST /rpc/validate_mcp_token` |
 //! | [`origin`], [`cors`] | which hosts and pages are ours, and what pages may read |
 //! | [`index`], [`sessions`], [`streams`] | tokens and what they use, hold and keep open |
+//! | [`inventory`] | what servers list, for management |
 //! | [`upstream`], [`catalogue`] | servers and what their tools say of themselves |
 //! | [`listener`] | sockets, threads, shutdown |
 
@@ -27,8 +29,10 @@ pub mod config;
 pub mod cors;
 pub mod dispatch;
 pub mod index;
+pub mod inventory;
 pub mod link;
 pub mod listener;
+pub mod manage;
 pub mod mcp;
 pub mod metrics;
 pub mod origin;

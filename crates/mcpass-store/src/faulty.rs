@@ -3,6 +3,7 @@
 //! For tests of what happens when the database is gone, full, or answers too late to be heard.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,14 +12,16 @@ use mcpass_domain::workspace::{
     Event, EventFilter, Item, ItemCommit, ItemFilter, ItemId, Kind, Place,
 };
 use mcpass_domain::{
-    AccessRow, AuditEvent, AuditId, EventId, FamilyId, Group, GroupId, RequestId, Server,
-    ServerName, Timestamp, Token, TokenDigest, TokenId, User, UserId,
+    AccessRow, AuditEvent, AuditId, Credentials, EventId, FamilyId, Group, GroupId, OneTimeLink,
+    RequestId, SecretDigest, Server, ServerName, Session, SessionId, Timestamp, Token, TokenDigest,
+    TokenId, User, UserId,
 };
 use parking_lot::Mutex;
 
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, HistoryRow, HistoryStore, Page, PageRequest,
-    Position, SpentCalls, Store, StoreError, StoreErrorKind, TokenFilter, WorkspaceStore,
+    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, HistoryRow,
+    HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep, SpentCalls, Store,
+    StoreError, StoreErrorKind, TokenCounts, TokenFilter, TokenPlace, TokenSort, WorkspaceStore,
 };
 
 /// What a [`FaultyStore`] does wrong.
@@ -147,6 +150,23 @@ impl Store for FaultyStore {
         self.read(self.inner.token_list(filter, page)).await
     }
 
+    async fn token_sorted(
+        &self,
+        filter: &TokenFilter,
+        sort: TokenSort,
+        page: &PageRequest<TokenPlace>,
+    ) -> Result<Page<Token, TokenPlace>, StoreError> {
+        self.read(self.inner.token_sorted(filter, sort, page)).await
+    }
+
+    async fn token_counts(
+        &self,
+        filter: &TokenFilter,
+        moments: CountMoments,
+    ) -> Result<TokenCounts, StoreError> {
+        self.read(self.inner.token_counts(filter, moments)).await
+    }
+
     async fn token_scan(
         &self,
         after: Option<TokenId>,
@@ -189,6 +209,18 @@ impl Store for FaultyStore {
         page: &PageRequest<AuditId>,
     ) -> Result<Page<AuditEvent, AuditId>, StoreError> {
         self.read(self.inner.audit_list(filter, page)).await
+    }
+
+    async fn creation_find(&self, caller: &str, key: &str) -> Result<Option<Creation>, StoreError> {
+        self.read(self.inner.creation_find(caller, key)).await
+    }
+
+    async fn access_requests(
+        &self,
+        tokens: &[TokenId],
+        since: Timestamp,
+    ) -> Result<BTreeMap<TokenId, u64>, StoreError> {
+        self.read(self.inner.access_requests(tokens, since)).await
     }
 
     async fn access_load(&self, batch: AccessBatch) -> Result<(), StoreError> {
@@ -265,6 +297,56 @@ impl HistoryStore for FaultyStore {
         span: (u32, u32),
     ) -> Result<Vec<HistoryRow>, StoreError> {
         self.read(self.inner.history_read(server, object, except, span)).await
+    }
+}
+
+#[async_trait]
+impl SignInStore for FaultyStore {
+    async fn credentials_find(&self, user: UserId) -> Result<Option<Credentials>, StoreError> {
+        self.read(self.inner.credentials_find(user)).await
+    }
+
+    async fn credentials_find_by_oidc(
+        &self,
+        subject: &str,
+    ) -> Result<Option<Credentials>, StoreError> {
+        self.read(self.inner.credentials_find_by_oidc(subject)).await
+    }
+
+    async fn superuser_can_sign_in(&self) -> Result<bool, StoreError> {
+        self.read(self.inner.superuser_can_sign_in()).await
+    }
+
+    async fn session_find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.read(self.inner.session_find(id)).await
+    }
+
+    async fn session_find_by_digest(
+        &self,
+        digest: &SecretDigest,
+    ) -> Result<Option<Session>, StoreError> {
+        self.read(self.inner.session_find_by_digest(digest)).await
+    }
+
+    async fn session_list(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        self.read(self.inner.session_list(user)).await
+    }
+
+    async fn session_touch(
+        &self,
+        id: SessionId,
+        at: Timestamp,
+        ip: IpAddr,
+    ) -> Result<(), StoreError> {
+        self.write(Call::Write, self.inner.session_touch(id, at, ip)).await
+    }
+
+    async fn link_find(&self, digest: &SecretDigest) -> Result<Option<OneTimeLink>, StoreError> {
+        self.read(self.inner.link_find(digest)).await
+    }
+
+    async fn sign_in_sweep(&self, sweep: SignInSweep) -> Result<u64, StoreError> {
+        self.write(Call::Write, self.inner.sign_in_sweep(sweep)).await
     }
 }
 

@@ -4,7 +4,8 @@
 //! [`faulty`], which breaks another one on demand. All of them pass one behaviour suite
 //! (`tests/behaviour`). A store knows no rule of mcpass: it keeps what it is given, in one
 //! transaction for each [`Commit`], or keeps nothing. [`WorkspaceStore`] is the part of it that
-//! keeps the product workspace, [`HistoryStore`] the one that keeps histories of other databases.
+//! keeps the product workspace, [`HistoryStore`] the one that keeps histories of other databases, and
+//! [`SignInStore`] the one that keeps what people sign in with.
 //!
 //! Secrets never reach it; tokens arrive as digests.
 
@@ -14,6 +15,7 @@ pub mod faulty;
 pub mod filter;
 mod history;
 pub mod memory;
+mod sign_in;
 pub mod sql;
 mod workspace;
 
@@ -27,14 +29,20 @@ use mcpass_domain::{
 };
 
 pub use error::{StoreError, StoreErrorKind};
-pub use filter::{AccessFilter, AuditFilter, Page, PageRequest, StateFilter, TokenFilter};
+pub use filter::{
+    AccessFilter, AuditFilter, CountMoments, Creation, Page, PageRequest, SortValue, StateFilter,
+    TokenCounts, TokenFilter, TokenKey, TokenPlace, TokenSort,
+};
 pub use history::{HistoryRow, HistoryStore};
+pub use sign_in::{SignInChange, SignInStore, SignInSweep};
 pub use workspace::WorkspaceStore;
 
 /// One thing to be written. Updates and deletions carry the version they were made from: a
 /// store that holds another one refuses the whole [`Commit`] with [`StoreErrorKind::Conflict`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
+    /// Remembers what was created under a key. The key must be free for its caller.
+    CreationInsert(Creation),
     /// Removes a group. Tokens and users that name it lose it.
     GroupDelete(GroupId, i64),
     /// Adds a group. Its name must be free: [`StoreErrorKind::Exists`].
@@ -47,6 +55,8 @@ pub enum Change {
     ServerInsert(Server),
     /// Writes a server.
     ServerUpdate(Server),
+    /// Writes something about signing in.
+    SignIn(SignInChange),
     /// Adds a token. Its id and its digest must be free.
     TokenInsert(Token),
     /// Writes a token: everything but id, family, digest, hint, creation and last use.
@@ -118,7 +128,7 @@ pub struct SpentCalls {
 /// Look-ups answer `None` for what is not there; every other failure is a [`StoreError`].
 /// Lists are complete or paged by a cursor, in a stable order.
 #[async_trait]
-pub trait Store: HistoryStore + WorkspaceStore {
+pub trait Store: HistoryStore + SignInStore + WorkspaceStore {
     /// Writes all of it or nothing.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 
@@ -138,6 +148,19 @@ pub trait Store: HistoryStore + WorkspaceStore {
         filter: &TokenFilter,
         page: &PageRequest<TokenId>,
     ) -> Result<Page<Token, TokenId>, StoreError>;
+    /// The same, sorted in one way or another.
+    async fn token_sorted(
+        &self,
+        filter: &TokenFilter,
+        sort: TokenSort,
+        page: &PageRequest<TokenPlace>,
+    ) -> Result<Page<Token, TokenPlace>, StoreError>;
+    /// How many tokens fit a filter, by state.
+    async fn token_counts(
+        &self,
+        filter: &TokenFilter,
+        moments: CountMoments,
+    ) -> Result<TokenCounts, StoreError>;
     /// Tokens in the order of their ids, for filling an index of millions at the start.
     async fn token_scan(
         &self,
@@ -169,6 +192,16 @@ pub trait Store: HistoryStore + WorkspaceStore {
         page: &PageRequest<mcpass_domain::AuditId>,
     ) -> Result<Page<AuditEvent, mcpass_domain::AuditId>, StoreError>;
 
+    /// What a caller created under a key, within the last day.
+    async fn creation_find(&self, caller: &str, key: &str) -> Result<Option<Creation>, StoreError>;
+
+    /// How many requests of each of these tokens arrived since a moment. Tokens without any are
+    /// not in the answer.
+    async fn access_requests(
+        &self,
+        tokens: &[TokenId],
+        since: Timestamp,
+    ) -> Result<BTreeMap<TokenId, u64>, StoreError>;
     /// Adds what came out of the journal.
     async fn access_load(&self, batch: AccessBatch) -> Result<(), StoreError>;
     /// Up to where each journal has been read.

@@ -7,23 +7,27 @@ mod history;
 mod ledger;
 mod log;
 mod matching;
+mod sign_in;
 mod workspace;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use async_trait::async_trait;
 use mcpass_domain::workspace::{
     Event, EventFilter, Item, ItemCommit, ItemFilter, ItemId, Kind, Place,
 };
 use mcpass_domain::{
-    AccessRow, AuditEvent, AuditId, EventId, FamilyId, Group, GroupId, RequestId, Server,
-    ServerName, Timestamp, Token, TokenDigest, TokenId, User, UserId,
+    AccessRow, AuditEvent, AuditId, Credentials, EventId, FamilyId, Group, GroupId, OneTimeLink,
+    RequestId, SecretDigest, Server, ServerName, Session, SessionId, Timestamp, Token, TokenDigest,
+    TokenId, User, UserId,
 };
 use parking_lot::Mutex;
 
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, HistoryRow, HistoryStore, Page, PageRequest,
-    Position, SpentCalls, Store, StoreError, TokenFilter, WorkspaceStore, clean,
+    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, HistoryRow,
+    HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep, SpentCalls, Store,
+    StoreError, TokenCounts, TokenFilter, TokenPlace, TokenSort, WorkspaceStore, clean,
 };
 use history::Histories;
 use ledger::Ledger;
@@ -94,6 +98,41 @@ impl Store for MemoryStore {
         Ok(Page::cut(fitting.take(page.fetch()).cloned().collect(), page, |token| token.id))
     }
 
+    async fn token_sorted(
+        &self,
+        filter: &TokenFilter,
+        sort: TokenSort,
+        page: &PageRequest<TokenPlace>,
+    ) -> Result<Page<Token, TokenPlace>, StoreError> {
+        let state = self.state.lock();
+        let place = |token: &Token| TokenPlace::of(token, sort.key);
+        let is_beyond = |token: &&Token| match &page.after {
+            None => true,
+            Some(after) if sort.ascending => place(token) > *after,
+            Some(after) => place(token) < *after,
+        };
+        let fitting = state.ledger.tokens.values().filter(|token| matching::token(token, filter));
+        let mut tokens: Vec<Token> = fitting.filter(is_beyond).cloned().collect();
+        tokens.sort_by_cached_key(place);
+        if !sort.ascending {
+            tokens.reverse();
+        }
+        tokens.truncate(page.fetch());
+        Ok(Page::cut(tokens, page, place))
+    }
+
+    async fn token_counts(
+        &self,
+        filter: &TokenFilter,
+        moments: CountMoments,
+    ) -> Result<TokenCounts, StoreError> {
+        let state = self.state.lock();
+        let fitting = state.ledger.tokens.values().filter(|token| matching::token(token, filter));
+        let mut counts = TokenCounts::default();
+        fitting.for_each(|token| matching::count(&mut counts, token, moments));
+        Ok(counts)
+    }
+
     async fn token_scan(
         &self,
         after: Option<TokenId>,
@@ -154,6 +193,18 @@ impl Store for MemoryStore {
             .filter(|event| page.after.is_none_or(|after| event.id < after))
             .filter(|event| matching::audit(event, filter));
         Ok(Page::cut(fitting.take(page.fetch()).cloned().collect(), page, |event| event.id))
+    }
+
+    async fn creation_find(&self, caller: &str, key: &str) -> Result<Option<Creation>, StoreError> {
+        Ok(self.state.lock().ledger.creation(caller, key).cloned())
+    }
+
+    async fn access_requests(
+        &self,
+        tokens: &[TokenId],
+        since: Timestamp,
+    ) -> Result<BTreeMap<TokenId, u64>, StoreError> {
+        Ok(self.state.lock().log.requests(tokens, since))
     }
 
     async fn access_load(&self, mut batch: AccessBatch) -> Result<(), StoreError> {
@@ -239,6 +290,72 @@ impl HistoryStore for MemoryStore {
         span: (u32, u32),
     ) -> Result<Vec<HistoryRow>, StoreError> {
         Ok(self.state.lock().histories.read(server, object, except, span))
+    }
+}
+
+#[async_trait]
+impl SignInStore for MemoryStore {
+    async fn credentials_find(&self, user: UserId) -> Result<Option<Credentials>, StoreError> {
+        Ok(self.state.lock().ledger.sign_ins.credentials.get(&user).cloned())
+    }
+
+    async fn credentials_find_by_oidc(
+        &self,
+        subject: &str,
+    ) -> Result<Option<Credentials>, StoreError> {
+        let state = self.state.lock();
+        let mut all = state.ledger.sign_ins.credentials.values();
+        Ok(all.find(|one| one.oidc_subject.as_deref() == Some(subject)).cloned())
+    }
+
+    async fn superuser_can_sign_in(&self) -> Result<bool, StoreError> {
+        let state = self.state.lock();
+        let can = |user: &User| {
+            let credentials = state.ledger.sign_ins.credentials.get(&user.id);
+            credentials.is_some_and(|one| one.password.is_some() || one.oidc_subject.is_some())
+        };
+        let mut users = state.ledger.users.values();
+        Ok(users.any(|user| user.is_active && user.is_superuser && can(user)))
+    }
+
+    async fn session_find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.state.lock().ledger.sign_ins.sessions.get(&id).cloned())
+    }
+
+    async fn session_find_by_digest(
+        &self,
+        digest: &SecretDigest,
+    ) -> Result<Option<Session>, StoreError> {
+        Ok(self.state.lock().ledger.sign_ins.session_by_digest(digest).cloned())
+    }
+
+    async fn session_list(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        let state = self.state.lock();
+        let sessions = state.ledger.sign_ins.sessions.values().rev();
+        Ok(sessions.filter(|session| session.user == user).cloned().collect())
+    }
+
+    async fn session_touch(
+        &self,
+        id: SessionId,
+        at: Timestamp,
+        ip: IpAddr,
+    ) -> Result<(), StoreError> {
+        if let Some(session) = self.state.lock().ledger.sign_ins.sessions.get_mut(&id)
+            && session.last_seen_at < at
+        {
+            session.last_seen_at = at;
+            session.ip = ip;
+        }
+        Ok(())
+    }
+
+    async fn link_find(&self, digest: &SecretDigest) -> Result<Option<OneTimeLink>, StoreError> {
+        Ok(self.state.lock().ledger.sign_ins.links.get(digest).cloned())
+    }
+
+    async fn sign_in_sweep(&self, sweep: SignInSweep) -> Result<u64, StoreError> {
+        Ok(self.state.lock().ledger.sign_ins.sweep(&sweep))
     }
 }
 

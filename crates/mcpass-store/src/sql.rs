@@ -25,13 +25,18 @@ mod sqlite {
     mod bulk;
     mod cells;
     mod change;
+    mod creations;
     #[path = "sqlite.rs"]
     mod dialect;
     mod history;
     mod load;
     mod servers;
+    mod sessions;
+    mod sign_in;
+    mod sign_in_store;
     mod sqlite_load;
     mod store;
+    mod token_list;
     mod tokens;
     mod workspace;
     mod workspace_store;
@@ -48,13 +53,18 @@ mod postgres {
     mod bulk;
     mod cells;
     mod change;
+    mod creations;
     #[path = "postgres.rs"]
     mod dialect;
     mod history;
     mod load;
     mod postgres_load;
     mod servers;
+    mod sessions;
+    mod sign_in;
+    mod sign_in_store;
     mod store;
+    mod token_list;
     mod tokens;
     mod workspace;
     mod workspace_store;

@@ -12,6 +12,7 @@ pub mod conformance;
 pub mod everything;
 pub mod fuzzer;
 pub mod inspector;
+mod schemathesis;
 pub mod step;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use tokio::process::Command;
 pub use self::everything::{ServerEverything, StdioServer, stdio_servers};
 pub use self::fuzzer::Fuzzer;
 pub use self::inspector::{INSPECTORS, Inspector};
+pub use self::schemathesis::schemathesis;
 pub use self::step::{Report, Step, Visit};
 use crate::mcpass::Finished;
 

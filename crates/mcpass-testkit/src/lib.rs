@@ -9,6 +9,7 @@
 //! | [`clients`] | third-party MCP clients and a third-party server |
 //! | [`django`] | a Django project's database, and Django Admin MCP on it |
 //! | [`postgres`] | a PostgreSQL server of the test's own |
+//! | [`provider`] | an OpenID Connect provider that can lie |
 //! | [`eventually`] | waiting for a state instead of for the clock |
 //! | [`canary`] | looking for plaintext secrets in files and processes |
 //!
@@ -21,6 +22,7 @@ pub mod eventually;
 pub mod http1;
 pub mod mcpass;
 pub mod postgres;
+pub mod provider;
 pub mod upstream;
 pub mod wire;
 
@@ -28,5 +30,6 @@ pub use django::{DjangoAdminMcp, Newsroom};
 pub use http1::Head;
 pub use mcpass::{Issued, Mcpass};
 pub use postgres::PrivatePostgres;
+pub use provider::{Lie, Provider};
 pub use upstream::{Behaviour, FakeUpstream, Speaks};
 pub use wire::{Answer, Wire};

@@ -7,8 +7,11 @@ mod history;
 mod life;
 mod observe;
 mod pages;
+mod provider;
 mod wiring;
 mod workspace;
+
+pub(crate) use wiring::sign_in_options;
 
 use std::fs::Permissions;
 use std::io::Write as _;

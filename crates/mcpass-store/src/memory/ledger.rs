@@ -7,25 +7,31 @@ use mcpass_domain::{
     UserId,
 };
 
-use crate::{Change, Commit, LastUse, StoreError, error};
+use super::sign_in::{SignInUndo, SignIns};
+use crate::filter::CREATION_LIFETIME;
+use crate::{Change, Commit, Creation, LastUse, StoreError, error};
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) audit: BTreeMap<AuditId, AuditEvent>,
     pub(super) groups: BTreeMap<GroupId, Group>,
     pub(super) servers: BTreeMap<ServerName, Server>,
+    pub(super) sign_ins: SignIns,
     pub(super) tokens: BTreeMap<TokenId, Token>,
     pub(super) users: BTreeMap<UserId, User>,
+    creations: HashMap<(String, String), Creation>,
     digests: HashMap<TokenDigest, TokenId>,
     /// What the running commit replaced, oldest first.
     undo: Vec<Undo>,
 }
 
 #[derive(Debug)]
-enum Undo {
+pub(super) enum Undo {
     Audit(AuditId),
+    Creations(HashMap<(String, String), Creation>),
     Group(GroupId, Option<Group>),
     Server(ServerName, Option<Server>),
+    SignIn(SignInUndo),
     Token(TokenId, Option<Box<Token>>),
     User(UserId, Option<User>),
 }
@@ -72,6 +78,7 @@ impl Ledger {
 
     fn change(&mut self, change: Change) -> Result<(), StoreError> {
         match change {
+            Change::CreationInsert(creation) => self.creation_insert(creation),
             Change::GroupDelete(id, version) => self.group_delete(id, version),
             Change::GroupInsert(group) => self.group_insert(group),
             Change::GroupUpdate(group) => self.group_update(group),
@@ -89,11 +96,28 @@ impl Ledger {
                 Ok(())
             }
             Change::ServerUpdate(server) => self.server_update(server),
+            Change::SignIn(change) => self.sign_in(change),
             Change::TokenInsert(token) => self.token_insert(token),
             Change::TokenUpdate(token) => self.token_update(token),
             Change::UserInsert(user) => self.user_insert(user),
             Change::UserUpdate(user) => self.user_update(user),
         }
+    }
+
+    pub(super) fn creation(&self, caller: &str, key: &str) -> Option<&Creation> {
+        self.creations.get(&(caller.to_owned(), key.to_owned()))
+    }
+
+    fn creation_insert(&mut self, creation: Creation) -> Result<(), StoreError> {
+        let key = (creation.caller.clone(), creation.key.clone());
+        let mut kept = self.creations.clone();
+        kept.retain(|_, old| old.at.as_micros() > creation.at.as_micros() - CREATION_LIFETIME);
+        if kept.contains_key(&key) {
+            return Err(error::exists("a creation", &creation.key));
+        }
+        kept.insert(key, creation);
+        self.undo.push(Undo::Creations(std::mem::replace(&mut self.creations, kept)));
+        Ok(())
     }
 
     fn group_delete(&mut self, id: GroupId, version: i64) -> Result<(), StoreError> {
@@ -198,7 +222,16 @@ impl Ledger {
         self.users.values().any(|other| other.name == user.name && other.id != user.id)
     }
 
-    fn check_references(&self, groups: &[GroupId], user: Option<UserId>) -> Result<(), StoreError> {
+    /// Notes what the running commit replaced.
+    pub(super) fn note(&mut self, step: Undo) {
+        self.undo.push(step);
+    }
+
+    pub(super) fn check_references(
+        &self,
+        groups: &[GroupId],
+        user: Option<UserId>,
+    ) -> Result<(), StoreError> {
         let users_known = user.is_none_or(|user| self.users.contains_key(&user));
         if users_known && groups.iter().all(|group| self.groups.contains_key(group)) {
             Ok(())
@@ -237,15 +270,17 @@ impl Ledger {
     fn take_back(&mut self, step: Undo) {
         match step {
             Undo::Audit(id) => drop(self.audit.remove(&id)),
+            Undo::Creations(before) => self.creations = before,
             Undo::Group(id, before) => self.put_group(id, before),
             Undo::Server(name, before) => self.put_server(&name, before),
+            Undo::SignIn(step) => self.sign_ins.take_back(step),
             Undo::Token(id, before) => self.put_token(id, before.map(|token| *token)),
             Undo::User(id, before) => self.put_user(id, before),
         }
     }
 }
 
-fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) -> Option<V> {
+pub(super) fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) -> Option<V> {
     match value {
         Some(value) => map.insert(key, value),
         None => map.remove(&key),

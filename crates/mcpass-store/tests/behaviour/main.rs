@@ -16,6 +16,8 @@ mod changes;
 mod concurrency;
 mod fixtures;
 mod history;
+mod management;
+mod sign_in;
 mod tokens;
 mod workspace;
 
@@ -96,6 +98,16 @@ on_every_store! {
     concurrency::writers_readers_and_the_loader_do_not_disturb_each_other;
     history::a_history_is_kept_whole;
     history::an_intent_is_kept_once;
+    management::a_key_creates_once_a_day_for_each_caller;
+    management::every_order_lists_every_fitting_token_once;
+    management::requests_are_counted_by_token;
+    management::tokens_are_counted_by_state;
+    sign_in::a_failed_commit_leaves_signing_in_as_it_was;
+    sign_in::a_link_is_used_once;
+    sign_in::a_superuser_can_sign_in_with_what_they_have;
+    sign_in::credentials_are_kept_whole;
+    sign_in::sessions_are_kept_whole_and_end;
+    sign_in::what_ended_is_swept_away;
     tokens::a_family_is_listed_oldest_first;
     tokens::a_scan_gives_every_token_once_with_its_groups;
     tokens::every_token_filter_finds_what_it_says;

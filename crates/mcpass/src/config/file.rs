@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::ConfigError;
 use super::database::DatabaseUrl;
-use super::value::{ByteSize, ListenAddress, LogFilter, LogFormat, Span, SyncMode};
+use super::value::{ByteSize, ListenAddress, LogFilter, LogFormat, PublicUrl, Span, SyncMode};
 
 type Key<T> = Option<Spanned<T>>;
 
@@ -22,9 +22,12 @@ pub(super) struct File {
     pub(super) listen: Key<ListenAddress>,
     pub(super) data: Key<PathBuf>,
     pub(super) database: Key<DatabaseUrl>,
+    pub(super) public_url: Key<PublicUrl>,
     pub(super) cap_to_user: Key<bool>,
     #[serde(default)]
     pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) sign_in: SignIn,
     #[serde(default)]
     pub(super) sessions: Sessions,
     #[serde(default)]
@@ -48,6 +51,31 @@ pub(super) struct Limits {
     pub(super) connections: Key<u32>,
     pub(super) read_timeout: Key<Span>,
     pub(super) shutdown_grace: Key<Span>,
+}
+
+/// `[sign_in]`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignIn {
+    pub(super) idle: Key<Span>,
+    pub(super) longest: Key<Span>,
+    pub(super) passwords: Key<bool>,
+    pub(super) oidc: Key<Oidc>,
+}
+
+/// `[sign_in.oidc]`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Oidc {
+    pub(super) issuer: Key<String>,
+    pub(super) client_id: Key<String>,
+    pub(super) client_secret: Key<String>,
+    pub(super) scopes: Option<Vec<String>>,
+    pub(super) name: Key<String>,
+    pub(super) allowed_domains: Option<Vec<String>>,
+    pub(super) create_users: Option<bool>,
+    pub(super) groups: Option<Vec<String>>,
+    pub(super) ca_file: Option<PathBuf>,
 }
 
 /// `[sessions]`

@@ -34,12 +34,16 @@ fn an_empty_file_gives_the_documented_defaults() {
     listen = 127.0.0.1:7788 (default)
     data = mcpass-data (default)
     database = sqlite:mcpass-data/mcpass.db (default)
+    public_url =  (default)
     cap_to_user = false (default)
     limits.body = 4MiB (default)
     limits.headers = 32KiB (default)
     limits.connections = 10000 (default)
     limits.read_timeout = 30s (default)
     limits.shutdown_grace = 30s (default)
+    sign_in.idle = 12h (default)
+    sign_in.longest = 7d (default)
+    sign_in.passwords = true (default)
     sessions.idle = 1d (default)
     sessions.longest = 7d (default)
     streams.keep_alive = 25s (default)
@@ -100,7 +104,9 @@ fn every_variable_of_the_list_decides_its_setting() {
             "listen" => "127.0.0.1:9",
             "data" => "elsewhere",
             "database" => "sqlite:x.db",
+            "public_url" => "https://mcp.example.com",
             "cap_to_user" => "true",
+            "sign_in.passwords" => "false",
             "record.sync" => "always",
             "record.segment" => "2MiB",
             "record.retention_days" | "limits.connections" => "7",
@@ -109,14 +115,18 @@ fn every_variable_of_the_list_decides_its_setting() {
             | "limits.shutdown_grace"
             | "streams.keep_alive"
             | "streams.silence" => "7s",
-            "sessions.idle" | "sessions.longest" | "streams.longest" => "7m",
+            "sessions.idle" | "sessions.longest" | "streams.longest" | "sign_in.idle"
+            | "sign_in.longest" => "7m",
             "network.allowed_hosts" => "a.example, b.example:80",
             "network.allowed_origins" => "https://a.example",
             "log.level" => "debug",
             "log.format" => "json",
             other => panic!("no value for {other}"),
         };
-        let config = load("", &[(setting.variable, value)]).unwrap();
+        // Without passwords there has to be another way.
+        let other = "[sign_in.oidc]\nissuer = \"https://id.example.com\"\nclient_id = \"x\"\n";
+        let file = if setting.key == "sign_in.passwords" { other } else { "" };
+        let config = load(file, &[(setting.variable, value)]).unwrap();
         let decided = config.decisions().into_iter().find(|row| row.0 == *setting).unwrap();
         assert_eq!((decided.1.as_str(), decided.2), (value, Origin::Variable(setting.variable)));
     }
@@ -145,7 +155,7 @@ fn a_file_that_is_named_must_be_there() {
 fn errors_name_the_place_and_what_is_allowed() {
     assert_snapshot!(error("lsiten = \"127.0.0.1:1\""), @r"
     `/mcpass.toml`, line 1, column 1: unknown key `lsiten`
-    hint: here can stand `listen`, `data`, `database`, `cap_to_user`, `limits`, `sessions`, `streams`, `record`, `network`, `log`, `server`
+    hint: here can stand `listen`, `data`, `database`, `public_url`, `cap_to_user`, `limits`, `sign_in`, `sessions`, `streams`, `record`, `network`, `log`, `server`
     ");
     assert_snapshot!(error("\n[limits]\n  bdoy = 1"), @r"
     `/mcpass.toml`, line 3, column 3: unknown key `bdoy`
@@ -319,4 +329,42 @@ fn workspaces_are_declared_with_the_names_of_their_tools() {
         let error = load(&format!("[server.w]\n{text}\n"), &[]).unwrap_err();
         assert!(error.contains(told), "{error}");
     }
+}
+
+#[test]
+fn a_provider_is_declared_with_a_reference_to_its_secret() {
+    let text = r#"
+        public_url = "https://mcpass.example.com"
+        [sign_in]
+        passwords = false
+        [sign_in.oidc]
+        issuer = "https://id.example.com"
+        client_id = "mcpass"
+        client_secret = "${file:secret}"
+        name = "preferred_username"
+        allowed_domains = ["example.com"]
+        create_users = true
+        groups = ["readers"]
+    "#;
+    let oidc = load(text, &[]).unwrap().sign_in.oidc.unwrap();
+    assert!(oidc.client_secret.unwrap().ends_with("/secret}"), "taken from the file's folder");
+    assert_eq!(oidc.scopes, ["email", "profile"]);
+    assert!(oidc.is_named_by_username && oidc.create_users);
+    assert_eq!(
+        (oidc.groups, oidc.allowed_domains),
+        (vec!["readers".into()], vec!["example.com".into()])
+    );
+}
+
+#[test]
+fn a_provider_that_cannot_be_is_named_with_its_place() {
+    let head = "[sign_in.oidc]\nissuer = \"https://id.example.com\"\n";
+    let whole = format!("{head}client_id = \"mcpass\"\n");
+    assert_snapshot!(error(head), @"`/mcpass.toml`, line 1, column 1: [sign_in.oidc] has no `client_id`");
+    assert_snapshot!(error(&format!("{whole}client_secret = \"s3cret\"\n")), @r"
+    `/mcpass.toml`, line 4, column 17: `client_secret` holds a credential, or nothing
+    hint: name where it is: ${env:NAME} or ${file:PATH}
+    ");
+    assert_snapshot!(error(&format!("{whole}name = \"sub\"\n")), @"`/mcpass.toml`, line 4, column 8: users are called after `email` or `preferred_username`");
+    assert_snapshot!(error("[sign_in]\npasswords = false\n"), @"`sign_in.passwords` is false (/mcpass.toml line 2), and there is no [sign_in.oidc]: nobody could sign in");
 }

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use mcpass_authority::api::SettingView;
 use mcpass_authority::control::ControlSocket;
 use mcpass_authority::loader::{Loader, LoaderConfig, LoaderOptions};
-use mcpass_authority::{Authority, Options};
+use mcpass_authority::{Authority, Context, Options};
 use mcpass_domain::{Clock, Entropy, Monotonic, OsEntropy, SystemClock, Timestamp};
 use mcpass_gateway::listener::Prepared;
 use mcpass_gateway::upstream::credentials::SystemSecrets;
 use mcpass_gateway::{Gateway, Parts};
 use mcpass_record::{Gate, RunId, Sync};
 use mcpass_store::{Store, sql};
+use mcpass_web::console::{Console, Parts as ConsoleParts};
+use mcpass_web::{Site, router};
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -18,12 +21,15 @@ use tokio_util::sync::CancellationToken;
 use super::database::{Databases, Probe};
 use super::observe::Observed;
 use super::pages::Pages;
-use super::wiring::{BuiltIns, Healths, ToGateway, Tools, gateway_config};
+use super::provider::provider;
+use super::wiring::{
+    BuiltIns, Healths, Inventories, ToGateway, Tools, gateway_config, public_url, sign_in_options,
+};
 use super::{demo, say};
-use crate::config::{Config, SyncMode};
+use crate::config::{Config, Origin, Setting, SyncMode};
 use crate::data::DataFolder;
 use crate::failure::Failure;
-use crate::snippets;
+use mcpass_web::snippets;
 
 /// What a start has made, to be ended in its order.
 struct Running {
@@ -31,6 +37,7 @@ struct Running {
     loader: Arc<Loader>,
     control: tokio::task::JoinHandle<()>,
     shutdown: CancellationToken,
+    pages_end: CancellationToken,
 }
 
 pub(super) async fn run(
@@ -75,6 +82,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         Arc::new(entropy),
         databases,
     ));
+    let pages = Arc::new(Pages::new());
     let prepared = Gateway::prepare(
         Parts {
             config: gateway_config(config, folder),
@@ -85,7 +93,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             secrets: Arc::new(SystemSecrets),
             locals: Arc::clone(&built_ins) as _,
             background: tokio::runtime::Handle::current(),
-            elsewhere: Arc::new(Pages::new(mcpass_web::router(observed.clone()))),
+            elsewhere: Arc::clone(&pages) as _,
         },
         &mut registry,
     )
@@ -107,12 +115,31 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             tools: Some(Arc::new(Tools(Arc::clone(prepared.shared())))),
             databases: Some(Arc::new(Probe)),
             health: Some(Arc::new(Healths(Arc::clone(prepared.shared())))),
+            sign_in: sign_in_options(config, address),
+            inventory: Some(Arc::new(Inventories(Arc::clone(prepared.shared())))),
+            settings: shown(config),
         },
     );
     observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));
     fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
 
-    let shutdown = CancellationToken::new();
+    let (shutdown, pages_end) = (CancellationToken::new(), CancellationToken::new());
+    let at = public_url(config, address).unwrap_or_default();
+    let console = Console::new(ConsoleParts {
+        authority: authority.clone(),
+        clock: Arc::clone(&clock),
+        provider: provider(config, &at, &clock, Arc::new(entropy))?,
+        entropy: Arc::new(entropy),
+        listen: Some(address.to_string()),
+        ending: pages_end.clone(),
+    });
+    let site = Site {
+        authority: authority.clone(),
+        operations: observed,
+        sessions: Arc::new(console.sessions()),
+        ending: pages_end.clone(),
+    };
+    pages.fill(router(site, console));
     let socket = ControlSocket::bind(&folder.socket())
         .map_err(|error| Failure::unavailable(error.to_string()))?;
     let control = tokio::spawn(socket.serve(authority.clone(), shutdown.clone()));
@@ -122,7 +149,18 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         demo::fill(&built_ins).await?;
     }
     greet(config, folder, &authority, address, is_demo).await?;
-    Ok(Running { gateway, loader, control, shutdown })
+    Ok(Running { gateway, loader, control, shutdown, pages_end })
+}
+
+/// The configuration for whoever may see it; a password in the database's URL is not shown.
+fn shown(config: &Config) -> Vec<SettingView> {
+    let view = |(setting, value, origin): (Setting, String, Origin)| SettingView {
+        key: setting.key.to_owned(),
+        value,
+        decided_by: origin.to_string(),
+        about: setting.about.to_owned(),
+    };
+    config.decisions().into_iter().map(view).collect()
 }
 
 fn start_loader(
@@ -192,6 +230,12 @@ async fn greet(
 ) -> Result<(), Failure> {
     let url = snippets::endpoint(address);
     say(&format!("listening on http://{address}\n"));
+    if !is_demo && let Some(link) = authority.setup_link_create(&Context::system("serve")).await? {
+        say(&format!(
+            "Console       {}\n              makes the first superuser, once, within a day\n",
+            link.url.expose()
+        ));
+    }
     if is_demo {
         let text = demo::greeting(authority, &url, config, folder).await?;
         say(&text);
@@ -205,7 +249,9 @@ async fn greet(
 
 /// Calls finish, streams end, records are written and loaded, and only then the locks go.
 async fn end(config: &Config, running: Running) -> Result<(), Failure> {
-    let Running { gateway, loader, control, shutdown } = running;
+    let Running { gateway, loader, control, shutdown, pages_end } = running;
+    // Before the gateway waits for its connections: what follows the log would keep them open.
+    pages_end.cancel();
     gateway.shutdown(config.limits.shutdown_grace.value.0).await;
     shutdown.cancel();
     if control.await.is_err() {

@@ -1,0 +1,213 @@
+//! The console: pages for people, over the authority alone.
+//!
+//! Every page is HTML that works without a script: forms, links, and a redirect after each form
+//! that was taken. The script (`assets/console.js`) copies, follows the log, refreshes parts of a
+//! page and listens to keys; it fetches the same pages and takes its parts from them.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `gate` | the one way in: sessions, forged forms, errors, headers |
+//! | `asked`, `fields`, `form`, `cookie` | what a request says |
+//! | `frame`, `show`, `assets`, `trouble` | what pages have in common |
+//! | one for each page or group of pages | its handlers and what their templates show |
+
+mod account;
+mod asked;
+mod assets;
+mod audit;
+mod catalogue;
+mod cookie;
+mod dashboard;
+mod drawer;
+mod fault;
+mod fields;
+mod forgery;
+mod form;
+mod frame;
+mod gate;
+mod groups;
+mod keys;
+mod log;
+mod probe;
+mod search;
+mod servers;
+mod settings;
+mod show;
+mod sign_in;
+mod theme;
+mod tokens;
+mod trouble;
+mod users;
+mod viewer;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
+use http::{HeaderMap, StatusCode, Uri, header};
+use mcpass_authority::Authority;
+use mcpass_authority::api::ApiError;
+use mcpass_domain::{Clock, Entropy, Monotonic, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::oidc::Oidc;
+
+pub use self::viewer::CookieSessions;
+
+use crate::problem::Problem;
+
+use self::asked::Flash;
+use self::drawer::Drawer;
+use self::fault::{Answer, Fault};
+use self::gate::{Door, gate};
+
+/// What the console stands on.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// What does everything.
+    pub authority: Authority,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The OpenID Connect provider at which people sign in, if there is one.
+    pub provider: Option<Arc<Oidc>>,
+    /// Randomness, for what forms are bound by and ids of errors.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where mcpass listens for MCP clients.
+    pub listen: Option<String>,
+    /// Cancelled when mcpass shuts down: what would last for ever ends then.
+    pub ending: CancellationToken,
+}
+
+/// The console. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Console(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    drawer: Drawer,
+}
+
+impl Console {
+    /// A console of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Inner { parts, drawer: Drawer::default() }))
+    }
+
+    /// Who has signed in here, for the API.
+    pub fn sessions(&self) -> CookieSessions {
+        CookieSessions::new(self.clone())
+    }
+
+    /// All its pages, and what is answered where there is none.
+    pub fn router(self) -> Router {
+        let open = Router::new()
+            .route("/theme", post(theme::choose))
+            .route("/assets/{version}/{name}", get(assets::show))
+            .merge(sign_in::routes())
+            .fallback(nothing)
+            .layer(from_fn_with_state((self.clone(), Door::Open), gate));
+        let signed_in = Router::new()
+            .merge(account::routes())
+            .merge(audit::routes())
+            .merge(groups::routes())
+            .merge(log::routes())
+            .merge(servers::routes())
+            .merge(tokens::routes())
+            .merge(users::routes())
+            .route("/", get(dashboard::show))
+            .route("/keys", get(keys::show))
+            .route("/search", get(search::show).post(search::take))
+            .route("/settings", get(settings::show))
+            .layer(from_fn_with_state((self.clone(), Door::SignedIn), gate));
+        open.merge(signed_in).with_state(self)
+    }
+
+    fn authority(&self) -> &Authority {
+        &self.0.parts.authority
+    }
+
+    fn provider(&self) -> Option<&Oidc> {
+        self.0.parts.provider.as_deref()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.parts.clock.now()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.parts.clock.monotonic()
+    }
+
+    fn listen(&self) -> Option<&str> {
+        self.0.parts.listen.as_deref()
+    }
+
+    fn ending(&self) -> &CancellationToken {
+        &self.0.parts.ending
+    }
+
+    /// New secrets that are about to be shown.
+    fn drawer(&self) -> &Drawer {
+        &self.0.drawer
+    }
+
+    /// Whether browsers come over https: as the proxy in front says. Whoever lies about it gets
+    /// a cookie that their own browser will not send.
+    fn is_https(headers: &HeaderMap) -> bool {
+        headers.get("x-forwarded-proto").is_some_and(|scheme| scheme.as_bytes() == b"https")
+    }
+
+    /// 128 random bits as a text.
+    fn random(&self) -> Result<String, Fault> {
+        let mut bytes = [0_u8; 16];
+        let filled = self.0.parts.entropy.fill(&mut bytes);
+        filled.map_err(|error| ApiError::new(ApiError::INTERNAL, error.to_string()))?;
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// A page.
+fn page(template: &impl askama::Template) -> Answer {
+    Ok(Html(template.render()?).into_response())
+}
+
+/// A page with a form that was not taken.
+fn refused(template: &impl askama::Template, error: &ApiError) -> Answer {
+    let status = match Fault::Api(error.clone()).status() {
+        // What nothing can be done about by typing something else is no matter of the form.
+        status if status.is_server_error() => return Err(Fault::Api(error.clone())),
+        status => status,
+    };
+    Ok((status, Html(template.render()?)).into_response())
+}
+
+/// To another page, after a form that was taken.
+fn go(to: &str) -> Response {
+    Redirect::to(to).into_response()
+}
+
+/// To another page, which says what was done.
+fn done(to: &str, what: impl Into<String>) -> Response {
+    let mut response = go(to);
+    response.extensions_mut().insert(Flash(what.into()));
+    response
+}
+
+/// Where there is nothing: a page for browsers, JSON for programs.
+async fn nothing(uri: Uri, headers: HeaderMap) -> Answer {
+    if uri.path().starts_with("/api/") {
+        return Ok(Problem::no_such_place().into_response());
+    }
+    let wanted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if wanted.is_some_and(|wanted| wanted.contains("text/html")) {
+        return Err(Fault::NotFound);
+    }
+    let message = "there is nothing here; the MCP endpoint is /mcp";
+    Ok(crate::problem(StatusCode::NOT_FOUND, message))
+}
+
+#[cfg(test)]
+mod tests;
