@@ -76,7 +76,7 @@ pub(super) async fn test(
     let mut template = template(&console, &asked, id, secret.clone()).await?;
     // Only a token's own secret is shown as one.
     let is_token = TokenSecret::parse(&secret)
-        .is_ok_and(|secret| secret.hint().to_string() == template.token.facts.hint);
+        .is_ok_and(|secret| secret.hint().as_str() == template.token.facts.hint);
     if !is_token {
         template.secret.clear();
     }

@@ -8,6 +8,7 @@ use mcpass_authority::api::{
 };
 use mcpass_domain::Timestamp;
 
+use super::hours;
 use crate::console::asked::Asked;
 use crate::console::audit;
 use crate::console::fault::{Answer, Fault};
@@ -15,7 +16,6 @@ use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::log;
-use super::hours;
 use crate::console::show::{Badge, Meter, Strip, When, chars, count};
 use crate::console::{Console, page};
 
@@ -164,7 +164,8 @@ async fn changes(console: &Console, asked: &Asked, id: &str) -> Result<Vec<audit
         AuditList { object: Some(id.to_owned()), limit: Some(FEW), ..AuditList::default() };
     let found = console.authority().audit_list(asked.ctx()?, request).await?;
     let now = console.now();
-    Ok(found.items.iter().map(|change| audit::Row::new(change, now)).collect())
+    let names = audit::names(console, asked).await?;
+    Ok(found.items.iter().map(|change| audit::Row::new(change, &names, now)).collect())
 }
 
 /// The answer to the question in the address, if there is one.
