@@ -194,8 +194,8 @@ mod tests {
         Timestamp::from_micros((1_790_000_000 + seconds) * 1_000_000)
     }
 
-    fn address(n: u32) -> Option<IpAddr> {
-        Some(IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0A00_0000 + n)))
+    fn address(n: u32) -> IpAddr {
+        IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0A00_0000 + n))
     }
 
     #[test]
@@ -211,15 +211,15 @@ mod tests {
         let throttle = Throttle::default();
         let none = Failures::default();
         for n in 0..5 {
-            throttle.begin("ana", address(n), none, at(0)).unwrap();
+            throttle.begin("ana", Some(address(n)), none, at(0)).unwrap();
         }
-        let error = throttle.begin("ana", address(9), none, at(1)).unwrap_err();
+        let error = throttle.begin("ana", Some(address(9)), none, at(1)).unwrap_err();
         assert_eq!(error.code, "sign_in.locked");
         assert!(error.message.contains("wait 29 s"), "{error}");
         throttle.begin("ben", HOME, none, at(1)).unwrap();
-        throttle.begin("ana", address(9), none, at(30)).unwrap();
-        assert!(throttle.begin("ana", address(9), none, at(89)).is_err());
-        throttle.begin("ana", address(9), none, at(90)).unwrap();
+        throttle.begin("ana", Some(address(9)), none, at(30)).unwrap();
+        assert!(throttle.begin("ana", Some(address(9)), none, at(89)).is_err());
+        throttle.begin("ana", Some(address(9)), none, at(90)).unwrap();
         throttle.begin("ana", HOME, none, at(90 + 121 + 86_400)).unwrap();
         throttle.begin("ana", HOME, none, at(90 + 121 + 86_400)).unwrap();
     }
@@ -293,7 +293,9 @@ mod tests {
         let throttle = Throttle::default();
         for n in 0..100_000_u32 {
             let seconds = i64::from(n / 100);
-            throttle.begin(&n.to_string(), address(n), Failures::default(), at(seconds)).unwrap();
+            throttle
+                .begin(&n.to_string(), Some(address(n)), Failures::default(), at(seconds))
+                .unwrap();
             assert!(throttle.len() <= MAX_ENTRIES);
         }
         assert!(throttle.len() > MAX_ENTRIES / 4);
