@@ -169,7 +169,7 @@ impl Console {
         let mut bytes = [0_u8; 16];
         let filled = self.0.parts.entropy.fill(&mut bytes);
         filled.map_err(|error| ApiError::new(ApiError::INTERNAL, error.to_string()))?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(show::hex(&bytes))
     }
 }
 

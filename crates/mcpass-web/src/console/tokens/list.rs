@@ -126,7 +126,6 @@ fn request(query: &Fields) -> TokenList {
         requests: true,
         limit: Some(ROWS),
         cursor: query.some("cursor"),
-        ..TokenList::default()
     }
 }
 
