@@ -74,13 +74,14 @@ pub(crate) fn router() -> Router<Arc<Site>> {
 /// What all answers have in common: nothing is cached, and a wrong method is a problem like any
 /// other.
 async fn tidy(response: Response) -> Response {
-    let mut response = if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        let allow = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok());
-        let detail = format!("here there are only {}", allow.unwrap_or("other methods"));
-        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-        Problem { allow: allow.map(str::to_owned), ..problem }.into_response()
-    } else {
-        response
+    let mut response = match response.headers().get(header::ALLOW).cloned() {
+        Some(allow) if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
+            let detail = format!("here there are only {}", allow.to_str().unwrap_or_default());
+            let problem =
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+            ([(header::ALLOW, allow)], problem).into_response()
+        }
+        _ => response,
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
