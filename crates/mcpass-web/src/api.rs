@@ -74,14 +74,12 @@ pub(crate) fn router() -> Router<Arc<Site>> {
 /// What all answers have in common: nothing is cached, and a wrong method is a problem like any
 /// other.
 async fn tidy(response: Response) -> Response {
-    let mut response = match response.headers().get(header::ALLOW).cloned() {
-        Some(allow) if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
-            let detail = format!("here there are only {}", allow.to_str().unwrap_or_default());
-            let problem =
-                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-            ([(header::ALLOW, allow)], problem).into_response()
-        }
-        _ => response,
+    let mut response = if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        // The router adds `Allow` on the way out.
+        let detail = "this place has no such method; the Allow header lists those it has";
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).into_response()
+    } else {
+        response
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
