@@ -63,6 +63,7 @@ pub(super) async fn list(
 }
 
 async fn count_requests(turn: &Turn, items: &mut [TokenView]) -> Result<(), ApiError> {
+    turn.flush_log().await?;
     let ids: Vec<TokenId> = items.iter().map(|item| item.id).collect();
     let counts = turn.core.store.access_requests(&ids, when::midnight(turn.now)).await;
     let counts = counts.map_err(store_failed)?;

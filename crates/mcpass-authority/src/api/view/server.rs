@@ -285,6 +285,7 @@ mod tests {
             is_declared: false,
             created_at: Timestamp::from_micros(0),
             health: Some(HealthView { since: Some(Timestamp::from_micros(7)), ..unused() }),
+            version: 0,
         }
     }
 
