@@ -212,8 +212,11 @@ async fn a_stopped_postgres_is_told_and_works_again_when_it_is_back() -> Result<
     mcpass.cli(&["server", "add", "shop", "--database", template, "--with-history"]).await?;
     let token = mcpass.token("t", &["shop.*"], GENEROUS).await?;
     let rows = async |mcpass: &Mcpass| call(mcpass, &token.token, "list_book", json!({})).await;
-    let works = async || Ok(rows(&mcpass).await?["result"]["structuredContent"]["count"].as_u64());
-    assert_eq!(eventually("it is open", works).await?, 2);
+    let works = async |mcpass: &Mcpass| {
+        let count = rows(mcpass).await?["result"]["structuredContent"]["count"].as_u64();
+        anyhow::Ok(count)
+    };
+    assert_eq!(eventually("it is open", async || works(&mcpass).await).await?, 2);
     let made = json!({"data": {"title": "Three"}});
     let made = call(&mcpass, &token.token, "create_book", made).await?;
     ensure!(made["result"]["isError"] == false, "{made}");
@@ -235,7 +238,7 @@ async fn a_stopped_postgres_is_told_and_works_again_when_it_is_back() -> Result<
     let waiting = rows(&mcpass).await?;
     ensure!(waiting["result"]["isError"] == true, "{waiting}");
     server.start_again()?;
-    assert_eq!(eventually("it is back", works).await?, 3);
+    assert_eq!(eventually("it is back", async || works(&mcpass).await).await?, 3);
     eventually("it is well", async || {
         Ok((health(&mcpass).await?["state"] == "healthy").then_some(()))
     })
