@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use mcpass_testkit::clients::{CLIENTS, Client, Step};
 use mcpass_testkit::eventually::eventually;
-use mcpass_testkit::{Mcpass, PrivatePostgres, wire};
+use mcpass_testkit::{Issued, Mcpass, PrivatePostgres, wire};
 use serde_json::{Value, json};
 
 use crate::{GENEROUS, mcpass};
@@ -125,6 +125,11 @@ async fn a_shop(mut mcpass: Mcpass, url: &str) -> Result<()> {
     assert_eq!(text, r#"{"error":"limit must be a non-negative integer"}"#);
 
     explained(&mcpass, &reader.id).await?;
+    is_recorded_and_revoked(&mcpass, &reader).await?;
+    is_changed_while_it_runs(&mcpass, &writer, &id).await
+}
+
+async fn is_recorded_and_revoked(mcpass: &Mcpass, reader: &Issued) -> Result<()> {
     // The record has the tool, and why it was refused.
     let rows = mcpass.log().await?;
     let is_it = |row: &&Value| row["target"] == "create_book" && row["token_name"] == "reader";
@@ -135,19 +140,22 @@ async fn a_shop(mut mcpass: Mcpass, url: &str) -> Result<()> {
     mcpass.cli(&["token", "revoke", &reader.id]).await?;
     let answer = mcpass.post(SHOP, Some(&reader.token), &wire::call("list_book", "x")).await?;
     assert_eq!(answer.status, 401);
+    Ok(())
+}
 
+async fn is_changed_while_it_runs(mcpass: &Mcpass, writer: &Issued, id: &Value) -> Result<()> {
     // Hot: other tools without a restart.
     mcpass.cli(&["server", "edit", "shop", "--tools", "compact", "--read-only"]).await?;
     eventually("the tools are compact", async || {
-        let listed = tools(&mcpass, SHOP, &writer.token).await;
+        let listed = tools(mcpass, SHOP, &writer.token).await;
         Ok(listed.ok().filter(|listed| listed.len() == 8))
     })
     .await?;
-    let compact = call(&mcpass, &writer.token, "get", json!({"model": "book", "id": id})).await?;
+    let compact = call(mcpass, &writer.token, "get", json!({"model": "book", "id": id})).await?;
     assert_eq!(compact["result"]["structuredContent"]["stock"], 4, "{compact}");
     let (hidden, none) = (
-        call(&mcpass, &writer.token, "get", json!({"model": "api_key", "id": 1})).await?,
-        call(&mcpass, &writer.token, "get", json!({"model": "api_kex", "id": 1})).await?,
+        call(mcpass, &writer.token, "get", json!({"model": "api_key", "id": 1})).await?,
+        call(mcpass, &writer.token, "get", json!({"model": "api_kex", "id": 1})).await?,
     );
     assert_eq!(hidden.to_string(), none.to_string().replace("api_kex", "api_key"));
     Ok(())
