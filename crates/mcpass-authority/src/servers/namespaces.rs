@@ -23,20 +23,18 @@ pub(super) fn check(server: &Server, others: &[Server]) -> Result<(), ApiError> 
         let message = format!("`{MANAGEMENT}` is the namespace of management");
         return fail("apps", message, hint);
     }
-    let others = others.iter().filter(|other| other.name != server.name);
-    for other in others.filter(|other| other.clashes_with(server)) {
-        if other.owns(server.name.as_str()) {
-            let message = format!(
-                "permissions of `{}` are those of the server `{}` already",
-                server.name, other.name
-            );
-            return fail("name", message, "choose another name");
-        }
-        let name = other.name.as_str();
-        let shared = server.namespaces().find(|own| other.owns(own) || *own == name);
-        let shared = shared.unwrap_or(name);
-        let message = format!("permissions of `{shared}` are those of the server `{name}` already");
-        return fail("apps", message, hint);
+    let mut others = others.iter().filter(|other| other.name != server.name);
+    let Some(other) = others.find(|other| other.clashes_with(server)) else { return Ok(()) };
+    if other.owns(server.name.as_str()) {
+        let message = format!(
+            "permissions of `{}` are those of the server `{}` already",
+            server.name, other.name
+        );
+        return fail("name", message, "choose another name");
     }
-    Ok(())
+    let name = other.name.as_str();
+    let shared = server.namespaces().find(|own| other.owns(own) || *own == name);
+    let shared = shared.unwrap_or(name);
+    let message = format!("permissions of `{shared}` are those of the server `{name}` already");
+    fail("apps", message, hint)
 }

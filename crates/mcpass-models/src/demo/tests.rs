@@ -164,7 +164,7 @@ fn resources_and_the_prompt_show_the_notes() {
     let prompt = |topic: &str, max_context: u64| {
         let arguments = json!({"topic": topic}).as_object().unwrap().clone();
         let caller = Caller { max_context, ..caller };
-        demo.prompt("summarize_notes", arguments, caller).now_or_never().unwrap()
+        demo.prompt("summarize_notes", arguments, caller).now_or_never().unwrap().unwrap()
     };
     let all = prompt("", 0);
     assert!(all.find("Note 3").unwrap() < all.find("Note 1").unwrap());

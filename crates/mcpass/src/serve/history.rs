@@ -1,6 +1,7 @@
 //! Histories of databases that keep none themselves, in mcpass's own database.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use mcpass_domain::time::id_from;
@@ -78,8 +79,11 @@ fn kept_key(key: &str) -> Cow<'_, str> {
         return Cow::Borrowed(key);
     }
     let digest = TokenDigest::of(key.as_bytes());
-    let hex: String = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    Cow::Owned(format!("sha256:{hex}"))
+    let mut kept = "sha256:".to_owned();
+    for byte in digest.as_bytes() {
+        let _ = write!(kept, "{byte:02x}");
+    }
+    Cow::Owned(kept)
 }
 
 fn row(change: &Change) -> HistoryRow {

@@ -45,7 +45,7 @@ fn row(database: &Database, model: &Model) -> Map<String, Value> {
         RelationKind::ManyToMany(link) if link.is_owner => {
             let there = database.catalogue.at(relation.model)?;
             let keys = relation.remote.iter().filter_map(|at| there.fields.get(*at));
-            let items = keys.map(|field| plain(field)).next()?;
+            let items = keys.map(plain).next()?;
             Some((relation.name.clone(), json!({"type": "array", "items": items})))
         }
         _ => None,
@@ -57,7 +57,7 @@ fn row(database: &Database, model: &Model) -> Map<String, Value> {
 fn plain(field: &Field) -> Value {
     let choices = if field.is_redacted { Vec::new() } else { choices(field) };
     if !choices.is_empty() {
-        let values = choices.into_iter().map(|mut choice| choice["value"].take());
+        let values = choices.iter().filter_map(|choice| choice.get("value").cloned());
         return json!({"enum": values.collect::<Vec<_>>()});
     }
     match &field.kind {

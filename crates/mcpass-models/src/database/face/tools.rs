@@ -41,8 +41,7 @@ pub(super) fn all(database: &Database) -> Vec<Tool> {
     tools
 }
 
-/// What is alike for all tools in full form is said here once; arguments that are rarely needed are
-/// in no schema.
+/// What is alike for all tools is said here once; arguments that are rarely needed are in no schema.
 const OF_ALL: &str = "Models, and what may be done with each. Of all tools: filters \
                       {\"field__lookup\": value} with Django's lookups; order_by fields, - for \
                       descending; cursor: next_cursor of the page before; offset, with_total, \
@@ -82,7 +81,7 @@ pub(super) fn for_caller<'a>(
 }
 
 fn compact(operation: Operation, models: &[&str]) -> Value {
-    let (mut properties, mut required) = shared(operation);
+    let (mut properties, mut required) = usual(operation);
     properties.insert("model".to_owned(), json!({"enum": models}));
     required.insert(0, "model");
     if needs_id(operation) {
@@ -94,15 +93,12 @@ fn compact(operation: Operation, models: &[&str]) -> Value {
     if operation == Operation::Related {
         properties.insert("relation".to_owned(), schema::of("string"));
     }
-    let what = description(operation);
-    definition(operation.word(), schema::object(properties, &required), Some(operation), Some(what))
+    let input = schema::object(properties, &required);
+    definition(operation.word(), input, Some(operation), description(operation))
 }
 
 fn full(database: &Database, model: &Model, operation: Operation) -> Tool {
-    let (mut properties, required) = shared(operation);
-    for rare in RARE {
-        properties.remove(*rare);
-    }
+    let (mut properties, required) = usual(operation);
     if !has_children(database, model) {
         properties.remove("inlines");
         properties.remove("include_inlines");
@@ -114,12 +110,7 @@ fn full(database: &Database, model: &Model, operation: Operation) -> Tool {
         Operation::Create => {
             properties.insert("data".to_owned(), schema::new_row(database, model));
         }
-        Operation::Delete => {
-            properties.remove("expected");
-        }
         Operation::Related => {
-            properties.remove("order_by");
-            properties.remove("fields");
             let names = model.relations.iter().filter(|relation| {
                 let there = database.catalogue.at(relation.model);
                 there.is_some_and(|there| there.is_exposed)
@@ -127,30 +118,16 @@ fn full(database: &Database, model: &Model, operation: Operation) -> Tool {
             let names: Vec<&str> = names.map(|relation| relation.name.as_str()).collect();
             properties.insert("relation".to_owned(), json!({"enum": names}));
         }
-        Operation::Autocomplete | Operation::History => {
-            properties.remove("limit");
-        }
         _ => {}
     }
     if needs_id(operation) {
         properties.insert("id".to_owned(), schema::key(model));
     }
     let name = format!("{}_{}", operation.word(), model.name);
-    let mut definition = Map::new();
-    definition.insert("name".to_owned(), name.as_str().into());
-    definition.insert("inputSchema".to_owned(), schema::object(properties, &required));
-    if matches!(operation, Operation::List | Operation::Get) {
-        definition.insert("outputSchema".to_owned(), schema::of("object"));
-    }
-    // What hints say if they are not there is left out.
-    if operation == Operation::Create || !operation.writes() {
-        definition.insert("annotations".to_owned(), annotations(Some(operation)));
-    }
-    Tool::defined(name, &definition.into())
+    let input = schema::object(properties, &required);
+    let definition = definition(&name, input, Some(operation), None);
+    Tool::defined(name, &definition)
 }
-
-/// Arguments that are understood and left out of the definitions in full form.
-const RARE: &[&str] = &["offset", "text_offset", "with_total"];
 
 /// Whether rows of other models belong to rows of this one.
 fn has_children(database: &Database, model: &Model) -> bool {
@@ -169,6 +146,24 @@ const fn needs_id(operation: Operation) -> bool {
             | Operation::Related
             | Operation::History
     )
+}
+
+/// Arguments that are understood and stand in no definition.
+const RARE: [&str; 3] = ["offset", "text_offset", "with_total"];
+
+/// The arguments that stand in definitions, but for those that depend on the model.
+fn usual(operation: Operation) -> (Map<String, Value>, Vec<&'static str>) {
+    let (mut properties, required) = shared(operation);
+    let others: &[&str] = match operation {
+        Operation::Autocomplete | Operation::History => &["limit"],
+        Operation::Delete => &["expected"],
+        Operation::Related => &["fields", "order_by"],
+        _ => &[],
+    };
+    for rare in RARE.iter().chain(others) {
+        properties.remove(*rare);
+    }
+    (properties, required)
 }
 
 /// Arguments that are the same whatever the model is, and those that have to be given.
@@ -236,21 +231,14 @@ fn shared(operation: Operation) -> (Map<String, Value>, Vec<&'static str>) {
     (properties.collect(), required)
 }
 
-/// What a tool does, where one tool stands for all models.
-const fn description(operation: Operation) -> &'static str {
+/// What the name and the arguments of a tool do not tell, where one stands for all models.
+const fn description(operation: Operation) -> Option<&'static str> {
     match operation {
-        Operation::List => "Rows, filtered, page by page; or aggregates of them",
-        Operation::Get => "One row, whole; text_offset reads on in a long text",
-        Operation::Create => "A new row; describe tells the fields",
-        Operation::Update => "Changes the given fields alone",
-        Operation::Delete => "Deletes a row and what depends on it",
-        Operation::Describe => "Fields, relations, filters",
-        Operation::Actions => "Named actions there are",
-        Operation::Action => "Does an action with rows",
-        Operation::Bulk => "Many rows at once, all or none unless atomic is false",
-        Operation::Related => "Rows that a relation of a row leads to",
-        Operation::History => "Who changed a row, and how",
-        Operation::Autocomplete => "Keys of rows by what they are called",
+        Operation::List => Some("Rows, or aggregates of them"),
+        Operation::Create => Some("describe tells the fields"),
+        Operation::Bulk => Some("All or none, unless atomic is false"),
+        Operation::Autocomplete => Some("Keys of rows by what they are called"),
+        _ => None,
     }
 }
 
@@ -264,7 +252,8 @@ fn tool(
     Tool::defined(name.to_owned(), &definition(name, schema, operation, what))
 }
 
-/// A definition that says everything.
+/// A definition. Hints that say what is so without them are left out, and so are schemas of
+/// results that are no rows.
 fn definition(name: &str, input: Value, operation: Option<Operation>, what: Option<&str>) -> Value {
     let mut definition = Map::new();
     definition.insert("name".to_owned(), name.into());
@@ -272,15 +261,17 @@ fn definition(name: &str, input: Value, operation: Option<Operation>, what: Opti
         definition.insert("description".to_owned(), what.into());
     }
     definition.insert("inputSchema".to_owned(), input);
-    definition.insert("outputSchema".to_owned(), schema::of("object"));
-    definition.insert("annotations".to_owned(), annotations(operation));
-    definition.into()
-}
-
-fn annotations(operation: Option<Operation>) -> Value {
-    match operation {
-        Some(Operation::Create) => json!({"destructiveHint": false}),
-        Some(operation) if operation.writes() => json!({"destructiveHint": true}),
-        _ => json!({"readOnlyHint": true}),
+    if matches!(operation, None | Some(Operation::Get | Operation::List)) {
+        definition.insert("outputSchema".to_owned(), schema::of("object"));
     }
+    match operation {
+        Some(Operation::Create) => {
+            definition.insert("annotations".to_owned(), json!({"destructiveHint": false}));
+        }
+        Some(operation) if operation.writes() => {}
+        _ => {
+            definition.insert("annotations".to_owned(), json!({"readOnlyHint": true}));
+        }
+    }
+    definition.into()
 }
