@@ -18,12 +18,13 @@ pub use error::ApiError;
 pub use request::{
     AuditList, CheckPermissions, Explain, GroupCreate, GroupEdit, GroupRef, LogFilter, LogList,
     LogShow, LogTail, ServerAdd, ServerEdit, ServerRef, TokenCreate, TokenEdit, TokenList,
-    TokenRef, TokenRevoke, TokenRotate, UserCreate, UserEdit, UserRef,
+    TokenRef, TokenRevoke, TokenRotate, UserCreate, UserEdit, UserRef, UserResetLink,
 };
 pub use view::{
-    AccessView, AuditView, EffectivePermission, Explanation, FamilyMember, GroupView, HealthView,
-    HttpView, IssuedToken, KindView, LimitsView, LogBatch, Page, PermissionCheck, Plaintext,
-    ServerView, Status, StdioView, TokenDetails, TokenFacts, TokenView, UserView, WorkspaceView,
+    AccessView, AccountView, AuditView, EffectivePermission, Explanation, FamilyMember, GroupView,
+    HealthView, HttpView, IssuedLink, IssuedToken, KindView, LimitsView, LinkView, LogBatch, Page,
+    PermissionCheck, Plaintext, RecoveryCodes, ServerView, SessionView, Status, StdioView,
+    TokenDetails, TokenFacts, TokenView, TotpEnrolment, UserView, WhoAmI, WorkspaceView,
 };
 
 /// One thing to be done. On the wire `{"op":"token.create", …}` with the fields of the request
@@ -118,9 +119,15 @@ pub enum Request {
     /// Changes a user: [`Reply::User`].
     #[serde(rename = "user.edit")]
     UserEdit(UserEdit),
+    /// Makes a link for a first password: [`Reply::Link`].
+    #[serde(rename = "user.invite")]
+    UserInvite(UserRef),
     /// Lists all users: [`Reply::Users`].
     #[serde(rename = "user.list")]
     UserList,
+    /// Makes a link for a new password: [`Reply::Link`].
+    #[serde(rename = "user.reset_link")]
+    UserResetLink(UserResetLink),
     /// Shows a user: [`Reply::User`].
     #[serde(rename = "user.show")]
     UserShow(UserRef),
@@ -141,6 +148,8 @@ pub enum Reply {
     Groups(Vec<GroupView>),
     /// A token with its plaintext, which is never shown again.
     Issued(Box<IssuedToken>),
+    /// A one-time link, which is never shown again.
+    Link(IssuedLink),
     /// Rows of the access log.
     Log(Page<AccessView>),
     /// One row of the access log.
@@ -177,6 +186,7 @@ impl Reply {
             Self::Group(value) => serde_json::to_string_pretty(value),
             Self::Groups(value) => serde_json::to_string_pretty(value),
             Self::Issued(value) => serde_json::to_string_pretty(value),
+            Self::Link(value) => serde_json::to_string_pretty(value),
             Self::Log(value) => serde_json::to_string_pretty(value),
             Self::LogRow(value) => serde_json::to_string_pretty(value),
             Self::LogTail(value) => serde_json::to_string_pretty(value),

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use crate::api::ApiError;
 use crate::failure::store_failed;
 use crate::hooks::{Options, PublishedToken, Publisher, Update};
+use crate::sign_in::SignInState;
 use crate::world::World;
 
 /// Tokens that are read and published at a time when all of them are.
@@ -32,6 +33,7 @@ pub(crate) struct Core {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) options: Options,
+    pub(crate) sign_in: SignInState,
     pub(crate) started_at: Timestamp,
     /// Held by the one change that is going on.
     pub(crate) turn: Mutex<()>,
@@ -57,7 +59,9 @@ impl Authority {
         let started_at = clock.now();
         let turn = Mutex::new(());
         let in_doubt = AtomicBool::new(false);
-        let core = Core { store, clock, entropy, publisher, options, started_at, turn, in_doubt };
+        let sign_in = SignInState::new(&options.sign_in);
+        let core =
+            Core { store, clock, entropy, publisher, options, sign_in, started_at, turn, in_doubt };
         Self { core: Arc::new(core) }
     }
 

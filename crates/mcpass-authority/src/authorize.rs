@@ -21,7 +21,7 @@ use crate::failure::store_failed;
 use crate::world::World;
 
 macro_rules! actions {
-    ($($name:ident $permission:literal $own:literal;)*) => {
+    ($($name:ident $permission:literal $open:ident;)*) => {
         /// What somebody wants to do.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub(crate) enum Action {
@@ -36,38 +36,54 @@ macro_rules! actions {
                 }
             }
 
-            /// Whether a user may do it to what is their own, without the permission.
-            const fn is_open_to_owners(self) -> bool {
+            /// Who may do it without the permission.
+            const fn openness(self) -> Openness {
                 match self {
-                    $(Self::$name => $own,)*
+                    $(Self::$name => Openness::$open,)*
                 }
             }
 
-            #[cfg(test)]
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name),*];
         }
     };
 }
 
 actions! {
-    AddGroup "add_group" false;
-    AddServer "add_server" false;
-    AddToken "add_token" true;
-    AddUser "add_user" false;
-    ChangeGroup "change_group" false;
-    ChangeServer "change_server" false;
-    ChangeToken "change_token" true;
-    ChangeUser "change_user" false;
-    DeleteGroup "delete_group" false;
-    DeleteServer "delete_server" false;
-    DeleteToken "delete_token" true;
-    ViewAudit "view_audit" false;
-    ViewGroup "view_group" false;
-    ViewLog "view_log" true;
-    ViewServer "view_server" false;
-    ViewStatus "view_status" false;
-    ViewToken "view_token" true;
-    ViewUser "view_user" true;
+    AddGroup "add_group" Nobody;
+    AddServer "add_server" Nobody;
+    AddToken "add_token" Owners;
+    AddUser "add_user" Nobody;
+    ChangeAccount "change_account" Owners;
+    ChangeGroup "change_group" Nobody;
+    ChangeServer "change_server" Nobody;
+    ChangeToken "change_token" Owners;
+    ChangeUser "change_user" Nobody;
+    DeleteGroup "delete_group" Nobody;
+    DeleteServer "delete_server" Nobody;
+    DeleteSession "delete_session" Owners;
+    DeleteToken "delete_token" Owners;
+    ViewAudit "view_audit" Nobody;
+    ViewGroup "view_group" Nobody;
+    ViewLog "view_log" Owners;
+    ViewPermissions "view_permissions" Owners;
+    ViewSelf "view_self" Everybody;
+    ViewServer "view_server" Nobody;
+    ViewSession "view_session" Owners;
+    ViewSettings "view_settings" Nobody;
+    ViewStatus "view_status" Nobody;
+    ViewToken "view_token" Owners;
+    ViewUser "view_user" Owners;
+}
+
+/// Who may do something without its permission.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Openness {
+    /// Whoever is in good standing.
+    Everybody,
+    /// Nobody.
+    Nobody,
+    /// A user, to what is their own.
+    Owners,
 }
 
 /// Somebody who may do the action that they were authorized for.
@@ -114,7 +130,7 @@ pub(crate) async fn authorize(
                 target: Target::Permission(action.permission()),
                 class: None,
             };
-            if !subject.allows(&asked) {
+            if action.openness() != Openness::Everybody && !subject.allows(&asked) {
                 return Err(missing(action));
             }
             (Power::Token(subject), Reach::All)
@@ -159,10 +175,11 @@ async fn user_power(
         Ask { server: MANAGEMENT, target: Target::Permission(action.permission()), class: None };
     if grants.allow(&asked) {
         Ok((Power::User(grants), Reach::All))
-    } else if action.is_open_to_owners() {
-        Ok((Power::User(grants), Reach::Own(id)))
     } else {
-        Err(missing(action))
+        match action.openness() {
+            Openness::Everybody | Openness::Owners => Ok((Power::User(grants), Reach::Own(id))),
+            Openness::Nobody => Err(missing(action)),
+        }
     }
 }
 
@@ -179,6 +196,27 @@ impl Caller {
             Reach::All => true,
             Reach::Own(user) => token.user == user,
         }
+    }
+
+    /// What it holds, for showing it; none for everything.
+    pub(crate) fn shown_holdings(&self) -> Option<&Grants> {
+        match &self.power {
+            Power::Everything => None,
+            Power::User(grants) => Some(grants),
+            Power::Token(subject) => Some(&subject.grants),
+        }
+    }
+
+    /// Whether it has the permission of an action.
+    pub(crate) fn may(&self, action: Action) -> bool {
+        let target = Target::Permission(action.permission());
+        let ask = Ask { server: MANAGEMENT, target, class: None };
+        self.holdings().is_none_or(|sets| sets.iter().all(|held| held.allow(&ask)))
+    }
+
+    /// Whether it could give this away.
+    pub(crate) fn covers(&self, permission: &Permission) -> bool {
+        self.holdings().is_none_or(|sets| sets.iter().all(|held| held.cover(permission)))
     }
 
     /// Whether it may do everything.

@@ -2,6 +2,8 @@
 
 use mcpass_domain::{Actor, TokenId, UserId};
 
+use crate::sign_in::Visitor;
+
 /// The caller of a use case: the security argument that each of them takes first.
 ///
 /// It says who somebody is, proven by whoever made it (the command line, the control socket's
@@ -34,6 +36,16 @@ impl Context {
     /// permissions say, and manage their own tokens.
     pub fn user(user: UserId, origin: impl Into<String>) -> Self {
         Self { actor: Actor::User(user), origin: origin.into() }
+    }
+
+    /// mcpass itself, on behalf of somebody of whom only the address is known.
+    pub(crate) fn visitor(part: &'static str, visitor: &Visitor) -> Self {
+        Self { actor: Actor::System(part), origin: visitor.ip().to_string() }
+    }
+
+    /// Whether it is a token.
+    pub(crate) const fn is_token(&self) -> bool {
+        matches!(self.actor, Actor::Token(_))
     }
 
     /// Who.

@@ -53,7 +53,9 @@ impl Authority {
             R::TokenShow(request) => Reply::Token(Box::new(self.token_show(ctx, request).await?)),
             R::UserCreate(request) => Reply::User(self.user_create(ctx, request).await?),
             R::UserEdit(request) => Reply::User(self.user_edit(ctx, request).await?),
+            R::UserInvite(request) => Reply::Link(self.user_invite(ctx, request).await?),
             R::UserList => Reply::Users(self.user_list(ctx).await?),
+            R::UserResetLink(request) => Reply::Link(self.password_reset_link(ctx, request).await?),
             R::UserShow(request) => Reply::User(self.user_show(ctx, request).await?),
         })
     }

@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use mcpass_domain::server::Health;
 use mcpass_domain::{Server, ServerName, Subject, TokenDigest, ToolClass};
 
+use crate::sign_in::SignInOptions;
+
 /// Where changes go to be in force.
 pub trait Publisher: Send + Sync + fmt::Debug {
     /// Puts a change in force. When this returns, no later request is decided by the old state,
@@ -75,6 +77,8 @@ pub struct Options {
     pub log: Option<Arc<dyn LogFlush>>,
     /// Asked where an answer depends on a tool's annotations.
     pub tools: Option<Arc<dyn ToolClasses>>,
+    /// How people sign in.
+    pub sign_in: SignInOptions,
     /// Asked when servers are shown. Without it, nobody knows how they do.
     pub health: Option<Arc<dyn ServerHealth>>,
 }

@@ -16,12 +16,14 @@
 //! | [`control`] | the control socket: how a command reaches the server that runs |
 //! | [`loader`] | the access log's way from the journals into the store |
 //! | [`servers`] | what may be said of a server, and those that the configuration declares |
+//! | [`sign_in`] | passwords, second factors, sessions and one-time links |
 //! | [`when`] | times as people write them |
 
 pub mod api;
 pub mod control;
 pub mod loader;
 pub mod servers;
+pub mod sign_in;
 pub mod when;
 
 mod affected;
@@ -38,6 +40,7 @@ mod show;
 mod tokens;
 mod turn;
 mod users;
+mod whoami;
 mod world;
 
 pub use authority::Authority;

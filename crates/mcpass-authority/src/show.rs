@@ -57,7 +57,7 @@ pub(crate) fn effective(subject: &Subject) -> Vec<EffectivePermission> {
     list(&subject.grants)
 }
 
-fn list(grants: &Grants) -> Vec<EffectivePermission> {
+pub(crate) fn list(grants: &Grants) -> Vec<EffectivePermission> {
     let show = |grant: &mcpass_domain::permission::Grant| EffectivePermission {
         permission: grant.permission.to_string(),
         source: grant.source.to_string(),

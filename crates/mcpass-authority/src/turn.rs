@@ -17,6 +17,7 @@ use crate::authorize::{self, Action, Caller};
 use crate::context::Context;
 use crate::failure::{no_entropy, store_failed};
 use crate::hooks::{PublishedToken, Update};
+use crate::sign_in::Ended;
 use crate::world::World;
 
 /// How often a change is tried when others change the same thing.
@@ -48,6 +49,16 @@ impl Plan {
     /// Writes `change`, and says so in the audit log.
     pub(crate) fn change(&mut self, change: Change, audit: AuditEvent) {
         self.changes.push(change);
+        self.audit.push(audit);
+    }
+
+    /// Writes `change` as well; the audit row of another one, or one that is noted, tells of it.
+    pub(crate) fn also(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// Notes in the audit log what is no change, or several.
+    pub(crate) fn note(&mut self, audit: AuditEvent) {
         self.audit.push(audit);
     }
 
@@ -96,6 +107,22 @@ impl Authority {
         T: Send + 'static,
     {
         refuse_secrets(&request)?;
+        self.change_private(ctx, action, request, work).await
+    }
+
+    /// As [`Authority::change`], for a request with secrets of its own, which is therefore no
+    /// data. The texts in it that are kept have been looked at.
+    pub(crate) async fn change_private<R, T>(
+        &self,
+        ctx: &Context,
+        action: Action,
+        request: R,
+        work: Work<R, T>,
+    ) -> Result<T, ApiError>
+    where
+        R: Send + Sync + 'static,
+        T: Send + 'static,
+    {
         let (core, ctx) = (Arc::clone(self.core()), ctx.clone());
         let task = tokio::spawn(async move {
             let _one_at_a_time = core.turn.lock().await;
@@ -179,8 +206,10 @@ impl Turn {
     /// What is published was computed before, so nothing can fail between the two.
     pub(crate) async fn commit(&self, plan: Plan) -> Result<(), ApiError> {
         let Plan { changes, audit, updates } = plan;
+        let ended: Vec<Ended> = changes.iter().filter_map(Ended::by).collect();
         match self.core.store.commit(Commit { changes, audit }).await {
             Ok(()) => {
+                self.core.sign_in.forget(&ended);
                 for update in updates {
                     self.core.publisher.publish(update);
                 }
@@ -188,6 +217,7 @@ impl Turn {
             }
             Err(error) => {
                 if error.kind == StoreErrorKind::Unavailable {
+                    self.core.sign_in.forget_everything();
                     resolve_doubt(&self.core);
                 }
                 Err(store_failed(error))
@@ -219,7 +249,7 @@ fn resolve_doubt(core: &Arc<Core>) {
 
 /// Refuses a request that holds a plaintext token, wherever it stands: as an id by mistake, or in
 /// a name or note that the store and the audit log would keep.
-fn refuse_secrets(request: &impl Serialize) -> Result<(), ApiError> {
+pub(crate) fn refuse_secrets(request: &impl Serialize) -> Result<(), ApiError> {
     let json = serde_json::to_string(request)
         .map_err(|error| ApiError::new(ApiError::INVALID, error.to_string()))?;
     if !redact::holds_token(&json) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mcpass_domain::time::id_from;
 use mcpass_domain::{Grants, User};
-use mcpass_store::Change;
+use mcpass_store::{Change, SignInChange};
 
 use crate::api::{ApiError, UserCreate, UserEdit, UserRef, UserView};
 use crate::authority::Authority;
@@ -139,6 +139,10 @@ async fn edit(turn: &mut Turn, request: &UserEdit) -> Result<UserView, ApiError>
         let audit = turn.audit("user.edit", &after.id, Some(&old), Some(&new), "")?;
         let mut plan = Plan::default();
         turn.publish_user(&mut plan, &after).await?;
+        if !after.is_active {
+            plan.also(Change::SignIn(SignInChange::SessionsDelete(after.id, None)));
+            plan.also(Change::SignIn(SignInChange::LinksDelete(Some(after.id))));
+        }
         plan.change(Change::UserUpdate(after), audit);
         turn.commit(plan).await?;
     }

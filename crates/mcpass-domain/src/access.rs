@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 /// Where a request came in.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Surface {
+    /// `/api/v1`, with a token.
+    Api,
     /// `/mcp` and `/mcp/{server}`.
     Mcp,
     /// `POST /rpc/validate_mcp_token`.
@@ -18,9 +20,13 @@ pub enum Surface {
 }
 
 impl Surface {
-    /// `mcp` or `validate`.
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Api, Self::Mcp, Self::Validate];
+
+    /// `api`, `mcp` or `validate`.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Api => "api",
             Self::Mcp => "mcp",
             Self::Validate => "validate",
         }

@@ -104,6 +104,8 @@ ids! {
     GroupId "grp" "a" "group";
     /// Names a request in the access log.
     RequestId "req" "a" "request";
+    /// Names a session of somebody who signed in. Knowing it gives no access.
+    SessionId "ses" "a" "session";
     /// Names a token. Knowing it gives no access.
     TokenId "tok" "a" "token";
     /// Names a user.

@@ -16,6 +16,7 @@
 //! | [`decision`] | the phases of one decision, as types that can only be had in their order |
 //! | [`access`] | one request as the access log knows it |
 //! | [`audit`] | one change as the audit log knows it |
+//! | [`sign_in`] | how people sign in: passwords, second factors, sessions, one-time links |
 //! | [`workspace`] | the product workspace: its items, their statuses and the moves between them |
 
 pub mod access;
@@ -29,6 +30,7 @@ pub mod permission;
 pub mod redact;
 pub mod secret;
 pub mod server;
+pub mod sign_in;
 pub mod template;
 pub mod time;
 pub mod token;
@@ -38,12 +40,16 @@ pub use access::{AccessRow, Admission, Outcome, RowState, Surface};
 pub use account::{Group, GroupName, User, UserName};
 pub use audit::{Actor, AuditEvent};
 pub use decision::{Admitted, Denial, Permit, Permitted, Reason, Subject};
-pub use id::{AuditId, EventId, FamilyId, GroupId, RequestId, TokenId, UserId};
+pub use id::{AuditId, EventId, FamilyId, GroupId, RequestId, SessionId, TokenId, UserId};
 pub use limit::{Exceeded, Limiter, Limits, Usage, Window};
 pub use network::CidrList;
 pub use permission::{Ask, Grants, Permission, Source, Target, ToolClass};
 pub use secret::{Hint, TokenDigest, TokenSecret};
 pub use server::{Server, ServerKind, ServerName, ToolNames, WorkspaceSettings};
+pub use sign_in::{
+    Credentials, LinkPurpose, OneTimeLink, Password, PasswordHash, SecretDigest, Session,
+    SignInMethod, SignInSecret, Totp, TotpKey,
+};
 pub use time::{
     Clock, Entropy, ManualClock, Monotonic, OsEntropy, SeededEntropy, SystemClock, Timestamp,
 };

@@ -26,7 +26,7 @@ pub(crate) const BASE62: &[u8; 62] =
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 #[expect(clippy::indexing_slicing, reason = "a remainder by the alphabet's length")]
-const fn base62_digit(value: u32) -> u8 {
+pub(crate) const fn base62_digit(value: u32) -> u8 {
     BASE62[(value % 62) as usize]
 }
 

@@ -33,12 +33,18 @@ pub struct Asker<'a> {
     pub is_bare: bool,
     /// Whether it is a `tools/call`, which may be answered by a tool error.
     pub is_tool_call: bool,
+    /// For the management API, which is answered by a problem (RFC 9457) and not by JSON-RPC: the
+    /// reason that stands in it.
+    pub problem: Option<Reason>,
 }
 
-impl Asker<'_> {
+impl Asker<'static> {
     /// Nobody in particular: the message has not been read.
     pub const UNKNOWN: Self =
-        Self { id: None, era: Era::Legacy, is_bare: false, is_tool_call: false };
+        Self { id: None, era: Era::Legacy, is_bare: false, is_tool_call: false, problem: None };
+
+    /// Somebody at the management API.
+    pub const API: Self = Self { problem: Some(Reason::BadRequest), ..Self::UNKNOWN };
 }
 
 /// An answer of our own.
@@ -57,6 +63,9 @@ pub struct Answer {
 impl Answer {
     /// A JSON-RPC error, or the bare form of one.
     pub fn fault(fault: &Fault, asker: &Asker<'_>) -> Self {
+        if let Some(reason) = asker.problem {
+            return Self::problem(fault, reason);
+        }
         let body = if asker.is_bare { reply::bare_error(fault) } else { fault.to_body(asker.id) };
         Self {
             status: fault.status,
@@ -64,6 +73,24 @@ impl Answer {
             body: body.into(),
             rpc_code: Some(fault.code),
         }
+    }
+
+    /// A problem as the management API tells all of them (RFC 9457), with the reason as its code.
+    fn problem(fault: &Fault, reason: Reason) -> Self {
+        let body = json!({
+            "type": "about:blank",
+            "title": fault.status.canonical_reason().unwrap_or_default(),
+            "status": fault.status.as_u16(),
+            "code": reason.as_str(),
+            "detail": fault.message,
+        });
+        let answer = Self {
+            status: fault.status,
+            headers: Vec::new(),
+            body: body.to_string().into(),
+            rpc_code: None,
+        };
+        answer.with(header::CONTENT_TYPE, "application/problem+json")
     }
 
     /// A tool's result that is an error, for a model to read.
@@ -120,6 +147,7 @@ pub fn json_response(status: StatusCode, body: Bytes) -> Response<Body> {
 
 /// What a refusal is answered with.
 pub fn refusal(shared: &Shared, denial: &Denial, facts: &Facts<'_>, asker: &Asker<'_>) -> Answer {
+    let asker = &Asker { problem: asker.problem.map(|_| denial.reason), ..*asker };
     let plain = |status: StatusCode, message: String| {
         let code = i64::from(status.as_u16());
         Answer::fault(&Fault::new(status, code, message), asker)

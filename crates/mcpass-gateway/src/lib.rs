@@ -12,6 +12,7 @@
 //! | [`trail`] | the one place where a request is recorded |
 //! | [`dispatch`], [`link`], [`relay`] | to an upstream, and what comes back |
 //! | [`aggregate`] | `/mcp`: all servers behind one endpoint |
+//! | [`manage`] | `/api/v1`: who asks, and the record of it |
 //! | [`validate`] | `POST /rpc/validate_mcp_token` |
 //! | [`origin`], [`cors`] | which hosts and pages are ours, and what pages may read |
 //! | [`index`], [`sessions`], [`streams`] | tokens and what they use, hold and keep open |
@@ -29,6 +30,7 @@ pub mod dispatch;
 pub mod index;
 pub mod link;
 pub mod listener;
+pub mod manage;
 pub mod mcp;
 pub mod metrics;
 pub mod origin;

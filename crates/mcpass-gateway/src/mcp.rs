@@ -26,6 +26,7 @@ use crate::body::Body;
 use crate::cors::{self, Page};
 use crate::dispatch::{self, Asking, Forward};
 use crate::index::STRANGERS;
+use crate::manage;
 use crate::read;
 use crate::shared::{Shared, Worker};
 use crate::trail::{Facts, Trail};
@@ -40,6 +41,8 @@ enum Place<'a> {
     One(&'a str),
     /// `/rpc/validate_mcp_token`.
     Validate,
+    /// `/api/v1`: none of the gateway's either, but who asks is found out here.
+    Management,
     /// None of the gateway's.
     Elsewhere,
 }
@@ -53,6 +56,7 @@ impl<'a> Place<'a> {
                 None => Self::Elsewhere,
             },
             None if path == "/rpc/validate_mcp_token" => Self::Validate,
+            None if path == "/api/v1" || path.starts_with("/api/v1/") => Self::Management,
             None => Self::Elsewhere,
         }
     }
@@ -98,6 +102,7 @@ pub async fn route(
     match Place::of(request.uri().path()) {
         Place::All | Place::One(_) => endpoint(worker, peer.ip(), request).await,
         Place::Validate => Box::pin(validate::serve(worker, peer.ip(), request)).await,
+        Place::Management => Box::pin(manage::serve(worker, peer, request)).await,
         Place::Elsewhere => worker.shared.elsewhere.call(peer, request).await,
     }
 }
@@ -184,6 +189,7 @@ async fn message(
         era: Era::detect(&parts.headers, &message),
         is_bare: message.is_bare,
         is_tool_call: message.known == Method::ToolsCall,
+        problem: None,
     };
 
     let permitted = permit::message(&worker, &parts, &message, ip, &mut facts).await;
@@ -315,6 +321,10 @@ mod tests {
             ("/mcpx", Place::Elsewhere),
             ("/", Place::Elsewhere),
             ("/rpc/validate_mcp_token", Place::Validate),
+            ("/api/v1/tokens", Place::Management),
+            ("/api/v1", Place::Management),
+            ("/api/v10", Place::Elsewhere),
+            ("/api/openapi.json", Place::Elsewhere),
         ] {
             assert_eq!(Place::of(path), place, "{path}");
         }

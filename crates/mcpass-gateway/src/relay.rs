@@ -7,7 +7,7 @@
 mod aside;
 mod notice;
 mod shape;
-mod standing;
+pub(crate) mod standing;
 mod stream;
 
 use std::sync::Arc;

@@ -20,7 +20,7 @@ use mcpass_domain::{
     Ask, Denial, FamilyId, Permit, Permitted, Reason, Subject, Surface, Target, TokenDigest,
     ToolClass,
 };
-use mcpass_protocol::{Era, Fault};
+use mcpass_protocol::Fault;
 
 use self::question::Question;
 use self::replies::Repetition;
@@ -311,5 +311,5 @@ async fn record(
 
 /// How the caller's client would have to be answered: the id is not known here.
 const fn asker(question: &Question) -> Asker<'static> {
-    Asker { id: None, era: Era::Legacy, is_bare: false, is_tool_call: question.is_tool() }
+    Asker { is_tool_call: question.is_tool(), ..Asker::UNKNOWN }
 }

@@ -76,6 +76,7 @@ pub(crate) fn put_admission(to: &mut Vec<u8>, admission: &Admission<'_>) {
         to.push(match admission.surface {
             Surface::Mcp => 0,
             Surface::Validate => 1,
+            Surface::Api => 2,
         });
         to.push(
             flag(TOKEN, admission.token.is_some())
@@ -224,6 +225,7 @@ impl<'a> Bytes<'a> {
         let surface = match self.array()? {
             [0] => Surface::Mcp,
             [1] => Surface::Validate,
+            [2] => Surface::Api,
             [_] => return None,
         };
         let [flags] = self.array()?;

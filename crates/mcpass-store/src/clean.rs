@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use mcpass_domain::workspace::{Event, ItemChange, ItemCommit};
 use mcpass_domain::{Admission, AuditEvent, GroupId, Token};
 
-use crate::{AccessBatch, Change, Commit};
+use crate::{AccessBatch, Change, Commit, SignInChange};
 
 /// Characters of a server's name that are kept. A name has 32 at most; anything longer is a
 /// request for what cannot exist, and indexes bear only so much.
@@ -24,6 +24,17 @@ pub(crate) fn commit(commit: &mut Commit) {
             }
             Change::UserInsert(user) | Change::UserUpdate(user) => {
                 keep_first_of_each(&mut user.groups);
+            }
+            Change::SignIn(SignInChange::SessionInsert(session)) => {
+                clean(&mut session.user_agent);
+            }
+            Change::SignIn(
+                SignInChange::CredentialsInsert(credentials)
+                | SignInChange::CredentialsUpdate(credentials),
+            ) => {
+                if let Some(subject) = &mut credentials.oidc_subject {
+                    clean(subject);
+                }
             }
             _ => {}
         }

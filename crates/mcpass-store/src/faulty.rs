@@ -3,6 +3,7 @@
 //! For tests of what happens when the database is gone, full, or answers too late to be heard.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,14 +12,15 @@ use mcpass_domain::workspace::{
     Event, EventFilter, Item, ItemCommit, ItemFilter, ItemId, Kind, Place,
 };
 use mcpass_domain::{
-    AccessRow, AuditEvent, AuditId, EventId, FamilyId, Group, GroupId, RequestId, Server,
-    ServerName, Timestamp, Token, TokenDigest, TokenId, User, UserId,
+    AccessRow, AuditEvent, AuditId, Credentials, EventId, FamilyId, Group, GroupId, OneTimeLink,
+    RequestId, SecretDigest, Server, ServerName, Session, SessionId, Timestamp, Token, TokenDigest,
+    TokenId, User, UserId,
 };
 use parking_lot::Mutex;
 
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SpentCalls, Store,
-    StoreError, StoreErrorKind, TokenFilter, WorkspaceStore,
+    AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SignInStore,
+    SignInSweep, SpentCalls, Store, StoreError, StoreErrorKind, TokenFilter, WorkspaceStore,
 };
 
 /// What a [`FaultyStore`] does wrong.
@@ -234,6 +236,56 @@ impl Store for FaultyStore {
 
     async fn access_delete_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.write(Call::Write, self.inner.access_delete_before(before)).await
+    }
+}
+
+#[async_trait]
+impl SignInStore for FaultyStore {
+    async fn credentials_find(&self, user: UserId) -> Result<Option<Credentials>, StoreError> {
+        self.read(self.inner.credentials_find(user)).await
+    }
+
+    async fn credentials_find_by_oidc(
+        &self,
+        subject: &str,
+    ) -> Result<Option<Credentials>, StoreError> {
+        self.read(self.inner.credentials_find_by_oidc(subject)).await
+    }
+
+    async fn superuser_can_sign_in(&self) -> Result<bool, StoreError> {
+        self.read(self.inner.superuser_can_sign_in()).await
+    }
+
+    async fn session_find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.read(self.inner.session_find(id)).await
+    }
+
+    async fn session_find_by_digest(
+        &self,
+        digest: &SecretDigest,
+    ) -> Result<Option<Session>, StoreError> {
+        self.read(self.inner.session_find_by_digest(digest)).await
+    }
+
+    async fn session_list(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        self.read(self.inner.session_list(user)).await
+    }
+
+    async fn session_touch(
+        &self,
+        id: SessionId,
+        at: Timestamp,
+        ip: IpAddr,
+    ) -> Result<(), StoreError> {
+        self.write(Call::Write, self.inner.session_touch(id, at, ip)).await
+    }
+
+    async fn link_find(&self, digest: &SecretDigest) -> Result<Option<OneTimeLink>, StoreError> {
+        self.read(self.inner.link_find(digest)).await
+    }
+
+    async fn sign_in_sweep(&self, sweep: SignInSweep) -> Result<u64, StoreError> {
+        self.write(Call::Write, self.inner.sign_in_sweep(sweep)).await
     }
 }
 

@@ -4,7 +4,7 @@
 //! [`faulty`], which breaks another one on demand. All of them pass one behaviour suite
 //! (`tests/behaviour`). A store knows no rule of mcpass: it keeps what it is given, in one
 //! transaction for each [`Commit`], or keeps nothing. [`WorkspaceStore`] is the part of it that
-//! keeps the product workspace.
+//! keeps the product workspace, and [`SignInStore`] the one that keeps what people sign in with.
 //!
 //! Secrets never reach it; tokens arrive as digests.
 
@@ -13,6 +13,7 @@ pub mod error;
 pub mod faulty;
 pub mod filter;
 pub mod memory;
+mod sign_in;
 pub mod sql;
 mod workspace;
 
@@ -27,6 +28,7 @@ use mcpass_domain::{
 
 pub use error::{StoreError, StoreErrorKind};
 pub use filter::{AccessFilter, AuditFilter, Page, PageRequest, StateFilter, TokenFilter};
+pub use sign_in::{SignInChange, SignInStore, SignInSweep};
 pub use workspace::WorkspaceStore;
 
 /// One thing to be written. Updates and deletions carry the version they were made from: a
@@ -45,6 +47,8 @@ pub enum Change {
     ServerInsert(Server),
     /// Writes a server.
     ServerUpdate(Server),
+    /// Writes something about signing in.
+    SignIn(SignInChange),
     /// Adds a token. Its id and its digest must be free.
     TokenInsert(Token),
     /// Writes a token: everything but id, family, digest, hint, creation and last use.
@@ -116,7 +120,7 @@ pub struct SpentCalls {
 /// Look-ups answer `None` for what is not there; every other failure is a [`StoreError`].
 /// Lists are complete or paged by a cursor, in a stable order.
 #[async_trait]
-pub trait Store: WorkspaceStore {
+pub trait Store: SignInStore + WorkspaceStore {
     /// Writes all of it or nothing.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 

@@ -6,23 +6,26 @@
 mod ledger;
 mod log;
 mod matching;
+mod sign_in;
 mod workspace;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use async_trait::async_trait;
 use mcpass_domain::workspace::{
     Event, EventFilter, Item, ItemCommit, ItemFilter, ItemId, Kind, Place,
 };
 use mcpass_domain::{
-    AccessRow, AuditEvent, AuditId, EventId, FamilyId, Group, GroupId, RequestId, Server,
-    ServerName, Timestamp, Token, TokenDigest, TokenId, User, UserId,
+    AccessRow, AuditEvent, AuditId, Credentials, EventId, FamilyId, Group, GroupId, OneTimeLink,
+    RequestId, SecretDigest, Server, ServerName, Session, SessionId, Timestamp, Token, TokenDigest,
+    TokenId, User, UserId,
 };
 use parking_lot::Mutex;
 
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SpentCalls, Store,
-    StoreError, TokenFilter, WorkspaceStore, clean,
+    AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SignInStore,
+    SignInSweep, SpentCalls, Store, StoreError, TokenFilter, WorkspaceStore, clean,
 };
 use ledger::Ledger;
 use log::AccessLog;
@@ -202,6 +205,72 @@ impl Store for MemoryStore {
 
     async fn access_delete_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         Ok(self.state.lock().log.delete_before(before))
+    }
+}
+
+#[async_trait]
+impl SignInStore for MemoryStore {
+    async fn credentials_find(&self, user: UserId) -> Result<Option<Credentials>, StoreError> {
+        Ok(self.state.lock().ledger.sign_ins.credentials.get(&user).cloned())
+    }
+
+    async fn credentials_find_by_oidc(
+        &self,
+        subject: &str,
+    ) -> Result<Option<Credentials>, StoreError> {
+        let state = self.state.lock();
+        let mut all = state.ledger.sign_ins.credentials.values();
+        Ok(all.find(|one| one.oidc_subject.as_deref() == Some(subject)).cloned())
+    }
+
+    async fn superuser_can_sign_in(&self) -> Result<bool, StoreError> {
+        let state = self.state.lock();
+        let can = |user: &User| {
+            let credentials = state.ledger.sign_ins.credentials.get(&user.id);
+            credentials.is_some_and(|one| one.password.is_some() || one.oidc_subject.is_some())
+        };
+        let mut users = state.ledger.users.values();
+        Ok(users.any(|user| user.is_active && user.is_superuser && can(user)))
+    }
+
+    async fn session_find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.state.lock().ledger.sign_ins.sessions.get(&id).cloned())
+    }
+
+    async fn session_find_by_digest(
+        &self,
+        digest: &SecretDigest,
+    ) -> Result<Option<Session>, StoreError> {
+        Ok(self.state.lock().ledger.sign_ins.session_by_digest(digest).cloned())
+    }
+
+    async fn session_list(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        let state = self.state.lock();
+        let sessions = state.ledger.sign_ins.sessions.values().rev();
+        Ok(sessions.filter(|session| session.user == user).cloned().collect())
+    }
+
+    async fn session_touch(
+        &self,
+        id: SessionId,
+        at: Timestamp,
+        ip: IpAddr,
+    ) -> Result<(), StoreError> {
+        if let Some(session) = self.state.lock().ledger.sign_ins.sessions.get_mut(&id)
+            && session.last_seen_at < at
+        {
+            session.last_seen_at = at;
+            session.ip = ip;
+        }
+        Ok(())
+    }
+
+    async fn link_find(&self, digest: &SecretDigest) -> Result<Option<OneTimeLink>, StoreError> {
+        Ok(self.state.lock().ledger.sign_ins.links.get(digest).cloned())
+    }
+
+    async fn sign_in_sweep(&self, sweep: SignInSweep) -> Result<u64, StoreError> {
+        Ok(self.state.lock().ledger.sign_ins.sweep(&sweep))
     }
 }
 

@@ -29,6 +29,9 @@ mod sqlite {
     mod dialect;
     mod load;
     mod servers;
+    mod sessions;
+    mod sign_in;
+    mod sign_in_store;
     mod sqlite_load;
     mod store;
     mod tokens;
@@ -52,6 +55,9 @@ mod postgres {
     mod load;
     mod postgres_load;
     mod servers;
+    mod sessions;
+    mod sign_in;
+    mod sign_in_store;
     mod store;
     mod tokens;
     mod workspace;

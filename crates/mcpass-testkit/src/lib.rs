@@ -8,6 +8,7 @@
 //! | [`upstream`] | a scriptable MCP server that remembers every call and can misbehave |
 //! | [`clients`] | third-party MCP clients and a third-party server |
 //! | [`postgres`] | a PostgreSQL server of the test's own |
+//! | [`provider`] | an OpenID Connect provider that can lie |
 //! | [`eventually`] | waiting for a state instead of for the clock |
 //! | [`canary`] | looking for plaintext secrets in files and processes |
 //!
@@ -19,11 +20,13 @@ pub mod eventually;
 pub mod http1;
 pub mod mcpass;
 pub mod postgres;
+pub mod provider;
 pub mod upstream;
 pub mod wire;
 
 pub use http1::Head;
 pub use mcpass::{Issued, Mcpass};
 pub use postgres::PrivatePostgres;
+pub use provider::{Lie, Provider};
 pub use upstream::{Behaviour, FakeUpstream, Speaks};
 pub use wire::{Answer, Wire};

@@ -1,10 +1,22 @@
 //! Everything that is not the data path: operations, and what clients look for by themselves.
 //!
-//! The management API and the console will stand here too. This crate knows neither the gateway
-//! nor the loader: what it shows of them comes through [`Operations`].
+//! This crate knows neither the gateway nor the loader: what it shows of them comes through
+//! [`Operations`] and the authority.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`console`] | pages for people |
+//! | `api` | the management API, `/api/v1`, and its document |
+//! | [`identity`] | who asks: a proven token, or somebody who signed in |
+//! | [`problem`] | every error of the API |
 
+mod api;
+pub mod console;
 mod discovery;
+pub mod identity;
+pub mod oidc;
 mod operations;
+pub mod problem;
 
 use std::sync::Arc;
 
@@ -15,35 +27,38 @@ use axum::routing::{any, get, post};
 use http::StatusCode;
 use serde_json::json;
 
+use mcpass_authority::Authority;
+use tokio_util::sync::CancellationToken;
+
+use console::Console;
+use identity::Sessions;
 pub use operations::Operations;
 
+/// What pages and the API work with.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Does what management asks for.
+    pub authority: Authority,
+    /// What operations see.
+    pub operations: Arc<dyn Operations>,
+    /// Who signed in.
+    pub sessions: Arc<dyn Sessions>,
+    /// Cancelled when mcpass shuts down: what would last for ever ends then.
+    pub ending: CancellationToken,
+}
+
 /// All routes outside the data path.
-pub fn router(operations: Arc<dyn Operations>) -> Router {
+pub fn router(site: Site, console: Console) -> Router {
     Router::new()
-        .route("/", get(index))
+        .merge(api::router())
         .route("/healthz", get(operations::health))
         .route("/readyz", get(operations::ready))
         .route("/metrics", get(operations::metrics))
         .route("/.well-known/{*rest}", any(discovery::not_found))
         .route("/mcp/.well-known/{*rest}", any(discovery::not_found))
         .route("/register", post(discovery::register))
-        .fallback(not_found)
-        .with_state(operations)
-}
-
-/// What somebody reads who opens the address in a browser.
-async fn index() -> &'static str {
-    concat!(
-        "mcpass ",
-        env!("CARGO_PKG_VERSION"),
-        "\n\nMCP endpoint: /mcp (all servers) and /mcp/{server}\n\
-         Health: /healthz, /readyz; metrics: /metrics\n\
-         Tokens: `mcpass token create --help`\n"
-    )
-}
-
-async fn not_found() -> Response {
-    problem(StatusCode::NOT_FOUND, "there is nothing here; the MCP endpoint is /mcp")
+        .with_state(Arc::new(site))
+        .merge(console.router())
 }
 
 /// An error for programs that read JSON.
@@ -73,9 +88,36 @@ mod tests {
         }
     }
 
+    fn site(state: Option<&'static str>) -> Site {
+        let authority = Authority::new(
+            Arc::new(mcpass_store::memory::MemoryStore::new()),
+            Arc::new(mcpass_domain::SystemClock::new()),
+            Arc::new(mcpass_domain::OsEntropy),
+            Arc::new(mcpass_authority::NoGateway),
+            mcpass_authority::Options::default(),
+        );
+        Site {
+            authority,
+            operations: Arc::new(Fixed(state)),
+            sessions: Arc::new(identity::NoSessions),
+            ending: CancellationToken::new(),
+        }
+    }
+
+    fn console(authority: &Authority) -> Console {
+        Console::new(console::Parts {
+            authority: authority.clone(),
+            clock: Arc::new(mcpass_domain::SystemClock::new()),
+            entropy: Arc::new(mcpass_domain::OsEntropy),
+            ending: CancellationToken::new(),
+        })
+    }
+
     async fn ask(state: Option<&'static str>, method: &str, path: &str) -> (StatusCode, String) {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-        let response = router(Arc::new(Fixed(state))).oneshot(request).await.unwrap();
+        let site = site(state);
+        let console = console(&site.authority);
+        let response = router(site, console).oneshot(request).await.unwrap();
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())

@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde_json::json;
 
+use crate::Site;
+
 /// What operations want to know of the process.
 pub trait Operations: Send + Sync + std::fmt::Debug {
     /// Why no request can be let through at the moment; none if all is well.
@@ -23,8 +25,8 @@ pub(crate) async fn health() -> Response {
 }
 
 /// The process lets requests through.
-pub(crate) async fn ready(State(operations): State<Arc<dyn Operations>>) -> Response {
-    match operations.not_ready() {
+pub(crate) async fn ready(State(site): State<Arc<Site>>) -> Response {
+    match site.operations.not_ready() {
         None => Json(json!({"status": "ready"})).into_response(),
         Some(why) => {
             let body = Json(json!({"status": "unavailable", "reason": why}));
@@ -33,7 +35,7 @@ pub(crate) async fn ready(State(operations): State<Arc<dyn Operations>>) -> Resp
     }
 }
 
-pub(crate) async fn metrics(State(operations): State<Arc<dyn Operations>>) -> Response {
+pub(crate) async fn metrics(State(site): State<Arc<Site>>) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], operations.metrics()).into_response()
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], site.operations.metrics()).into_response()
 }

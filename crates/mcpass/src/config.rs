@@ -30,7 +30,7 @@ pub(crate) mod value;
 pub(crate) use database::DatabaseUrl;
 pub(crate) use environment::Environment;
 pub(crate) use setting::Setting;
-pub(crate) use value::{ByteSize, ListenAddress, LogFilter, LogFormat, Span, SyncMode};
+pub(crate) use value::{ByteSize, ListenAddress, LogFilter, LogFormat, PublicUrl, Span, SyncMode};
 
 use decide::Decide;
 use file::{File, Source};
@@ -114,10 +114,14 @@ pub(crate) struct Config {
     pub(crate) data: Decided<PathBuf>,
     /// The database.
     pub(crate) database: Decided<DatabaseUrl>,
+    /// Where people reach this server; empty for the address it listens on.
+    pub(crate) public_url: Decided<PublicUrl>,
     /// Whether a token can never do more than its user.
     pub(crate) cap_to_user: Decided<bool>,
     /// `[limits]`
     pub(crate) limits: LimitsConfig,
+    /// `[sign_in]`
+    pub(crate) sign_in: SignInConfig,
     /// `[sessions]`
     pub(crate) sessions: SessionsConfig,
     /// `[streams]`
@@ -145,6 +149,17 @@ pub(crate) struct LimitsConfig {
     pub(crate) read_timeout: Decided<Span>,
     /// How long running calls may take to finish when the server is told to end.
     pub(crate) shutdown_grace: Decided<Span>,
+}
+
+/// `[sign_in]`: how people sign in.
+#[derive(Clone, Debug)]
+pub(crate) struct SignInConfig {
+    /// How long somebody who signed in may do nothing.
+    pub(crate) idle: Decided<Span>,
+    /// After how long one has to sign in again.
+    pub(crate) longest: Decided<Span>,
+    /// Whether people sign in with passwords.
+    pub(crate) passwords: Decided<bool>,
 }
 
 /// `[sessions]`: how long sessions of legacy clients last.
@@ -224,8 +239,15 @@ impl Config {
             listen: decide.value(setting::LISTEN, options.listen, file.listen, own_address)?,
             data,
             database,
+            public_url: decide.value(
+                setting::PUBLIC_URL,
+                None,
+                file.public_url,
+                PublicUrl::default(),
+            )?,
             cap_to_user: decide.value(setting::CAP_TO_USER, None, file.cap_to_user, false)?,
             limits: decide.limits(file.limits)?,
+            sign_in: decide.sign_in(file.sign_in)?,
             sessions: decide.sessions(file.sessions)?,
             streams: decide.streams(file.streams)?,
             record: decide.record(file.record)?,
@@ -260,12 +282,16 @@ impl Config {
             row(setting::LISTEN, &self.listen),
             (setting::DATA, data, self.data.origin.clone()),
             row(setting::DATABASE, &self.database),
+            row(setting::PUBLIC_URL, &self.public_url),
             row(setting::CAP_TO_USER, &self.cap_to_user),
             row(setting::BODY, &self.limits.body),
             row(setting::HEADERS, &self.limits.headers),
             row(setting::CONNECTIONS, &self.limits.connections),
             row(setting::READ_TIMEOUT, &self.limits.read_timeout),
             row(setting::SHUTDOWN_GRACE, &self.limits.shutdown_grace),
+            row(setting::SIGN_IN_IDLE, &self.sign_in.idle),
+            row(setting::SIGN_IN_LONGEST, &self.sign_in.longest),
+            row(setting::SIGN_IN_PASSWORDS, &self.sign_in.passwords),
             row(setting::SESSION_IDLE, &self.sessions.idle),
             row(setting::SESSION_LONGEST, &self.sessions.longest),
             row(setting::STREAM_KEEP_ALIVE, &self.streams.keep_alive),

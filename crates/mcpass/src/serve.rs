@@ -8,6 +8,8 @@ mod pages;
 mod wiring;
 mod workspace;
 
+pub(crate) use wiring::sign_in_options;
+
 use std::fs::Permissions;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;

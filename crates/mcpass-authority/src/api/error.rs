@@ -20,6 +20,9 @@ pub struct ApiError {
     /// The field of the request that is wrong, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// What it is about, if that is not what was asked for: an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
 }
 
 impl ApiError {
@@ -31,6 +34,8 @@ impl ApiError {
     pub const INTERNAL: &'static str = "internal";
     /// A field of the request cannot be used.
     pub const INVALID: &'static str = "request.invalid";
+    /// The thing was changed since the version that the caller knows.
+    pub const STALE: &'static str = "precondition.failed";
     /// The store cannot be reached or written. It may come back.
     pub const UNAVAILABLE: &'static str = "store.unavailable";
 
@@ -41,6 +46,7 @@ impl ApiError {
             message: redact::mask(message.as_ref()).into_owned(),
             hint: None,
             field: None,
+            object: None,
         }
     }
 

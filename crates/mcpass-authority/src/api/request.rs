@@ -172,6 +172,14 @@ requests! {
         user: String,
     }
 
+    /// Makes a link with which a user sets a new password.
+    UserResetLink {
+        /// Its name or id.
+        user: String,
+        /// Whether the second factor is lost as well, and is taken away.
+        #[serde(default)] remove_second_factor: bool,
+    }
+
     /// Changes a user.
     UserEdit {
         /// Its name or id.

@@ -5,16 +5,19 @@ use std::fmt;
 
 use mcpass_domain::{AuditId, FamilyId, GroupId, RequestId, Timestamp, TokenId, UserId};
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::wire;
 
 mod server;
+mod sign_in;
 
 pub use server::{HealthView, HttpView, KindView, ServerView, StdioView, WorkspaceView};
+pub use sign_in::{AccountView, IssuedLink, LinkView, RecoveryCodes, SessionView, TotpEnrolment};
 
 /// A part of a list.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
@@ -23,9 +26,10 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-/// A token's plaintext on its way to whoever asked for it.
-#[derive(Clone, Deserialize, Eq, PartialEq)]
+/// A secret on its way to whoever asked for it: a token, a one-time link, a recovery code.
+#[derive(Clone, Deserialize, Eq, PartialEq, ToSchema)]
 #[serde(from = "String")]
+#[schema(value_type = String)]
 pub struct Plaintext(Zeroizing<String>);
 
 impl Plaintext {
@@ -58,10 +62,11 @@ impl fmt::Debug for Plaintext {
 }
 
 /// A token that was just issued: the only answer that holds a plaintext.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct IssuedToken {
     /// Its id.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub id: TokenId,
     /// The secret itself, never shown again.
     pub token: Plaintext,
@@ -70,17 +75,20 @@ pub struct IssuedToken {
     pub facts: TokenFacts,
     /// After a rotation: the token it takes the place of.
     #[serde(with = "wire::optional_text", default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub replaces: Option<TokenId>,
     /// After a rotation: until when the old secret still works; none if it has ended.
     #[serde(with = "wire::optional_moment", default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub old_ends_at: Option<Timestamp>,
 }
 
 /// A token in a list.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct TokenView {
     /// Its id.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub id: TokenId,
     /// Everything else.
     #[serde(flatten)]
@@ -88,10 +96,11 @@ pub struct TokenView {
 }
 
 /// A token and the other secrets of its family.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct TokenDetails {
     /// Its id.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub id: TokenId,
     /// Everything else.
     #[serde(flatten)]
@@ -102,10 +111,11 @@ pub struct TokenDetails {
 }
 
 /// What is known of a token, apart from its id.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct TokenFacts {
     /// Its family.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub family: FamilyId,
     /// What people call it.
     pub name: String,
@@ -121,22 +131,27 @@ pub struct TokenFacts {
     pub state_text: String,
     /// When it was created.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
     /// Who created it: `operator:root`, `tok_…`, `usr_…`.
     pub created_by: String,
     /// When it ends by itself; none means never.
     #[serde(with = "wire::optional_moment")]
+    #[schema(value_type = Option<String>)]
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     #[serde(with = "wire::optional_moment")]
+    #[schema(value_type = Option<String>)]
     pub revoked_at: Option<Timestamp>,
     /// Why it was revoked; empty if nobody said.
     pub revoke_reason: String,
     /// When a newer token of the family took its place.
     #[serde(with = "wire::optional_moment")]
+    #[schema(value_type = Option<String>)]
     pub rotated_at: Option<Timestamp>,
     /// The last authenticated request; written in batches, so a moment behind.
     #[serde(with = "wire::optional_moment")]
+    #[schema(value_type = Option<String>)]
     pub last_used_at: Option<Timestamp>,
     /// Where that came from.
     pub last_used_ip: Option<String>,
@@ -157,7 +172,7 @@ pub struct TokenFacts {
 }
 
 /// A permission and where it comes from.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct EffectivePermission {
     /// The permission; a leading `!` denies.
     pub permission: String,
@@ -166,7 +181,7 @@ pub struct EffectivePermission {
 }
 
 /// What a token may use.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct LimitsView {
     /// Calls in any 60 seconds.
     pub per_minute: u32,
@@ -177,10 +192,11 @@ pub struct LimitsView {
 }
 
 /// One secret of a family.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct FamilyMember {
     /// Its id.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub id: TokenId,
     /// The part of it that may be shown.
     pub hint: String,
@@ -190,22 +206,26 @@ pub struct FamilyMember {
     pub state_text: String,
     /// When it was created.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
     /// When it ends by itself.
     #[serde(with = "wire::optional_moment")]
+    #[schema(value_type = Option<String>)]
     pub expires_at: Option<Timestamp>,
     /// When a newer one took its place.
     #[serde(with = "wire::optional_moment")]
+    #[schema(value_type = Option<String>)]
     pub rotated_at: Option<Timestamp>,
     /// The last authenticated request.
     #[serde(with = "wire::optional_moment")]
+    #[schema(value_type = Option<String>)]
     pub last_used_at: Option<Timestamp>,
     /// Where that came from.
     pub last_used_ip: Option<String>,
 }
 
 /// Why a token may do something or not.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Explanation {
     /// Whether a request would be allowed now, limits aside.
     pub allowed: bool,
@@ -217,6 +237,7 @@ pub struct Explanation {
     pub permission: String,
     /// The token.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub token: TokenId,
     /// One sentence for people.
     pub text: String,
@@ -229,10 +250,11 @@ pub struct Explanation {
 }
 
 /// What a token may do.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct PermissionCheck {
     /// The token.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub token: TokenId,
     /// `active`, `disabled`, `expired` or `revoked`.
     pub state: String,
@@ -243,10 +265,11 @@ pub struct PermissionCheck {
 }
 
 /// A user.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct UserView {
     /// Its id.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub id: UserId,
     /// Its name.
     pub name: String,
@@ -260,14 +283,16 @@ pub struct UserView {
     pub groups: Vec<String>,
     /// When it was created.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
 }
 
 /// A group.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct GroupView {
     /// Its id.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub id: GroupId,
     /// Its name.
     pub name: String,
@@ -275,17 +300,20 @@ pub struct GroupView {
     pub permissions: Vec<String>,
     /// When it was created.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
 }
 
 /// A row of the audit log.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct AuditView {
     /// Its id.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub id: AuditId,
     /// When.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub at: Timestamp,
     /// Who: `operator:root`, `system:config`, `tok_…`, `usr_…`.
     pub actor: String,
@@ -305,21 +333,25 @@ pub struct AuditView {
 
 /// A row of the access log. Texts come from clients and upstreams: escape them where they are
 /// shown.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct AccessView {
     /// The request.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub id: RequestId,
     /// When it arrived.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub at: Timestamp,
-    /// `mcp` or `validate`.
+    /// `api`, `mcp` or `validate`.
     pub surface: String,
     /// The token, if one was identified.
     #[serde(with = "wire::optional_text")]
+    #[schema(value_type = Option<String>)]
     pub token: Option<TokenId>,
     /// Its family.
     #[serde(with = "wire::optional_text")]
+    #[schema(value_type = Option<String>)]
     pub family: Option<FamilyId>,
     /// The token's name at the time.
     pub token_name: String,
@@ -382,7 +414,7 @@ pub struct AccessView {
 }
 
 /// What is new in the access log.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct LogBatch {
     /// The rows, in the order in which they became complete.
     pub rows: Vec<AccessView>,
@@ -390,8 +422,28 @@ pub struct LogBatch {
     pub after: i64,
 }
 
+/// Who asks.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct WhoAmI {
+    /// `token`, `user` or `process`.
+    pub kind: String,
+    /// `tok_…`, `usr_…`, or what stands in the audit log.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// The user: oneself, or the one who is accountable for the token.
+    pub user: Option<String>,
+    /// May do everything in management.
+    pub is_superuser: bool,
+    /// What it holds; empty for those who may do everything.
+    pub effective_permissions: Vec<EffectivePermission>,
+    /// The management permissions among them, each by itself. A user may do more with what is
+    /// their own.
+    pub may: Vec<String>,
+}
+
 /// How the authority that answers is doing.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Status {
     /// The version of mcpass.
     pub version: String,
@@ -399,9 +451,11 @@ pub struct Status {
     pub pid: u32,
     /// When it started.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub started_at: Timestamp,
     /// The time by its clock.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub now: Timestamp,
     /// Where it listens for MCP clients; none if it does not.
     pub listen: Option<String>,

@@ -9,6 +9,7 @@ use mcpass_authority::api::{
     ApiError, AuditList, AuditView, GroupCreate, GroupView, IssuedToken, TokenCreate, TokenDetails,
     TokenRef, UserCreate, UserView,
 };
+use mcpass_authority::sign_in::PasswordCost;
 use mcpass_authority::{Authority, Context, NoGateway, Options, Publisher, Update};
 use mcpass_domain::{
     AuditId, ManualClock, SeededEntropy, Server, Subject, Timestamp, TokenDigest, TokenId,
@@ -97,7 +98,13 @@ impl Harness {
         Self::over(sql::connect(&url).await.unwrap(), Options::default(), Some(folder))
     }
 
-    fn over(store: Arc<dyn Store>, options: Options, folder: Option<tempfile::TempDir>) -> Self {
+    fn over(
+        store: Arc<dyn Store>,
+        mut options: Options,
+        folder: Option<tempfile::TempDir>,
+    ) -> Self {
+        // Tests are about the way of a password, not about its cost.
+        options.sign_in.cost = PasswordCost { memory_kib: 64, passes: 1 };
         let store = Arc::new(FaultyStore::new(store));
         let start = Timestamp::parse("2026-11-21T12:00:00Z").unwrap();
         let clock = Arc::new(ManualClock::at(start));

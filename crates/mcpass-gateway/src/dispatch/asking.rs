@@ -205,6 +205,7 @@ impl Asking {
             era: self.era,
             is_bare: self.is_bare,
             is_tool_call: self.method == Method::ToolsCall,
+            problem: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use mcpass_domain::{
     UserId,
 };
 
+use super::sign_in::{SignInUndo, SignIns};
 use crate::{Change, Commit, LastUse, StoreError, error};
 
 #[derive(Debug, Default)]
@@ -14,6 +15,7 @@ pub(super) struct Ledger {
     pub(super) audit: BTreeMap<AuditId, AuditEvent>,
     pub(super) groups: BTreeMap<GroupId, Group>,
     pub(super) servers: BTreeMap<ServerName, Server>,
+    pub(super) sign_ins: SignIns,
     pub(super) tokens: BTreeMap<TokenId, Token>,
     pub(super) users: BTreeMap<UserId, User>,
     digests: HashMap<TokenDigest, TokenId>,
@@ -22,10 +24,11 @@ pub(super) struct Ledger {
 }
 
 #[derive(Debug)]
-enum Undo {
+pub(super) enum Undo {
     Audit(AuditId),
     Group(GroupId, Option<Group>),
     Server(ServerName, Option<Server>),
+    SignIn(SignInUndo),
     Token(TokenId, Option<Box<Token>>),
     User(UserId, Option<User>),
 }
@@ -89,6 +92,7 @@ impl Ledger {
                 Ok(())
             }
             Change::ServerUpdate(server) => self.server_update(server),
+            Change::SignIn(change) => self.sign_in(change),
             Change::TokenInsert(token) => self.token_insert(token),
             Change::TokenUpdate(token) => self.token_update(token),
             Change::UserInsert(user) => self.user_insert(user),
@@ -198,7 +202,16 @@ impl Ledger {
         self.users.values().any(|other| other.name == user.name && other.id != user.id)
     }
 
-    fn check_references(&self, groups: &[GroupId], user: Option<UserId>) -> Result<(), StoreError> {
+    /// Notes what the running commit replaced.
+    pub(super) fn note(&mut self, step: Undo) {
+        self.undo.push(step);
+    }
+
+    pub(super) fn check_references(
+        &self,
+        groups: &[GroupId],
+        user: Option<UserId>,
+    ) -> Result<(), StoreError> {
         let users_known = user.is_none_or(|user| self.users.contains_key(&user));
         if users_known && groups.iter().all(|group| self.groups.contains_key(group)) {
             Ok(())
@@ -239,13 +252,14 @@ impl Ledger {
             Undo::Audit(id) => drop(self.audit.remove(&id)),
             Undo::Group(id, before) => self.put_group(id, before),
             Undo::Server(name, before) => self.put_server(&name, before),
+            Undo::SignIn(step) => self.sign_ins.take_back(step),
             Undo::Token(id, before) => self.put_token(id, before.map(|token| *token)),
             Undo::User(id, before) => self.put_user(id, before),
         }
     }
 }
 
-fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) -> Option<V> {
+pub(super) fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) -> Option<V> {
     match value {
         Some(value) => map.insert(key, value),
         None => map.remove(&key),

@@ -9,7 +9,7 @@ use sqlx::{Database, Encode, Type};
 
 use super::super::failure;
 use super::dialect::Db;
-use super::{accounts, audit, servers, tokens};
+use super::{accounts, audit, servers, sign_in, tokens};
 use crate::{Change, Commit, StoreError, error};
 
 pub(super) type Connection = <Db as Database>::Connection;
@@ -43,6 +43,7 @@ async fn apply_one(db: &mut Connection, change: &Change) -> Result<(), StoreErro
         Change::ServerDelete(name, version) => servers::delete(db, name, *version).await,
         Change::ServerInsert(server) => servers::insert(db, server).await,
         Change::ServerUpdate(server) => servers::update(db, server).await,
+        Change::SignIn(change) => sign_in::apply(db, change).await,
         Change::TokenInsert(token) => tokens::insert(db, [token]).await,
         Change::TokenUpdate(token) => tokens::update(db, token).await,
         Change::UserInsert(user) => accounts::user_insert(db, user).await,

@@ -29,7 +29,7 @@ pub(super) fn reason(text: &str) -> Result<Reason, StoreError> {
 }
 
 pub(super) fn surface(text: &str) -> Result<Surface, StoreError> {
-    [Surface::Mcp, Surface::Validate]
+    Surface::ALL
         .into_iter()
         .find(|surface| surface.as_str() == text)
         .ok_or_else(|| failure::damaged("surface", format_args!("`{text}` is not known")))

@@ -15,6 +15,7 @@ mod audit;
 mod changes;
 mod concurrency;
 mod fixtures;
+mod sign_in;
 mod tokens;
 mod workspace;
 
@@ -93,6 +94,12 @@ on_every_store! {
     changes::strange_texts_survive;
     concurrency::of_many_writers_of_one_version_one_wins;
     concurrency::writers_readers_and_the_loader_do_not_disturb_each_other;
+    sign_in::a_failed_commit_leaves_signing_in_as_it_was;
+    sign_in::a_link_is_used_once;
+    sign_in::a_superuser_can_sign_in_with_what_they_have;
+    sign_in::credentials_are_kept_whole;
+    sign_in::sessions_are_kept_whole_and_end;
+    sign_in::what_ended_is_swept_away;
     tokens::a_family_is_listed_oldest_first;
     tokens::a_scan_gives_every_token_once_with_its_groups;
     tokens::every_token_filter_finds_what_it_says;

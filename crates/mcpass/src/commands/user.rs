@@ -1,7 +1,7 @@
 //! `mcpass user`
 
 use clap::Subcommand;
-use mcpass_authority::api::{UserCreate, UserEdit, UserRef, UserView};
+use mcpass_authority::api::{IssuedLink, UserCreate, UserEdit, UserRef, UserResetLink, UserView};
 
 use super::{answer, joined, nothing_to_change, yes_no};
 use crate::cli::DatabaseOption;
@@ -50,6 +50,21 @@ enum Action {
         after_help = "Example:\n  mcpass user edit ana --add-group readers --superuser false"
     )]
     Edit(Edit),
+    /// Make a link with which a user who has no password yet sets one and signs in
+    #[command(after_help = "Example:\n  mcpass user invite ana@example.com")]
+    Invite {
+        /// Name or id
+        user: String,
+    },
+    /// Make a link with which a user sets a new password
+    #[command(after_help = "Example:\n  mcpass user reset-link ana@example.com")]
+    ResetLink {
+        /// Name or id
+        user: String,
+        /// The second factor is lost as well: take it away
+        #[arg(long)]
+        remove_second_factor: bool,
+    },
     /// Switch a user off: all its tokens are refused from now on
     #[command(after_help = "Example:\n  mcpass user disable ana")]
     Disable {
@@ -101,6 +116,15 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Result<(), Failure
         Action::List => return list(context).await,
         Action::Show { user } => answer!(context, UserShow(UserRef { user }) => User),
         Action::Edit(edit) => answer!(context, UserEdit(request(edit)?) => User),
+        Action::Invite { user } => {
+            let link = answer!(context, UserInvite(UserRef { user }) => Link);
+            return show_link(context, &link);
+        }
+        Action::ResetLink { user, remove_second_factor } => {
+            let request = UserResetLink { user, remove_second_factor };
+            let link = answer!(context, UserResetLink(request) => Link);
+            return show_link(context, &link);
+        }
         Action::Disable { user } => {
             let request = UserEdit { user, active: Some(false), ..UserEdit::default() };
             answer!(context, UserEdit(request) => User)
@@ -152,6 +176,18 @@ async fn list(context: &mut Context) -> Result<(), Failure> {
 
 fn activity(user: &UserView) -> Text {
     Text::toned(yes_no(user.is_active), if user.is_active { Tone::Good } else { Tone::Bad })
+}
+
+fn show_link(context: &Context, link: &IssuedLink) -> Result<(), Failure> {
+    if context.output.is_json() {
+        return context.output.json(link);
+    }
+    context.output.fields(vec![
+        ("link", link.url.expose().into()),
+        ("for", link.user.as_deref().unwrap_or_default().into()),
+        ("works until", times::exact(link.expires_at, context.now()).into()),
+        ("shown", "only now; whoever has it can be this user, once".into()),
+    ])
 }
 
 fn show(context: &Context, user: &UserView) -> Result<(), Failure> {

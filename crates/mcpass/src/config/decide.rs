@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use mcpass_authority::sign_in::SignInOptions;
 use mcpass_gateway::config::StreamTimes;
 use mcpass_gateway::sessions::Lifetime;
 use toml::Spanned;
@@ -13,8 +14,8 @@ use toml::Spanned;
 use super::file::{self, Source};
 use super::{
     ByteSize, ConfigError, DEFAULT_DATA, DatabaseUrl, Decided, Environment, LimitsConfig,
-    NetworkConfig, Options, Origin, RecordConfig, SessionsConfig, Setting, Span, StreamsConfig,
-    SyncMode, setting,
+    NetworkConfig, Options, Origin, RecordConfig, SessionsConfig, Setting, SignInConfig, Span,
+    StreamsConfig, SyncMode, setting,
 };
 
 /// Decides one value after the other.
@@ -140,6 +141,26 @@ impl Decide<'_> {
             Span::seconds(3_600),
         )?;
         Ok(config)
+    }
+
+    pub(super) fn sign_in(&self, file: file::SignIn) -> Result<SignInConfig, ConfigError> {
+        let usual = SignInOptions::default();
+        let (minute, year) = (Duration::from_mins(1), Duration::from_hours(365 * 24));
+        Ok(SignInConfig {
+            idle: self.span(setting::SIGN_IN_IDLE, file.idle, usual.idle, minute..=year)?,
+            longest: self.span(
+                setting::SIGN_IN_LONGEST,
+                file.longest,
+                usual.longest,
+                minute..=year,
+            )?,
+            passwords: self.value(
+                setting::SIGN_IN_PASSWORDS,
+                None,
+                file.passwords,
+                usual.passwords,
+            )?,
+        })
     }
 
     pub(super) fn sessions(&self, file: file::Sessions) -> Result<SessionsConfig, ConfigError> {
@@ -278,7 +299,7 @@ fn check_host(text: &str) -> Result<(), String> {
 }
 
 /// An origin is a scheme and a host (RFC 6454 section 6.1), without a path.
-fn check_origin(text: &str) -> Result<(), String> {
+pub(super) fn check_origin(text: &str) -> Result<(), String> {
     let is_good = text.split_once("://").is_some_and(|(scheme, host)| {
         let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
             && scheme.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'));

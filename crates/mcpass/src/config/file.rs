@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use super::ConfigError;
 use super::database::DatabaseUrl;
-use super::value::{ByteSize, ListenAddress, LogFilter, LogFormat, Span, SyncMode};
+use super::value::{ByteSize, ListenAddress, LogFilter, LogFormat, PublicUrl, Span, SyncMode};
 
 type Key<T> = Option<Spanned<T>>;
 
@@ -21,9 +21,12 @@ pub(super) struct File {
     pub(super) listen: Key<ListenAddress>,
     pub(super) data: Key<PathBuf>,
     pub(super) database: Key<DatabaseUrl>,
+    pub(super) public_url: Key<PublicUrl>,
     pub(super) cap_to_user: Key<bool>,
     #[serde(default)]
     pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) sign_in: SignIn,
     #[serde(default)]
     pub(super) sessions: Sessions,
     #[serde(default)]
@@ -47,6 +50,15 @@ pub(super) struct Limits {
     pub(super) connections: Key<u32>,
     pub(super) read_timeout: Key<Span>,
     pub(super) shutdown_grace: Key<Span>,
+}
+
+/// `[sign_in]`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignIn {
+    pub(super) idle: Key<Span>,
+    pub(super) longest: Key<Span>,
+    pub(super) passwords: Key<bool>,
 }
 
 /// `[sessions]`

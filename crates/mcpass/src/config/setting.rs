@@ -31,12 +31,16 @@ settings! {
     LISTEN "listen" "MCPASS_LISTEN" Some("--listen"), "address and port to listen on";
     DATA "data" "MCPASS_DATA" Some("--data"), "folder that holds everything of the embedded default";
     DATABASE "database" "MCPASS_DATABASE_URL" Some("--database"), "`sqlite:PATH` or `postgres://…`";
+    PUBLIC_URL "public_url" "MCPASS_PUBLIC_URL" None, "where people reach this server, if not at the address it listens on";
     CAP_TO_USER "cap_to_user" "MCPASS_CAP_TO_USER" None, "whether a token can never do more than its user";
     BODY "limits.body" "MCPASS_LIMITS_BODY" None, "largest body of a request";
     HEADERS "limits.headers" "MCPASS_LIMITS_HEADERS" None, "largest head of a request";
     CONNECTIONS "limits.connections" "MCPASS_LIMITS_CONNECTIONS" None, "connections at the same time";
     READ_TIMEOUT "limits.read_timeout" "MCPASS_LIMITS_READ_TIMEOUT" None, "how long the body of a request may take";
     SHUTDOWN_GRACE "limits.shutdown_grace" "MCPASS_LIMITS_SHUTDOWN_GRACE" None, "how long running calls may take to finish at the end";
+    SIGN_IN_IDLE "sign_in.idle" "MCPASS_SIGN_IN_IDLE" None, "how long somebody who signed in may do nothing";
+    SIGN_IN_LONGEST "sign_in.longest" "MCPASS_SIGN_IN_LONGEST" None, "after how long one has to sign in again";
+    SIGN_IN_PASSWORDS "sign_in.passwords" "MCPASS_SIGN_IN_PASSWORDS" None, "whether people sign in with passwords";
     SESSION_IDLE "sessions.idle" "MCPASS_SESSIONS_IDLE" None, "how long a session of a client may be unused";
     SESSION_LONGEST "sessions.longest" "MCPASS_SESSIONS_LONGEST" None, "how long a session lasts, used or not";
     STREAM_KEEP_ALIVE "streams.keep_alive" "MCPASS_STREAMS_KEEP_ALIVE" None, "silence on a stream after which a comment is sent";

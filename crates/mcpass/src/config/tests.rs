@@ -34,12 +34,16 @@ fn an_empty_file_gives_the_documented_defaults() {
     listen = 127.0.0.1:7788 (default)
     data = mcpass-data (default)
     database = sqlite:mcpass-data/mcpass.db (default)
+    public_url =  (default)
     cap_to_user = false (default)
     limits.body = 4MiB (default)
     limits.headers = 32KiB (default)
     limits.connections = 10000 (default)
     limits.read_timeout = 30s (default)
     limits.shutdown_grace = 30s (default)
+    sign_in.idle = 12h (default)
+    sign_in.longest = 7d (default)
+    sign_in.passwords = true (default)
     sessions.idle = 1d (default)
     sessions.longest = 7d (default)
     streams.keep_alive = 25s (default)
@@ -100,7 +104,9 @@ fn every_variable_of_the_list_decides_its_setting() {
             "listen" => "127.0.0.1:9",
             "data" => "elsewhere",
             "database" => "sqlite:x.db",
+            "public_url" => "https://mcp.example.com",
             "cap_to_user" => "true",
+            "sign_in.passwords" => "false",
             "record.sync" => "always",
             "record.segment" => "2MiB",
             "record.retention_days" | "limits.connections" => "7",
@@ -109,7 +115,8 @@ fn every_variable_of_the_list_decides_its_setting() {
             | "limits.shutdown_grace"
             | "streams.keep_alive"
             | "streams.silence" => "7s",
-            "sessions.idle" | "sessions.longest" | "streams.longest" => "7m",
+            "sessions.idle" | "sessions.longest" | "streams.longest" | "sign_in.idle"
+            | "sign_in.longest" => "7m",
             "network.allowed_hosts" => "a.example, b.example:80",
             "network.allowed_origins" => "https://a.example",
             "log.level" => "debug",
@@ -145,7 +152,7 @@ fn a_file_that_is_named_must_be_there() {
 fn errors_name_the_place_and_what_is_allowed() {
     assert_snapshot!(error("lsiten = \"127.0.0.1:1\""), @r"
     `/mcpass.toml`, line 1, column 1: unknown key `lsiten`
-    hint: here can stand `listen`, `data`, `database`, `cap_to_user`, `limits`, `sessions`, `streams`, `record`, `network`, `log`, `server`
+    hint: here can stand `listen`, `data`, `database`, `public_url`, `cap_to_user`, `limits`, `sign_in`, `sessions`, `streams`, `record`, `network`, `log`, `server`
     ");
     assert_snapshot!(error("\n[limits]\n  bdoy = 1"), @r"
     `/mcpass.toml`, line 3, column 3: unknown key `bdoy`

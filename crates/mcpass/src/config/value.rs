@@ -268,6 +268,48 @@ impl fmt::Display for ListenAddress {
 
 deserialize_from_str!(ListenAddress, "an address and port such as \"127.0.0.1:7788\"");
 
+/// Where people reach this server: a scheme and a host, such as `https://mcpass.example.com`.
+/// Empty where nobody said so.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct PublicUrl(String);
+
+impl PublicUrl {
+    /// The URL, without a slash at its end; none where nobody said so.
+    pub(crate) fn get(&self) -> Option<&str> {
+        Some(self.0.as_str()).filter(|url| !url.is_empty())
+    }
+
+    /// The host, with its port if it has one.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.get()?.split_once("://").map(|(_, host)| host)
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let url = text.trim_end_matches('/').to_ascii_lowercase();
+        let is_web = url.starts_with("https://") || url.starts_with("http://");
+        if is_web && super::decide::check_origin(&url).is_ok() {
+            return Ok(Self(url));
+        }
+        let text = shown(text);
+        Err(InvalidValue(format!(
+            "`{text}` is not a place on the web; write it as https://mcpass.example.com, without a \
+             path"
+        )))
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+deserialize_from_str!(PublicUrl, "a URL such as \"https://mcpass.example.com\"");
+
 /// What is logged, in the language of `tracing`'s filters.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct LogFilter(String);
@@ -367,6 +409,18 @@ mod tests {
         assert_eq!(parse("localhost:80").unwrap().to_string(), "127.0.0.1:80");
         assert_eq!(parse("[::1]:80").unwrap().to_string(), "[::1]:80");
         for bad in ["", "7788", ":7788", "127.0.0.1", "example.com:80", "127.0.0.1:99999"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn public_urls_are_a_scheme_and_a_host() {
+        let parse = |text: &str| text.parse::<PublicUrl>();
+        let url = parse("https://MCP.example.com:8443/").unwrap();
+        assert_eq!(url.get(), Some("https://mcp.example.com:8443"));
+        assert_eq!(url.host(), Some("mcp.example.com:8443"));
+        assert_eq!(PublicUrl::default().get(), None);
+        for bad in ["", "mcp.example.com", "ftp://a.b", "https://", "https://a/b", "https://u@a"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

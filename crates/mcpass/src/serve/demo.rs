@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use mcpass_authority::api::{TokenCreate, TokenList, TokenRevoke, UserCreate};
+use mcpass_authority::api::{TokenCreate, TokenList, TokenRevoke, UserCreate, UserRef};
 use mcpass_authority::{Authority, Context};
 use mcpass_domain::{Server, ServerKind, ServerName, Timestamp, WorkspaceSettings};
 
@@ -17,6 +17,8 @@ use super::wiring::BuiltIns;
 
 /// The notebook's name, and the user's.
 const NAME: &str = "demo";
+/// Who signs in to the console.
+const ADMIN: &str = "demo-admin";
 /// The workspace's name.
 const WORKSPACE: &str = mcpass_models::workspace::areas::SERVER;
 const READER: &str = "demo reader";
@@ -58,6 +60,7 @@ pub(super) async fn greeting(
 ) -> Result<String, Failure> {
     let ctx = Context::system(NAME);
     prepare(authority, &ctx).await?;
+    let console = console(authority, &ctx).await?;
     let reading = ["@read", "resource:*", "prompt:*"];
     let both = |names: &[&str]| {
         let servers = [NAME, WORKSPACE].into_iter();
@@ -72,7 +75,7 @@ pub(super) async fn greeting(
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        "\nTwo tokens, shown only now:\n  reader  {}  sees the reading tools\n  writer  {}  sees \
+        "\n{console}\nTwo tokens, shown only now:\n  reader  {}  sees the reading tools\n  writer  {}  sees \
          all tools\n\nServers: {NAME} (a notebook), {WORKSPACE} (a product workspace).\n\nPaste the first line into a shell, then whatever fits your client.\n\n",
         reader.token.expose(),
         writer.token.expose(),
@@ -131,6 +134,23 @@ async fn prepare(authority: &Authority, ctx: &Context) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Sees to it that somebody can sign in, and says how. The password of an earlier start ends:
+/// nobody can read it any more.
+async fn console(authority: &Authority, ctx: &Context) -> Result<String, Failure> {
+    let users = authority.user_list(ctx).await?;
+    if !users.iter().any(|user| user.name == ADMIN) {
+        let request =
+            UserCreate { name: ADMIN.to_owned(), superuser: true, ..UserCreate::default() };
+        authority.user_create(ctx, request).await?;
+    }
+    let password = authority.password_generate(ctx, UserRef { user: ADMIN.to_owned() }).await?;
+    let url = authority.public_url().unwrap_or_default();
+    Ok(format!(
+        "Console  {url}/\n  sign in as {ADMIN}, password {}, shown only now\n",
+        password.expose()
+    ))
 }
 
 async fn issue(

@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use mcpass_authority::control::ControlSocket;
 use mcpass_authority::loader::{Loader, LoaderConfig, LoaderOptions};
-use mcpass_authority::{Authority, Options};
+use mcpass_authority::{Authority, Context, Options};
 use mcpass_domain::{Clock, Entropy, Monotonic, OsEntropy, SystemClock, Timestamp};
 use mcpass_gateway::listener::Prepared;
 use mcpass_gateway::upstream::credentials::SystemSecrets;
 use mcpass_gateway::{Gateway, Parts};
 use mcpass_record::{Gate, RunId, Sync};
 use mcpass_store::{Store, sql};
+use mcpass_web::console::{Console, Parts as ConsoleParts};
+use mcpass_web::{Site, router};
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
 use super::pages::Pages;
-use super::wiring::{BuiltIns, Healths, ToGateway, Tools, gateway_config};
+use super::wiring::{BuiltIns, Healths, ToGateway, Tools, gateway_config, sign_in_options};
 use super::{demo, say};
 use crate::config::{Config, SyncMode};
 use crate::data::DataFolder;
@@ -30,6 +32,7 @@ struct Running {
     loader: Arc<Loader>,
     control: tokio::task::JoinHandle<()>,
     shutdown: CancellationToken,
+    pages_end: CancellationToken,
 }
 
 pub(super) async fn run(
@@ -64,6 +67,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     let observed = Arc::new(Observed::default());
     let built_ins =
         Arc::new(BuiltIns::new(Arc::clone(&store) as _, Arc::clone(&clock), Arc::new(entropy)));
+    let pages = Arc::new(Pages::new());
     let prepared = Gateway::prepare(
         Parts {
             config: gateway_config(config, folder),
@@ -74,7 +78,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             secrets: Arc::new(SystemSecrets),
             locals: Arc::clone(&built_ins) as _,
             background: tokio::runtime::Handle::current(),
-            elsewhere: Arc::new(Pages::new(mcpass_web::router(observed.clone()))),
+            elsewhere: Arc::clone(&pages) as _,
         },
         &mut registry,
     )
@@ -95,12 +99,26 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             log: Some(Arc::clone(&loader) as _),
             tools: Some(Arc::new(Tools(Arc::clone(prepared.shared())))),
             health: Some(Arc::new(Healths(Arc::clone(prepared.shared())))),
+            sign_in: sign_in_options(config, address),
         },
     );
     observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));
     fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
 
-    let shutdown = CancellationToken::new();
+    let (shutdown, pages_end) = (CancellationToken::new(), CancellationToken::new());
+    let console = Console::new(ConsoleParts {
+        authority: authority.clone(),
+        clock: Arc::clone(&clock),
+        entropy: Arc::new(entropy),
+        ending: pages_end.clone(),
+    });
+    let site = Site {
+        authority: authority.clone(),
+        operations: observed,
+        sessions: Arc::new(console.sessions()),
+        ending: pages_end.clone(),
+    };
+    pages.fill(router(site, console));
     let socket = ControlSocket::bind(&folder.socket())
         .map_err(|error| Failure::unavailable(error.to_string()))?;
     let control = tokio::spawn(socket.serve(authority.clone(), shutdown.clone()));
@@ -110,7 +128,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         demo::fill(&built_ins).await?;
     }
     greet(config, folder, &authority, address, is_demo).await?;
-    Ok(Running { gateway, loader, control, shutdown })
+    Ok(Running { gateway, loader, control, shutdown, pages_end })
 }
 
 fn start_loader(
@@ -180,6 +198,12 @@ async fn greet(
 ) -> Result<(), Failure> {
     let url = snippets::endpoint(address);
     say(&format!("listening on http://{address}\n"));
+    if !is_demo && let Some(link) = authority.setup_link_create(&Context::system("serve")).await? {
+        say(&format!(
+            "Console       {}\n              makes the first superuser, once, within a day\n",
+            link.url.expose()
+        ));
+    }
     if is_demo {
         let text = demo::greeting(authority, &url, config, folder).await?;
         say(&text);
@@ -193,7 +217,9 @@ async fn greet(
 
 /// Calls finish, streams end, records are written and loaded, and only then the locks go.
 async fn end(config: &Config, running: Running) -> Result<(), Failure> {
-    let Running { gateway, loader, control, shutdown } = running;
+    let Running { gateway, loader, control, shutdown, pages_end } = running;
+    // Before the gateway waits for its connections: what follows the log would keep them open.
+    pages_end.cancel();
     gateway.shutdown(config.limits.shutdown_grace.value.0).await;
     shutdown.cancel();
     if control.await.is_err() {

@@ -1,8 +1,10 @@
 //! What one crate needs of another, where the two do not know each other.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use mcpass_authority::sign_in::SignInOptions;
 use mcpass_authority::{Publisher, ServerHealth, ToolClasses, Update};
 use mcpass_domain::server::Health;
 use mcpass_domain::{Clock, Entropy, Server, ServerKind, ServerName, ToolClass, WorkspaceSettings};
@@ -43,7 +45,31 @@ pub(super) fn gateway_config(config: &Config, folder: &DataFolder) -> mcpass_gat
     };
     gateway.allowed_hosts.clone_from(&config.network.allowed_hosts.value);
     gateway.allowed_origins.clone_from(&config.network.allowed_origins.value);
+    let public = &config.public_url.value;
+    if let (Some(url), Some(host)) = (public.get(), public.host()) {
+        // Where an empty list means any name, it goes on to do so.
+        let is_closed = config.listen.value.0.ip().is_loopback();
+        if is_closed || !gateway.allowed_hosts.is_empty() {
+            gateway.allowed_hosts.push(host.to_owned());
+        }
+        gateway.allowed_origins.push(url.to_owned());
+    }
     gateway
+}
+
+/// How people sign in, as the authority takes it.
+pub(crate) fn sign_in_options(config: &Config, listens: SocketAddr) -> SignInOptions {
+    let public_url = match config.public_url.value.get() {
+        Some(url) => url.to_owned(),
+        None => format!("http://{listens}"),
+    };
+    SignInOptions {
+        idle: config.sign_in.idle.value.0,
+        longest: config.sign_in.longest.value.0,
+        public_url: Some(public_url),
+        passwords: config.sign_in.passwords.value,
+        ..SignInOptions::default()
+    }
 }
 
 /// Changes of the authority, put in force in the gateway.

@@ -7,11 +7,12 @@ use std::time::Duration;
 use mcpass_domain::server::{ClientIdentity, Health, HealthState, HttpUpstream, StdioUpstream};
 use mcpass_domain::{ServerKind, Timestamp, ToolNames, WorkspaceSettings};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::wire;
 
 /// A server. Credentials are shown as the references they are, never as values.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct ServerView {
     /// Its name.
     pub name: String,
@@ -24,6 +25,7 @@ pub struct ServerView {
     pub is_declared: bool,
     /// When it was added.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
     /// How it does at the moment; none if it is switched off or gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,7 +33,7 @@ pub struct ServerView {
 }
 
 /// What a server is: `"kind":"http"` with the members of [`HttpView`] beside it, and so on.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum KindView {
     /// The demo's notebook.
@@ -45,7 +47,7 @@ pub enum KindView {
 }
 
 /// The settings of an `http` server.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct HttpView {
     /// Its MCP endpoint.
     pub url: String,
@@ -66,7 +68,7 @@ pub struct HttpView {
 }
 
 /// The settings of a `stdio` server.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct StdioView {
     /// The program and its arguments.
     pub command: Vec<String>,
@@ -85,24 +87,26 @@ pub struct StdioView {
 }
 
 /// The settings of a `workspace` server.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct WorkspaceView {
     /// How its tools are listed: `underscore` or `slash`.
     pub tool_names: String,
 }
 
 /// How a server does, as the running gateway sees it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct HealthView {
     /// `unused`, `healthy`, `failing`, `resting`, `broken`; `unknown` if no gateway runs.
     pub state: String,
     /// Since when; none if unknown.
     #[serde(with = "wire::optional_moment")]
+    #[schema(value_type = Option<String>)]
     pub since: Option<Timestamp>,
     /// What last went wrong; none if nothing did since it was well.
     pub problem: Option<String>,
     /// When it is tried again, while it is left alone.
     #[serde(with = "wire::optional_moment")]
+    #[schema(value_type = Option<String>)]
     pub retry_at: Option<Timestamp>,
     /// What else there is to know: connections, or a process.
     pub detail: Option<String>,

@@ -1,0 +1,49 @@
+//! What somebody who is signed in sees of how they sign in.
+
+use super::OpenSession;
+use super::issue::session_view;
+use crate::api::{AccountView, ApiError};
+use crate::authority::Authority;
+use crate::authorize::Action;
+use crate::failure::store_failed;
+use crate::turn::Turn;
+
+impl Authority {
+    /// How whoever is signed in signs in, and from where they have.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn account_show(&self, session: &OpenSession) -> Result<AccountView, ApiError> {
+        let mut view = self
+            .read(&session.ctx, Action::ViewSession, session.user.to_string(), |turn, user| {
+                Box::pin(show(turn, user))
+            })
+            .await?;
+        for one in &mut view.sessions {
+            one.is_current = one.id == session.id;
+        }
+        Ok(view)
+    }
+}
+
+async fn show(turn: &mut Turn, user: &str) -> Result<AccountView, ApiError> {
+    let user = turn.user("user", user).await?;
+    let store = &turn.core.store;
+    let held = store.credentials_find(user.id).await.map_err(store_failed)?;
+    let sessions = store.session_list(user.id).await.map_err(store_failed)?;
+    let options = &turn.core.options.sign_in;
+    let views = sessions.iter().map(|session| session_view(session, user.name.as_str(), options));
+    let totp = held.as_ref().and_then(|held| held.totp.as_ref()).filter(|totp| totp.is_confirmed);
+    Ok(AccountView {
+        user: user.name.to_string(),
+        has_password: held.as_ref().is_some_and(|held| held.password.is_some()),
+        password_changed_at: held
+            .as_ref()
+            .filter(|held| held.password.is_some())
+            .map(|held| held.changed_at),
+        has_second_factor: totp.is_some(),
+        recovery_codes: totp.map_or(0, |totp| totp.recovery.len()),
+        has_oidc: held.as_ref().is_some_and(|held| held.oidc_subject.is_some()),
+        sessions: views.filter(|view| view.ends_at > turn.now).collect(),
+    })
+}

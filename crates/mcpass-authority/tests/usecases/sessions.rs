@@ -1,0 +1,226 @@
+//! Sessions: how long they last, and what ends them.
+
+use std::time::Duration;
+
+use mcpass_authority::api::{ApiError, UserRef};
+use mcpass_authority::sign_in::{SignInAnswer, SignedIn};
+use mcpass_domain::{Password, SignInSecret};
+use mcpass_store::faulty::Fault;
+use mcpass_store::{SignInStore, Store};
+
+use crate::harness::{DAY, HOUR, Harness, code, on_each_store, operator};
+use crate::sign_in::{GOOD, from, visitor};
+
+on_each_store! {
+    each_sign_in_gets_a_session_of_its_own
+    a_session_ends_unused_and_at_its_latest
+    a_session_that_ended_is_refused_at_once
+    a_new_password_ends_the_other_sessions
+    others_sessions_are_seen_and_ended_by_those_who_may
+    a_session_is_read_from_memory_and_its_use_written_once_a_minute
+    a_form_needs_the_token_of_its_session
+    a_lost_answer_leaves_no_session_in_memory
+    old_sessions_make_room
+}
+
+fn of(user: &str) -> UserRef {
+    UserRef { user: user.to_owned() }
+}
+
+async fn each_sign_in_gets_a_session_of_its_own(harness: &Harness) {
+    let first = harness.person("ana", false).await;
+    let second = harness.sign_in("ana", GOOD).await.unwrap();
+    assert_ne!(first.secret.expose(), second.secret.expose());
+    assert_ne!(first.session.id, second.session.id);
+    let open = harness.session(&second.secret).await.unwrap();
+    let account = harness.authority.account_show(&open).await.unwrap();
+    assert!(account.has_password && !account.has_second_factor && !account.has_oidc);
+    let shown: Vec<_> = account.sessions.iter().map(|one| (one.id, one.is_current)).collect();
+    assert_eq!(shown.len(), 2);
+    assert!(shown.contains(&(first.session.id, false)));
+    assert!(shown.contains(&(second.session.id, true)));
+    // A cookie of somebody's choice is no session, and becomes none.
+    let chosen = SignInSecret::parse(&"a".repeat(43)).unwrap();
+    assert!(harness.session(&chosen).await.is_none());
+}
+
+async fn a_session_ends_unused_and_at_its_latest(harness: &Harness) {
+    let unused = harness.person("ana", false).await;
+    harness.clock.advance(HOUR * 12 - Duration::from_secs(1));
+    let used = harness.sign_in("ana", GOOD).await.unwrap();
+    harness.clock.advance(Duration::from_secs(1));
+    assert!(harness.session(&unused.secret).await.is_none());
+    let begun = harness.clock.as_ref();
+    // Used every hour it lasts, but not longer than a week.
+    for hour in 1..7 * 24 {
+        begun.advance(HOUR);
+        assert!(harness.session(&used.secret).await.is_some(), "after {hour} hours");
+    }
+    begun.advance(HOUR);
+    assert!(harness.session(&used.secret).await.is_none());
+    // What has ended is removed when somebody signs in.
+    let user = used.user.id;
+    assert_eq!(harness.store.session_list(user).await.unwrap().len(), 2);
+    begun.advance(Duration::from_secs(1));
+    let last = harness.sign_in("ana", GOOD).await.unwrap();
+    let left = harness.store.session_list(user).await.unwrap();
+    assert_eq!(left.iter().map(|one| one.id).collect::<Vec<_>>(), [last.session.id]);
+}
+
+async fn a_session_that_ended_is_refused_at_once(harness: &Harness) {
+    let first = harness.person("ana", false).await;
+    let second = harness.sign_in("ana", GOOD).await.unwrap();
+    let third = harness.sign_in("ana", GOOD).await.unwrap();
+    let fourth = harness.sign_in("ana", GOOD).await.unwrap();
+    let all = [&first, &second, &third, &fourth];
+    let mut open = Vec::new();
+    for one in all {
+        open.push(harness.session(&one.secret).await.unwrap());
+    }
+    harness.new_audit().await;
+    harness.authority.sign_out(&open[0]).await.unwrap();
+    assert_eq!(harness.one_audit().await.action, "user.session_end");
+    harness.authority.sign_out(&open[0]).await.unwrap();
+    harness.authority.session_end(&open[1].ctx, third.session.id).await.unwrap();
+    let kept = Some(open[1].id);
+    assert_eq!(left(harness, all).await, [false, true, false, true]);
+    harness.authority.sessions_end_all(&open[1].ctx, of("ana"), kept).await.unwrap();
+    assert_eq!(left(harness, all).await, [false, true, false, false]);
+    harness.authority.sessions_end_all(&open[1].ctx, of("ana"), None).await.unwrap();
+    assert_eq!(left(harness, all).await, [false; 4]);
+}
+
+async fn left<const N: usize>(harness: &Harness, all: [&SignedIn; N]) -> [bool; N] {
+    let mut left = [false; N];
+    for (left, one) in left.iter_mut().zip(all) {
+        *left = harness.session(&one.secret).await.is_some();
+    }
+    left
+}
+
+async fn a_new_password_ends_the_other_sessions(harness: &Harness) {
+    const NEW: &str = "other words, as many";
+    let first = harness.person("ana", false).await;
+    let second = harness.sign_in("ana", GOOD).await.unwrap();
+    let open = harness.session(&second.secret).await.unwrap();
+    assert!(harness.session(&first.secret).await.is_some());
+    let change = |old: &str, new: &str| {
+        let (old, new) = (Password::new(old), Password::new(new));
+        let (authority, open) = (harness.authority.clone(), open.clone());
+        async move { authority.password_change(&open, &visitor(), old, new).await }
+    };
+    let wrong = change("wrong", NEW).await.unwrap_err();
+    assert_eq!(
+        (wrong.code.as_str(), wrong.field.as_deref()),
+        ("password.wrong", Some("old_password"))
+    );
+    for bad in ["short", "password1234", GOOD, "ana-ana-ana-ana"] {
+        assert_eq!(code(change(GOOD, bad).await), ApiError::INVALID, "{bad}");
+    }
+    assert_eq!(left(harness, [&first, &second]).await, [true, true]);
+    harness.new_audit().await;
+    change(GOOD, NEW).await.unwrap();
+    assert_eq!(harness.one_audit().await.action, "user.password");
+    assert_eq!(left(harness, [&first, &second]).await, [false, true]);
+    assert_eq!(code(harness.sign_in("ana", GOOD).await), "sign_in.failed");
+    harness.sign_in("ana", NEW).await.unwrap();
+    // A stolen session is no place to guess the password.
+    for _ in 0..5 {
+        assert_eq!(code(change("wrong", GOOD).await), "password.wrong");
+    }
+    assert_eq!(code(change(NEW, GOOD).await), "sign_in.locked");
+}
+
+async fn others_sessions_are_seen_and_ended_by_those_who_may(harness: &Harness) {
+    let root = harness.person("root", true).await;
+    let ana = harness.person("ana", false).await;
+    let ben = harness.person("ben", false).await;
+    let helper =
+        harness.user_with("helper", &["mcpass.view_session", "mcpass.delete_session"]).await;
+    let open_ana = harness.session(&ana.secret).await.unwrap();
+    let open_root = harness.session(&root.secret).await.unwrap();
+    let authority = &harness.authority;
+
+    assert_eq!(code(authority.session_list(&open_ana.ctx, of("ben")).await), "user.not_found");
+    let forbidden = authority.session_end(&open_ana.ctx, ben.session.id).await;
+    assert_eq!(code(forbidden), "session.not_found");
+    let all = authority.sessions_end_all(&open_ana.ctx, of("ben"), None).await;
+    assert_eq!(code(all), "user.not_found");
+    assert!(harness.session(&ben.secret).await.is_some());
+
+    assert_eq!(authority.session_list(&helper, of("ben")).await.unwrap().len(), 1);
+    let superusers = authority.session_end(&helper, root.session.id).await;
+    assert_eq!(code(superusers), ApiError::FORBIDDEN);
+    authority.session_end(&helper, ben.session.id).await.unwrap();
+    assert!(harness.session(&ben.secret).await.is_none());
+    authority.session_end(&open_root.ctx, ana.session.id).await.unwrap();
+    assert!(harness.session(&ana.secret).await.is_none());
+    authority.sessions_end_all(&operator(), of("root"), None).await.unwrap();
+    assert!(harness.session(&root.secret).await.is_none());
+}
+
+async fn a_session_is_read_from_memory_and_its_use_written_once_a_minute(harness: &Harness) {
+    let done = harness.person("ana", false).await;
+    harness.session(&done.secret).await.unwrap();
+    let before = harness.store.calls();
+    for _ in 0..100 {
+        harness.session(&done.secret).await.unwrap();
+    }
+    assert_eq!(harness.store.calls(), before);
+    harness.clock.advance(Duration::from_secs(61));
+    let other = from("198.51.100.4");
+    harness.authority.session_find(&done.secret, &other).await.unwrap().unwrap();
+    let stored = harness.store.session_find(done.session.id).await.unwrap().unwrap();
+    assert_eq!(stored.last_seen_at.since(stored.created_at), Duration::from_secs(61));
+    assert_eq!(stored.ip, other.ip());
+    harness.clock.advance(Duration::from_secs(61));
+    let again = harness.store.calls();
+    harness.session(&done.secret).await.unwrap();
+    // The session, its user, its use.
+    assert_eq!(harness.store.calls() - again, 3);
+}
+
+async fn a_form_needs_the_token_of_its_session(harness: &Harness) {
+    let first = harness.person("ana", false).await;
+    let second = harness.sign_in("ana", GOOD).await.unwrap();
+    let (one, two) = (
+        harness.session(&first.secret).await.unwrap(),
+        harness.session(&second.secret).await.unwrap(),
+    );
+    assert!(one.csrf_fits(one.csrf()) && one.csrf().len() == 43);
+    assert!(harness.session(&first.secret).await.unwrap().csrf_fits(one.csrf()));
+    for other in [two.csrf(), "", &one.csrf()[..42], first.secret.expose()] {
+        assert!(!one.csrf_fits(other));
+    }
+}
+
+async fn a_lost_answer_leaves_no_session_in_memory(harness: &Harness) {
+    let done = harness.person("ana", false).await;
+    let open = harness.session(&done.secret).await.unwrap();
+    harness.store.set(Fault::LostAnswers);
+    let answer = harness.authority.session_end(&open.ctx, open.id).await;
+    assert_eq!(code(answer), ApiError::UNAVAILABLE);
+    harness.store.set(Fault::None);
+    // It was written, though nobody said so.
+    assert!(harness.session(&done.secret).await.is_none());
+    harness.store.ping().await.unwrap();
+}
+
+async fn old_sessions_make_room(harness: &Harness) {
+    let first = harness.person("ana", false).await;
+    for _ in 0..49 {
+        harness.clock.advance(Duration::from_secs(1));
+        harness.sign_in("ana", GOOD).await.unwrap();
+    }
+    assert!(harness.session(&first.secret).await.is_some());
+    harness.clock.advance(Duration::from_secs(1));
+    let last = harness.sign_in("ana", GOOD).await.unwrap();
+    assert_eq!(left(harness, [&first, &last]).await, [false, true]);
+    assert_eq!(harness.store.session_list(first.user.id).await.unwrap().len(), 50);
+    harness.clock.advance(DAY);
+    assert!(harness.session(&last.secret).await.is_none());
+    assert!(matches!(
+        harness.authority.sign_in(&visitor(), crate::sign_in::with("ana", GOOD)).await.unwrap(),
+        SignInAnswer::Done(_)
+    ));
+}

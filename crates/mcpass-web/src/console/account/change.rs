@@ -1,0 +1,80 @@
+//! Changes of one's own account.
+
+use askama::Template;
+use axum::extract::State;
+use mcpass_authority::api::{ApiError, UserRef};
+use mcpass_domain::{Password, SessionId};
+
+use super::again;
+use crate::console::asked::Asked;
+use crate::console::fault::Answer;
+use crate::console::frame::{Frame, Section};
+use crate::console::{Console, done, page};
+
+const PATH: &str = "/account";
+
+/// Recovery codes, which are shown once: the answer to the form itself.
+#[derive(Template)]
+#[template(path = "account/codes.html")]
+struct CodesPage {
+    frame: Frame,
+    codes: String,
+}
+
+pub(super) async fn password(State(console): State<Console>, asked: Asked) -> Answer {
+    let form = &asked.form;
+    let changed = if form.raw("password") == form.raw("again") {
+        let (old, new) = (Password::new(form.raw("old")), Password::new(form.raw("password")));
+        let session = &asked.viewer()?.session;
+        console.authority().password_change(session, &asked.visitor, old, new).await
+    } else {
+        Err(ApiError::invalid("again", "the two passwords are not the same"))
+    };
+    match changed {
+        Ok(()) => Ok(done(PATH, "Password changed. All your other sessions have ended.")),
+        Err(error) => again(&console, &asked, &error, |page, form| page.password = form).await,
+    }
+}
+
+/// Shows the key that the authenticator has to know; nothing is in force until the first code.
+pub(super) async fn begin_code(State(console): State<Console>, asked: Asked) -> Answer {
+    let enrolment = console.authority().totp_begin(&asked.viewer()?.session).await?;
+    let mut template = super::template(&console, &asked).await?;
+    template.enrolment = Some(enrolment);
+    page(&template)
+}
+
+pub(super) async fn confirm_code(State(console): State<Console>, asked: Asked) -> Answer {
+    let code = Password::new(asked.form.text("code"));
+    match console.authority().totp_confirm(&asked.viewer()?.session, code).await {
+        Ok(codes) => {
+            let codes: Vec<_> = codes.codes.iter().map(|code| code.expose().to_owned()).collect();
+            let frame = asked.frame(Section::Account, "Recovery codes");
+            page(&CodesPage { frame, codes: codes.join("\n") })
+        }
+        Err(error) => again(&console, &asked, &error, |page, form| page.code = form).await,
+    }
+}
+
+pub(super) async fn remove_code(State(console): State<Console>, asked: Asked) -> Answer {
+    let password = Password::new(asked.form.raw("current"));
+    let session = &asked.viewer()?.session;
+    match console.authority().totp_disable(session, &asked.visitor, password).await {
+        Ok(()) => Ok(done(PATH, "From now on your password alone signs you in.")),
+        Err(error) => again(&console, &asked, &error, |page, form| page.code = form).await,
+    }
+}
+
+/// Ends one session, or all but this one.
+pub(super) async fn end_sessions(State(console): State<Console>, asked: Asked) -> Answer {
+    let session = &asked.viewer()?.session;
+    if let Some(id) = asked.form.some("session") {
+        let id: SessionId =
+            id.parse().map_err(|_| ApiError::invalid("session", "this is no session's id"))?;
+        console.authority().session_end(&session.ctx, id).await?;
+        return Ok(done(PATH, "Session ended."));
+    }
+    let request = UserRef { user: session.user.to_string() };
+    console.authority().sessions_end_all(&session.ctx, request, Some(session.id)).await?;
+    Ok(done(PATH, "All your other sessions have ended."))
+}

@@ -1,0 +1,122 @@
+//! What a page's handler is given: who asks, and what for.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use mcpass_authority::Context;
+use mcpass_authority::sign_in::Visitor;
+
+use super::fault::Fault;
+use super::fields::Fields;
+use super::frame::{Frame, Section};
+use super::viewer::Viewer;
+
+/// A request that has passed the gate. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked(Arc<Inner>);
+
+/// What there is to know of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Inner {
+    /// Who has signed in, if anybody.
+    pub(crate) viewer: Option<Viewer>,
+    /// The path.
+    pub(crate) path: String,
+    /// What stands after the question mark.
+    pub(crate) query: Fields,
+    /// What was sent, already known to be from a page of ours.
+    pub(crate) form: Fields,
+    /// Whether the browser came over https.
+    pub(crate) is_https: bool,
+    /// Whether the connection ends on this machine.
+    pub(crate) is_loopback: bool,
+    /// The authority of the address in the browser.
+    pub(crate) host: String,
+    /// Where the request comes from, and with what.
+    pub(crate) visitor: Visitor,
+    /// What forms are bound by.
+    pub(crate) csrf: String,
+    /// `light`, `dark`, or empty for what the system says.
+    pub(crate) theme: String,
+    /// What the last form led to.
+    pub(crate) flash: Option<Flash>,
+    /// What a half-done sign-in is known by.
+    pub(crate) step: Option<String>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            viewer: None,
+            path: "/".to_owned(),
+            query: Fields::default(),
+            form: Fields::default(),
+            is_https: false,
+            is_loopback: false,
+            host: String::new(),
+            visitor: Visitor::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), ""),
+            csrf: String::new(),
+            theme: String::new(),
+            flash: None,
+            step: None,
+        }
+    }
+}
+
+/// What a form led to, on the page that follows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Flash(pub(crate) String);
+
+impl Asked {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The security argument of whatever is asked of the authority.
+    ///
+    /// # Errors
+    /// When nobody has signed in.
+    pub(crate) fn ctx(&self) -> Result<&Context, Fault> {
+        self.viewer().map(|viewer| &viewer.session.ctx)
+    }
+
+    /// Who has signed in.
+    ///
+    /// # Errors
+    /// When nobody has.
+    pub(crate) fn viewer(&self) -> Result<&Viewer, Fault> {
+        self.0.viewer.as_ref().ok_or_else(|| Fault::SignIn("/sign-in".to_owned()))
+    }
+
+    /// The frame of a page.
+    pub(crate) fn frame(&self, section: Section, title: impl Into<String>) -> Frame {
+        Frame::new(self, section, title.into())
+    }
+
+    /// The address of a path here, as a browser on the viewer's machine opens it.
+    pub(crate) fn absolute(&self, path: &str) -> String {
+        let scheme = if self.is_https { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.host)
+    }
+}
+
+impl std::ops::Deref for Asked {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Infallible;
+
+    /// A route that was not put behind the gate has nobody who asks, and so shows nothing.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let asked = parts.extensions.get::<Self>().cloned();
+        Ok(asked.unwrap_or_else(|| Self::new(Inner::default())))
+    }
+}

@@ -1,0 +1,220 @@
+//! The one way into the console. Every page is behind it, so that none can forget what it does:
+//! it finds out who has signed in, refuses forms that no page of ours sent, makes pages of
+//! faults, and says to the browser what pages may do.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, header};
+use http_body_util::{BodyExt as _, Limited};
+
+use super::asked::{Asked, Flash, Inner};
+use super::cookie::Cookie;
+use super::fault::Fault;
+use super::fields::Fields;
+use super::viewer::visitor;
+use super::{Console, forgery, trouble};
+
+/// Bytes of a form at most. The largest has a box for each tool of many servers.
+const LARGEST_FORM: usize = 1024 * 1024;
+
+/// What pages may do (CSP Level 3): nothing but show our own style, script and pictures, call
+/// this host and send forms to it. Nothing inline, no frame around them.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+    base-uri 'none'";
+
+/// Who may come in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Door {
+    /// Everybody: signing in, setting up.
+    Open,
+    /// Whoever has signed in.
+    SignedIn,
+}
+
+/// Lets a request in, and sees its answer out.
+pub(crate) async fn gate(
+    State((console, door)): State<(Console, Door)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let is_get = matches!(parts.method, Method::GET | Method::HEAD);
+    let (asked, fresh) = match visit(&console, &parts).await {
+        Ok(visit) => visit,
+        Err(fault) => {
+            return finish(trouble::page(&console, &Asked::new(Inner::default()), &fault));
+        }
+    };
+    let entered = enter(asked.clone(), door, &parts, body, is_get).await;
+    let mut response = match entered {
+        Err(fault) => fault.into_response(),
+        Ok(asked) => {
+            parts.extensions.insert(asked);
+            next.run(Request::from_parts(parts, Body::empty())).await
+        }
+    };
+    if let Some(fault) = response.extensions_mut().remove::<Fault>()
+        && !matches!(fault, Fault::SignIn(_))
+    {
+        response = trouble::page(&console, &asked, &fault);
+    }
+    remember(&asked, &mut response, is_get, fresh.as_deref());
+    finish(response)
+}
+
+/// What a request says of itself, and a new text to bind forms by if it has none.
+async fn visit(console: &Console, parts: &Parts) -> Result<(Asked, Option<String>), Fault> {
+    let headers = &parts.headers;
+    let is_https = Console::is_https(headers);
+    let host = text(headers, header::HOST.as_str());
+    let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let visitor = visitor(headers, ip);
+    let viewer = console.viewer(headers, &visitor).await?;
+    // Forms of somebody who has signed in are bound to the session, all others to the browser.
+    let (csrf, fresh) = match (&viewer, Cookie::Form.read(headers, is_https)) {
+        (Some(viewer), _) => (viewer.session.csrf().to_owned(), None),
+        (None, Some(bound_to)) => (forgery::token(bound_to), None),
+        (None, None) => {
+            let fresh = console.random()?;
+            (forgery::token(&fresh), Some(fresh))
+        }
+    };
+    let theme = Cookie::Theme.read(headers, is_https).unwrap_or_default();
+    let asked = Asked::new(Inner {
+        csrf,
+        path: parts.uri.path().to_owned(),
+        query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
+        form: Fields::default(),
+        is_https,
+        is_loopback: is_loopback(&host),
+        host,
+        visitor,
+        theme: if matches!(theme, "light" | "dark") { theme.to_owned() } else { String::new() },
+        flash: Cookie::Flash.read(headers, is_https).and_then(unpack),
+        step: Cookie::Step.read(headers, is_https).map(str::to_owned),
+        viewer,
+    });
+    Ok((asked, fresh))
+}
+
+async fn enter(
+    asked: Asked,
+    door: Door,
+    parts: &Parts,
+    body: Body,
+    is_get: bool,
+) -> Result<Asked, Fault> {
+    if door == Door::SignedIn && asked.viewer.is_none() {
+        let to = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let next = Fields::from([("next", if is_get { to } else { "" })]);
+        return Err(Fault::SignIn(next.only(&["next"]).after("/sign-in")));
+    }
+    if is_get {
+        return Ok(asked);
+    }
+    if !forgery::is_same_site(&parts.headers) {
+        return Err(Fault::Forged("the form was sent by a page of another site"));
+    }
+    let form = Fields::parse(&whole(body).await?);
+    if !forgery::is_bound(&asked.csrf, form.raw(forgery::FIELD)) {
+        return Err(Fault::Forged("the form is of another session, or too old"));
+    }
+    let inner: &Inner = &asked;
+    Ok(Asked::new(Inner { form, ..inner.clone() }))
+}
+
+async fn whole(body: Body) -> Result<Bytes, Fault> {
+    let read = Limited::new(body, LARGEST_FORM).collect().await;
+    read.map(http_body_util::Collected::to_bytes).map_err(|_| Fault::TooLarge)
+}
+
+/// Sets and removes the small cookies.
+fn remember(asked: &Asked, response: &mut Response, is_get: bool, fresh: Option<&str>) {
+    let said = response.extensions_mut().remove::<Flash>();
+    let is_shown = asked.flash.is_some() && is_get && is_page(response);
+    let headers = response.headers_mut();
+    if let Some(Flash(text)) = said {
+        let packed: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        headers.append(header::SET_COOKIE, Cookie::Flash.set(&packed, Some(60), asked.is_https));
+    } else if is_shown {
+        headers.append(header::SET_COOKIE, Cookie::Flash.remove(asked.is_https));
+    }
+    if let Some(fresh) = fresh {
+        headers.append(header::SET_COOKIE, Cookie::Form.set(fresh, None, asked.is_https));
+    }
+}
+
+fn is_page(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+}
+
+/// The headers that every answer of the console has.
+fn finish(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("content-security-policy", POLICY),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // What was on a screen is not to come back from a cache after signing out.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn unpack(packed: &str) -> Option<Flash> {
+    let line = format!("x={packed}");
+    let text = Fields::parse(line.as_bytes()).text("x").chars().take(500).collect::<String>();
+    (!text.is_empty()).then_some(Flash(text))
+}
+
+fn text(headers: &HeaderMap, name: &str) -> String {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
+}
+
+/// Whether a `Host` header names the machine itself.
+fn is_loopback(host: &str) -> bool {
+    let name = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+        .map_or_else(|| host.rsplit_once(':').map_or(host, |(name, _)| name), |(name, _)| name);
+    let is_address = name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    name == "localhost" || is_address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flash_survives_its_cookie() {
+        let text = "Revoked “a; b=c”, für immer";
+        let packed: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        assert!(packed.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';'));
+        assert_eq!(unpack(&packed), Some(Flash(text.to_owned())));
+        assert_eq!(unpack(""), None);
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for host in ["localhost", "localhost:80", "127.0.0.1:7788", "[::1]:7788", "[::1]"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["", "example.com", "localhost.evil:80", "10.0.0.1:80", "[::2]:80"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The list of requests.
+
+use askama::Template;
+use axum::extract::State;
+use mcpass_authority::api::LogList;
+use mcpass_domain::Reason;
+
+use super::{FILTERS, Row, filter};
+use crate::console::asked::Asked;
+use crate::console::fault::{Answer, Fault};
+use crate::console::fields::Fields;
+use crate::console::form::{Choice, Form, Pager};
+use crate::console::frame::{Frame, Section};
+use crate::console::{Console, page, refused};
+
+const PATH: &str = "/log";
+const ROWS: u32 = 100;
+
+#[derive(Template)]
+#[template(path = "log/list.html")]
+struct Page {
+    frame: Frame,
+    choices: Vec<Choice>,
+    form: Form,
+    is_filtered: bool,
+    rows: Vec<Row>,
+    pager: Pager,
+    live: String,
+    sum: Vec<(String, &'static str)>,
+}
+
+pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
+    let query = asked.query.only(FILTERS);
+    let request = LogList {
+        filter: filter(&query),
+        limit: Some(ROWS),
+        cursor: query.some("cursor"),
+        ..LogList::default()
+    };
+    let found = console.authority().log_list(asked.ctx()?, request).await;
+    let mut template = template(&console, &asked, &query).await?;
+    match found {
+        Ok(found) => {
+            let now = console.now();
+            template.pager = Pager::new(PATH, &query, found.items.len(), found.next.as_deref());
+            template.rows = found.items.iter().map(|access| Row::new(access, now)).collect();
+            page(&template)
+        }
+        Err(error) if error.field.is_some() => {
+            template.form = Form::refused(query, &error);
+            refused(&template, &error)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn template(console: &Console, asked: &Asked, query: &Fields) -> Result<Page, Fault> {
+    let filters = query.without(&["cursor"]);
+    Ok(Page {
+        frame: asked.frame(Section::Log, "Access log").at_top(),
+        choices: choices(console, asked, query).await?,
+        is_filtered: !filters.is_empty(),
+        // Following begins now: what was until a moment of the past never comes.
+        live: filters.without(&["until", "since"]).after("/log/live"),
+        form: Form::new(query.clone()),
+        rows: Vec::new(),
+        pager: Pager::new(PATH, query, 0, None),
+        sum: [
+            ("the last hour", "since=1h"),
+            ("refused today", "outcome=refused&since=24h"),
+            ("errors today", "outcome=error&since=24h"),
+        ]
+        .map(|(word, query)| (format!("{PATH}?{query}"), word))
+        .to_vec(),
+    })
+}
+
+async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec<Choice>, Fault> {
+    let outcomes = [("", "any"), ("ok", "answered"), ("error", "error"), ("refused", "refused")];
+    let mut choices = vec![Choice::new("outcome", "Outcome", query, outcomes)];
+    let reasons = Reason::ALL.iter().filter(|reason| **reason != Reason::Allowed);
+    let reasons = reasons.map(|reason| (reason.as_str(), reason.as_str().replace('_', " ")));
+    let any = std::iter::once(("", "any".to_owned()));
+    choices.push(Choice::new("reason", "Reason", query, any.chain(reasons)));
+    if asked.viewer()?.may("mcpass.view_server") {
+        let servers = console.authority().server_list(asked.ctx()?).await?;
+        let servers = servers.into_iter().map(|server| (server.name.clone(), server.name));
+        let any = std::iter::once((String::new(), "any".to_owned()));
+        choices.push(Choice::new("server", "Server", query, any.chain(servers)));
+    }
+    let since = [("", "ever"), ("1h", "the last hour"), ("24h", "24 hours"), ("7d", "7 days")];
+    choices.push(Choice::new("since", "Since", query, since));
+    Ok(choices)
+}

@@ -1,0 +1,102 @@
+//! Times: how long ago or ahead, and exactly when on hover.
+
+use askama::Template;
+use mcpass_domain::Timestamp;
+
+use super::is_html;
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// A moment. The script tells the exact time in the viewer's own zone; without it, in UTC.
+#[derive(Clone, Debug, Template)]
+#[template(
+    source = r#"<time datetime="{{ iso }}" title="{{ exact }}">{{ text }}</time>"#,
+    ext = "html"
+)]
+pub(crate) struct When {
+    iso: String,
+    exact: String,
+    text: String,
+}
+is_html!(When);
+
+impl When {
+    /// How long ago or ahead, as of `now`.
+    pub(crate) fn new(at: Timestamp, now: Timestamp) -> Self {
+        let seconds = at.as_micros().saturating_sub(now.as_micros()) / 1_000_000;
+        Self { text: relative(seconds), ..Self::exact(at) }
+    }
+
+    /// The date and time of day.
+    pub(crate) fn exact(at: Timestamp) -> Self {
+        let iso = at.to_string();
+        let day = iso.get(..10).unwrap_or(&iso);
+        let time = iso.get(11..19).unwrap_or_default();
+        let exact = format!("{day} {time} UTC");
+        Self { text: exact.clone(), exact, iso }
+    }
+
+    /// The time of day alone, for rows that come one after another; with the date if that is not
+    /// today's.
+    pub(crate) fn clock(at: Timestamp, now: Timestamp) -> Self {
+        let (own, other) = (at.to_string(), now.to_string());
+        let is_today = own.get(..10) == other.get(..10);
+        let text = if is_today { own.get(11..19) } else { own.get(..19) };
+        let text = text.unwrap_or(&own).replace('T', " ");
+        Self { text, ..Self::exact(at) }
+    }
+}
+
+fn relative(seconds: i64) -> String {
+    let size = seconds.saturating_abs();
+    let amount = match size {
+        0..10 => return if seconds > 0 { "in a moment" } else { "just now" }.to_owned(),
+        10..MINUTE => format!("{size} s"),
+        MINUTE..HOUR => format!("{} min", size / MINUTE),
+        HOUR..DAY => format!("{} h", size / HOUR),
+        _ => match (size / DAY, seconds < 0) {
+            (1, true) => return "yesterday".to_owned(),
+            (1, false) => "1 day".to_owned(),
+            (days @ 2..60, _) => format!("{days} days"),
+            (days @ 60..730, _) => format!("{} months", days / 30),
+            (days, _) => format!("{} years", days / 365),
+        },
+    };
+    if seconds < 0 { format!("{amount} ago") } else { format!("in {amount}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_as_people_do() {
+        for (seconds, text) in [
+            (0, "just now"),
+            (5, "in a moment"),
+            (-42, "42 s ago"),
+            (-4 * MINUTE, "4 min ago"),
+            (-3 * HOUR, "3 h ago"),
+            (-DAY, "yesterday"),
+            (DAY, "in 1 day"),
+            (-21 * DAY, "21 days ago"),
+            (90 * DAY, "in 3 months"),
+            (-800 * DAY, "2 years ago"),
+        ] {
+            assert_eq!(relative(seconds), text);
+        }
+    }
+
+    #[test]
+    fn the_exact_time_has_its_zone() {
+        let at = Timestamp::parse("2026-11-29T03:04:05.678901Z").unwrap();
+        let html = When::new(at, at).to_string();
+        assert!(html.contains(r#"datetime="2026-11-29T03:04:05.678901Z""#), "{html}");
+        assert!(html.contains(r#"title="2026-11-29 03:04:05 UTC""#), "{html}");
+        let later = Timestamp::parse("2026-11-30T00:00:00Z").unwrap();
+        assert!(When::clock(at, at).to_string().ends_with(">03:04:05</time>"));
+        assert!(When::clock(at, later).to_string().ends_with(">2026-11-29 03:04:05</time>"));
+    }
+}

@@ -1,0 +1,100 @@
+//! Signing in: name and password, then a code where one is asked for.
+
+use askama::Template;
+use axum::extract::State;
+use mcpass_authority::sign_in::SignIn;
+use mcpass_domain::{Password, SignInSecret};
+
+use super::session;
+use crate::console::asked::Asked;
+use crate::console::fault::Answer;
+use crate::console::fields::Fields;
+use crate::console::form::Form;
+use crate::console::frame::{Frame, Section};
+use crate::console::theme::within;
+use crate::console::{Console, done, go, page, refused};
+
+#[derive(Template)]
+#[template(path = "sign_in/password.html")]
+struct Page {
+    frame: Frame,
+    form: Form,
+    /// Where the form goes, with the way to the page that was asked for.
+    action: String,
+    /// Whether anybody on the way could read the password.
+    is_open: bool,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/code.html")]
+struct CodePage {
+    frame: Frame,
+    form: Form,
+    action: String,
+}
+
+fn template(asked: &Asked, form: Form) -> Page {
+    Page {
+        frame: asked.frame(Section::None, "Sign in"),
+        form,
+        action: asked.query.only(&["next"]).after("/sign-in"),
+        is_open: !asked.is_https && !asked.is_loopback,
+    }
+}
+
+pub(super) async fn show(asked: Asked) -> Answer {
+    if asked.viewer.is_some() {
+        return Ok(go(within(asked.query.text("next"))));
+    }
+    page(&template(&asked, Form::default()))
+}
+
+pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer {
+    let form = &asked.form;
+    let request = SignIn {
+        name: form.text("name").to_owned(),
+        password: Password::new(form.raw("password")),
+        code: None,
+    };
+    match console.authority().sign_in(&asked.visitor, request).await {
+        Ok(answer) => Ok(session::after(&asked, &answer, asked.query.text("next"))),
+        // The password is not shown again.
+        Err(error) => {
+            let kept = form.only(&["name"]);
+            refused(&template(&asked, Form::refused(kept, &error)), &error)
+        }
+    }
+}
+
+fn code_template(asked: &Asked, form: Form) -> CodePage {
+    CodePage {
+        frame: asked.frame(Section::None, "Your code"),
+        form,
+        action: asked.query.only(&["next"]).after("/sign-in/code"),
+    }
+}
+
+pub(super) async fn show_code(asked: Asked) -> Answer {
+    if asked.step.is_none() {
+        return Ok(go("/sign-in"));
+    }
+    page(&code_template(&asked, Form::default()))
+}
+
+pub(super) async fn take_code(State(console): State<Console>, asked: Asked) -> Answer {
+    let Some(secret) = asked.step.as_deref().and_then(SignInSecret::parse) else {
+        return Ok(go("/sign-in"));
+    };
+    let code = Password::new(asked.form.text("code"));
+    match console.authority().sign_in_code(&asked.visitor, &secret, code).await {
+        Ok(signed_in) => Ok(session::begin(&asked, &signed_in, asked.query.text("next"))),
+        Err(error) if error.code == "sign_in.expired" => {
+            let to = asked.query.only(&["next"]).after("/sign-in");
+            Ok(done(&to, "That took more than five minutes. Sign in again."))
+        }
+        Err(error) => {
+            let template = code_template(&asked, Form::refused(Fields::default(), &error));
+            refused(&template, &error)
+        }
+    }
+}

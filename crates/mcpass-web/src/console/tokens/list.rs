@@ -1,0 +1,123 @@
+//! The list of tokens: filters, search, selection.
+
+use askama::Template;
+use axum::extract::State;
+use mcpass_authority::api::{TokenList, TokenView};
+use mcpass_domain::Timestamp;
+
+use crate::console::asked::Asked;
+use crate::console::fault::{Answer, Fault};
+use crate::console::fields::Fields;
+use crate::console::form::{Choice, Pager};
+use crate::console::frame::{Frame, Section};
+use crate::console::show::{Badge, When, cut};
+use crate::console::{Console, page};
+
+const PATH: &str = "/tokens";
+/// The names that a list's address may hold.
+pub(super) const FILTERS: &[&str] =
+    &["state", "user", "group", "server", "unused", "expiring", "q", "sort", "cursor"];
+/// Rows on a page.
+const ROWS: u32 = 50;
+
+#[derive(Template)]
+#[template(path = "tokens/list.html")]
+struct Page {
+    frame: Frame,
+    choices: Vec<Choice>,
+    text: String,
+    is_filtered: bool,
+    rows: Vec<Row>,
+    pager: Pager,
+}
+
+/// One token.
+#[derive(Debug)]
+struct Row {
+    id: String,
+    name: String,
+    hint: String,
+    user: String,
+    state: Badge,
+    created: When,
+    expires: Option<When>,
+    used: Option<When>,
+    used_ip: String,
+    groups: String,
+}
+
+pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
+    let ctx = asked.ctx()?;
+    let query = asked.query.only(FILTERS);
+    let tokens = console.authority().token_list(ctx, request(&query)).await?;
+    let now = console.now();
+    let template = Page {
+        frame: asked.frame(Section::Tokens, "Tokens").at_top(),
+        choices: choices(&console, &asked, &query).await?,
+        text: query.text("q").to_owned(),
+        is_filtered: !query.without(&["sort", "cursor"]).is_empty(),
+        pager: Pager::new(PATH, &query, tokens.items.len(), tokens.next.as_deref()),
+        rows: tokens.items.into_iter().map(|token| row(token, now)).collect(),
+    };
+    page(&template)
+}
+
+fn request(query: &Fields) -> TokenList {
+    TokenList {
+        user: query.some("user"),
+        group: query.some("group"),
+        state: query.some("state"),
+        unused: query.some("unused"),
+        expiring: query.some("expiring"),
+        text: query.some("q"),
+        limit: Some(ROWS),
+        cursor: query.some("cursor"),
+        ..TokenList::default()
+    }
+}
+
+async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec<Choice>, Fault> {
+    let states = [
+        ("", "any state"),
+        ("active", "active"),
+        ("disabled", "disabled"),
+        ("expired", "expired"),
+        ("revoked", "revoked"),
+    ];
+    let mut choices = vec![Choice::new("state", "State", query, states)];
+    let ctx = asked.ctx()?;
+    let viewer = asked.viewer()?;
+    if viewer.may("mcpass.view_user") {
+        let users = console.authority().user_list(ctx).await?;
+        let users = users.into_iter().map(|user| (user.name.clone(), user.name));
+        let any = std::iter::once((String::new(), "anybody".to_owned()));
+        choices.push(Choice::new("user", "User", query, any.chain(users)));
+    }
+    if viewer.may("mcpass.view_group") {
+        let groups = console.authority().group_list(ctx).await?;
+        let groups = groups.into_iter().map(|group| (group.name.clone(), group.name));
+        let any = std::iter::once((String::new(), "any group".to_owned()));
+        choices.push(Choice::new("group", "Group", query, any.chain(groups)));
+    }
+    let unused = [("", "used or not"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days")];
+    choices.push(Choice::new("unused", "Unused for", query, unused));
+    let expiring = [("", "at any time"), ("7d", "7 days"), ("30d", "30 days")];
+    choices.push(Choice::new("expiring", "Expires within", query, expiring));
+    Ok(choices)
+}
+
+fn row(token: TokenView, now: Timestamp) -> Row {
+    let facts = token.facts;
+    Row {
+        id: token.id.to_string(),
+        name: cut(&facts.name, 200),
+        hint: facts.hint,
+        user: facts.user,
+        state: Badge::token(&facts.state, &facts.state_text, facts.user_active),
+        created: When::new(facts.created_at, now),
+        expires: facts.expires_at.map(|at| When::new(at, now)),
+        used: facts.last_used_at.map(|at| When::new(at, now)),
+        used_ip: facts.last_used_ip.unwrap_or_default(),
+        groups: facts.groups.join(", "),
+    }
+}

@@ -1,0 +1,111 @@
+//! Pages for what went wrong: what happened, what to do, and an id to find it by in the log.
+
+use askama::Template;
+use axum::response::{Html, IntoResponse as _, Response};
+use http::StatusCode;
+use mcpass_authority::api::ApiError;
+
+use super::Console;
+use super::asked::Asked;
+use super::fault::Fault;
+use super::frame::{Frame, Section};
+
+/// What both pages show: one in the frame, one for who has not signed in.
+macro_rules! pages {
+    ($($name:ident $path:literal;)*) => {$(
+        #[derive(Template)]
+        #[template(path = $path)]
+        struct $name {
+            frame: Frame,
+            what: String,
+            hint: Option<String>,
+            id: String,
+            back: &'static str,
+            back_word: &'static str,
+        }
+    )*};
+}
+
+pages! {
+    Framed "trouble.html";
+    Alone "trouble_alone.html";
+}
+
+/// The page of a fault. Logs it, once, here.
+pub(crate) fn page(console: &Console, asked: &Asked, fault: &Fault) -> Response {
+    let status = fault.status();
+    let id = log(console, asked, fault, status);
+    let (title, what, hint) = words(fault);
+    let frame = asked.frame(Section::None, title);
+    let html = if asked.viewer.is_some() {
+        let (back, back_word) = ("/tokens", "To the tokens");
+        Framed { frame, what, hint, id, back, back_word }.render()
+    } else {
+        let (back, back_word) = ("/sign-in", "To the sign-in page");
+        Alone { frame, what, hint, id, back, back_word }.render()
+    };
+    match html {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the page of an error cannot be made");
+            status.into_response()
+        }
+    }
+}
+
+/// An id that stands on the page and in mcpass's own log.
+fn log(console: &Console, asked: &Asked, fault: &Fault, status: StatusCode) -> String {
+    // Without randomness there is no id; the page is shown all the same.
+    let id = console.random().map(|text| format!("err_{}", super::show::cut(&text, 12)));
+    let id = id.unwrap_or_default().replace('…', "");
+    let path = super::show::plain(&super::show::cut(&asked.path, 200));
+    if status.is_server_error() {
+        tracing::error!(id, path, ?fault, "a page could not be shown");
+    } else {
+        tracing::info!(id, path, %status, ?fault, "a page was refused");
+    }
+    id
+}
+
+fn words(fault: &Fault) -> (&'static str, String, Option<String>) {
+    let say = |title, what: &str, hint: &str| (title, what.to_owned(), Some(hint.to_owned()));
+    match fault {
+        Fault::Api(error) => (title(error, fault.status()), sentence(error), error.hint.clone()),
+        Fault::Forged(why) => {
+            say("Not done", why, "Open the page again and send the form from there.")
+        }
+        Fault::NotFound => say(
+            "Page not found",
+            "There is no page at this address.",
+            "It may have been moved or deleted. The search finds tokens, users, groups and servers.",
+        ),
+        Fault::Page(_) => say(
+            "Something went wrong",
+            "mcpass could not make this page.",
+            "Try again. If it happens again, look for the id in mcpass's own log.",
+        ),
+        Fault::SignIn(_) => say("Sign in", "Sign in first.", "You come back here afterwards."),
+        Fault::TooLarge => {
+            say("Too large", "The form holds more than 1 MB.", "Send less at a time.")
+        }
+    }
+}
+
+fn title(error: &ApiError, status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::FORBIDDEN if error.code == "caller.not_active" => "Signed out",
+        StatusCode::FORBIDDEN => "Not allowed",
+        StatusCode::NOT_FOUND => "Not found",
+        StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => "Not done",
+        StatusCode::SERVICE_UNAVAILABLE => "Not available",
+        _ => "Something went wrong",
+    }
+}
+
+/// An error's message as a sentence.
+pub(crate) fn sentence(error: &ApiError) -> String {
+    let mut chars = error.message.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let end = if error.message.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
+}

@@ -1,0 +1,155 @@
+//! Every error of the management API: RFC 9457, with a stable code.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use mcpass_authority::api::ApiError;
+use mcpass_domain::Reason;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Why something was not done (RFC 9457, `application/problem+json`).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Always `about:blank`: the code says what it is.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// Stable, for programs: `token.not_found`, `request.invalid`, …
+    pub code: String,
+    /// What is wrong and what to do about it.
+    pub detail: String,
+    /// The field of the request that is wrong, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What the request was about, or has made: an id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// Methods that the place has, for 405.
+    #[serde(skip)]
+    pub allow: Option<String>,
+}
+
+impl Problem {
+    /// A problem of this status and code.
+    pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            status: status.as_u16(),
+            code: code.into(),
+            detail: detail.into(),
+            field: None,
+            object: None,
+            allow: None,
+        }
+    }
+
+    /// Nobody is signed in and no token was sent.
+    pub fn unauthenticated() -> Self {
+        let detail = "set the header `Authorization: Bearer <token>` to a token that holds \
+                      `mcpass.` permissions, or sign in to the console";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+    }
+
+    /// The request has the cookie of a session and does not come from our pages.
+    pub fn foreign_page() -> Self {
+        let detail = "with a console session, changes are made by pages of this server alone; \
+                      programs use a token";
+        Self::new(StatusCode::FORBIDDEN, "foreign_page", detail)
+    }
+
+    /// There is no such place.
+    pub fn no_such_place() -> Self {
+        let detail = "there is nothing here; /api/openapi.json lists what there is";
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// Something that the request names in its body or query is not there: the request cannot be
+    /// processed, but the place itself exists.
+    pub fn of_request(error: ApiError) -> Self {
+        let is_missing = error.code.ends_with(".not_found");
+        let problem = Self::from(error);
+        if is_missing { problem.with_status(StatusCode::UNPROCESSABLE_ENTITY) } else { problem }
+    }
+
+    fn with_status(self, status: StatusCode) -> Self {
+        Self { field: self.field, object: self.object, ..Self::new(status, self.code, self.detail) }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Why, as the access log says it.
+    fn reason(&self) -> Option<Reason> {
+        match self.status() {
+            StatusCode::FORBIDDEN => Some(Reason::InsufficientPermissions),
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Some(Reason::BadRequest),
+            StatusCode::PAYLOAD_TOO_LARGE => Some(Reason::TooLarge),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Reason::UnsupportedMediaType),
+            StatusCode::METHOD_NOT_ALLOWED => Some(Reason::MethodNotAllowed),
+            _ => None,
+        }
+    }
+}
+
+/// Names of fields that stand in a path, where what is not there makes the place itself missing.
+const IN_PATHS: [&str; 4] = ["group", "id", "name", "user"];
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        let status = status_of(&error);
+        let detail = match &error.hint {
+            Some(hint) => format!("{}; {hint}", error.message),
+            None => error.message.clone(),
+        };
+        Self { field: error.field, object: error.object, ..Self::new(status, error.code, detail) }
+    }
+}
+
+fn status_of(error: &ApiError) -> StatusCode {
+    match error.code.as_str() {
+        "caller.not_active" => StatusCode::UNAUTHORIZED,
+        ApiError::FORBIDDEN | "grant.not_held" | "grant.beyond_own" => StatusCode::FORBIDDEN,
+        ApiError::INVALID | "request.holds_secret" | "idempotency_key.reused" => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        ApiError::STALE => StatusCode::PRECONDITION_FAILED,
+        ApiError::INTERNAL | "store.damaged" => StatusCode::INTERNAL_SERVER_ERROR,
+        ApiError::UNAVAILABLE | "log.unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+        code if code.ends_with(".not_found") => match error.field.as_deref() {
+            Some(field) if !IN_PATHS.contains(&field) => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::NOT_FOUND,
+        },
+        _ => StatusCode::CONFLICT,
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, reason, allow) = (self.status(), self.reason(), self.allow.clone());
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, kind);
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"mcpass\"");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(allow) = allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+            headers.insert(header::ALLOW, allow);
+        }
+        if let Some(reason) = reason {
+            response.extensions_mut().insert(reason);
+        }
+        response
+    }
+}
