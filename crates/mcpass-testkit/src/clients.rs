@@ -206,7 +206,7 @@ fn node() -> Result<PathBuf> {
     installed(&root()?.join(".test-tools/node"))
 }
 
-fn installed(path: &Path) -> Result<PathBuf> {
+pub(crate) fn installed(path: &Path) -> Result<PathBuf> {
     ensure!(path.exists(), "{} is missing; run `scripts/test --install`", path.display());
     Ok(path.to_owned())
 }
