@@ -8,7 +8,8 @@ use mcpass_testkit::http1::Reader;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-const GOOD: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Good</title><main><h1>Notes</h1>
+const GOOD: &str =
+    "<!doctype html><html lang=en><meta charset=utf-8><title>Good</title><main><h1>Notes</h1>
 <form><label>Name <input name=name></label><label>Kind <select name=kind><option>long
 <option>short</select></label><label><input type=checkbox> Loud</label>
 <button type=button>Copy</button><button>Save note</button></form>

@@ -1,0 +1,137 @@
+//! Names that try to be more than names: shown harmlessly in pages, tables, exports and logs.
+
+use anyhow::{Context, Result};
+use mcpass_testkit::browser::Find;
+
+use crate::{Desk, holds};
+
+/// A line of spreadsheets that runs something, markup, SQL, and what turns a text around.
+pub(crate) const NAMES: &[&str] = &[
+    "<script>document.title='taken'</script>",
+    "<img src=x onerror=\"document.title='taken'\">",
+    "\"><svg onload=alert(1)>",
+    "'; DROP TABLE tokens; --",
+    "=HYPERLINK(\"http://evil.example\",\"ok\")",
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    "{{ 7 * 7 }} ${7*7} <%= 7*7 %>",
+    "safe\u{202E}gnp.exe",
+    "\u{2066}isolated and never ended",
+    "a\u{0300}\u{0301}\u{0302}\u{0303}\u{0304}\u{0305}\u{0306}\u{0307}\u{0308}\u{0309}",
+    "&lt;b&gt; &amp; &#x27;",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_texts_and_nothing_else() -> Result<()> {
+    let (desk, _upstream) = Desk::with_server().await?;
+    let browser = &desk.browser;
+    let mut secrets = Vec::new();
+    for name in NAMES {
+        let note = format!("note of {name}");
+        let issued = desk.mcpass.token(name, &["up.look"], &["--note", &note]).await?;
+        let body = mcpass_testkit::wire::call(name, name);
+        desk.mcpass.post("/mcp/up", Some(&issued.token), &body).await?;
+        secrets.push(issued);
+    }
+    for path in ["/tokens", "/log", "/audit", "/", "/search?q=a", "/users/tester"] {
+        desk.open(path).await?;
+        is_harmless(&desk, path).await?;
+    }
+    desk.open("/tokens?limit=100").await?;
+    let text = browser.text().await?;
+    for name in NAMES.iter().filter(|name| name.is_ascii()) {
+        let shown = browser
+            .run(
+                "return [...document.querySelectorAll('#tokens a.go')].map(a => a.textContent)",
+                &[],
+            )
+            .await?;
+        holds(
+            shown.to_string().contains(&serde_json::to_string(name)?),
+            format_args!("{name} in {shown}"),
+        )?;
+    }
+    holds(!text.contains("49"), "nothing is worked out")?;
+    for issued in &secrets {
+        for page in ["", "/rotate", "/revoke", "/permissions", "?edit=1"] {
+            let path = format!("/tokens/{}{page}", issued.id);
+            desk.open(&path).await?;
+            is_harmless(&desk, &path).await?;
+        }
+    }
+    tables_and_exports(&desk).await
+}
+
+/// Whatever the page shows, no markup of a name became markup of the page.
+async fn is_harmless(desk: &Desk, path: &str) -> Result<()> {
+    let browser = &desk.browser;
+    let title = browser.title().await?;
+    holds(title != "taken", format_args!("a name ran at {path}"))?;
+    let foreign = browser
+        .count("main script, main img, main [onerror], main [onload], iframe, object")
+        .await?;
+    assert_eq!(foreign, 0, "markup of a name at {path}");
+    // What turns a text around does so within its own element, as `bdi` has it.
+    let loose = browser.run(LOOSE, &[]).await?;
+    assert_eq!(loose, serde_json::json!([]), "at {path}");
+    desk.is_calm().await.with_context(|| path.to_owned())
+}
+
+/// Texts with a right-to-left override that no element isolates.
+const LOOSE: &str = r"
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+const found = [];
+while (walker.nextNode()) {
+    const text = walker.currentNode;
+    const isolated = text.parentElement.closest('bdi, [dir], input, textarea, option, title') ||
+        getComputedStyle(text.parentElement).unicodeBidi.includes('isolate');
+    if (/[\u202A-\u202E\u2066-\u2069]/.test(text.data) && !isolated) found.push(text.data);
+}
+return found;
+";
+
+async fn tables_and_exports(desk: &Desk) -> Result<()> {
+    for command in [&["token", "list"][..], &["log"], &["audit"]] {
+        let finished = desk.mcpass.command(command).await?;
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        let odd = finished.stdout.chars().find(|each| {
+            (each.is_control() && *each != '\n')
+                || matches!(each, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        });
+        holds(odd.is_none(), format_args!("{command:?} prints {odd:?}: {}", finished.stdout))?;
+    }
+    let finished = desk.mcpass.command(&["log", "--csv"]).await?;
+    if finished.code == Some(0) {
+        for line in finished.stdout.lines() {
+            for field in line.split(',') {
+                let field = field.trim_start_matches('"');
+                holds(!field.starts_with(['=', '@', '+']), format_args!("a formula: {line}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_are_none_are_refused_at_the_field() -> Result<()> {
+    let (desk, _upstream) = Desk::with_server().await?;
+    let browser = &desk.browser;
+    for name in ["x".repeat(10_000), "line\u{0007}bell".to_owned(), "nul\u{0000}byte".to_owned()] {
+        desk.open("/tokens/new").await?;
+        browser.run("document.getElementById('f-name').maxLength = 100000", &[]).await?;
+        browser.paste("Name", &name).await?;
+        browser.click(Find::Css("#create")).await?;
+        browser.find(Find::Css("#trouble")).await?;
+        browser.find(Find::Css("#e-name")).await?;
+        is_harmless(&desk, "/tokens/new").await.or_else(|error| {
+            // A form that was not taken is a request that failed, which the browser mentions.
+            if format!("{error:#}").contains("422") { Ok(()) } else { Err(error) }
+        })?;
+        let wide = browser.run(
+            "return document.scrollingElement.scrollWidth - document.documentElement.clientWidth",
+            &[],
+        );
+        assert_eq!(wide.await?, 0, "the message does not stretch the page");
+    }
+    assert_eq!(desk.mcpass.cli(&["token", "list"]).await?, serde_json::json!([]));
+    Ok(())
+}
