@@ -36,6 +36,11 @@ macro_rules! actions {
                 }
             }
 
+            /// Whether users may do it to what is their own.
+            pub(crate) const fn is_open_to_owners(self) -> bool {
+                !matches!(self.openness(), Openness::Nobody)
+            }
+
             /// Who may do it without the permission.
             const fn openness(self) -> Openness {
                 match self {

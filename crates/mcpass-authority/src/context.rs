@@ -13,29 +13,60 @@ use crate::sign_in::Visitor;
 pub struct Context {
     actor: Actor,
     origin: String,
+    conditions: Conditions,
+}
+
+/// What a caller wants to be so, apart from what is asked for.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Conditions {
+    /// A key under which the same creation is not done twice.
+    pub(crate) key: Option<String>,
+    /// The version of the thing that is changed.
+    pub(crate) version: Option<i64>,
 }
 
 impl Context {
     /// Somebody at the machine's command line who can read the data folder anyway, by the name
     /// of the operating system's account. May do everything.
     pub fn operator(account: impl Into<String>, origin: impl Into<String>) -> Self {
-        Self { actor: Actor::Operator(account.into()), origin: origin.into() }
+        Self::of(Actor::Operator(account.into()), origin)
     }
 
     /// mcpass itself: `config`, `demo`, … May do everything.
     pub fn system(part: &'static str) -> Self {
-        Self { actor: Actor::System(part), origin: "mcpass".to_owned() }
+        Self::of(Actor::System(part), "mcpass")
     }
 
     /// A token that was just validated. May do what its `mcpass.…` permissions say.
     pub fn token(token: TokenId, origin: impl Into<String>) -> Self {
-        Self { actor: Actor::Token(token), origin: origin.into() }
+        Self::of(Actor::Token(token), origin)
     }
 
     /// A user who signed in. A superuser may do everything, others what their `mcpass.…`
     /// permissions say, and manage their own tokens.
     pub fn user(user: UserId, origin: impl Into<String>) -> Self {
-        Self { actor: Actor::User(user), origin: origin.into() }
+        Self::of(Actor::User(user), origin)
+    }
+
+    fn of(actor: Actor, origin: impl Into<String>) -> Self {
+        Self { actor, origin: origin.into(), conditions: Conditions::default() }
+    }
+
+    /// The same, for a creation that is done once under this key: a second one within a day is
+    /// refused with what the first one created.
+    pub fn with_key(mut self, key: impl Into<String>) -> Self {
+        self.conditions.key = Some(key.into());
+        self
+    }
+
+    /// The same, for a change of this version and no other.
+    pub const fn with_version(mut self, version: i64) -> Self {
+        self.conditions.version = Some(version);
+        self
+    }
+
+    pub(crate) const fn conditions(&self) -> &Conditions {
+        &self.conditions
     }
 
     /// mcpass itself, on behalf of somebody of whom only the address is known.

@@ -121,10 +121,12 @@ async fn edit(turn: &mut Turn, request: &GroupEdit) -> Result<GroupView, ApiErro
         )?,
         ..before.clone()
     };
+    turn.check_version(before.version)?;
     turn.caller.guard_grants(&grants(&before), &grants(&after))?;
 
-    let view = show::group(&after);
+    let mut view = show::group(&after);
     if before != after {
+        view.version += 1;
         let old = show::record(&show::group(&before));
         let new = show::record(&view);
         let audit = turn.audit("group.edit", &after.id, Some(&old), Some(&new), "")?;
@@ -138,6 +140,7 @@ async fn edit(turn: &mut Turn, request: &GroupEdit) -> Result<GroupView, ApiErro
 
 async fn delete(turn: &mut Turn, request: &GroupRef) -> Result<GroupView, ApiError> {
     let group = turn.group("group", &request.group).await?;
+    turn.check_version(group.version)?;
     turn.caller.guard_grants(&grants(&group), &Grants::default())?;
 
     let view = show::group(&group);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mcpass_domain::server::Health;
-use mcpass_domain::{Server, ServerName, Subject, TokenDigest, ToolClass};
+use mcpass_domain::{FamilyId, Limits, Server, ServerName, Subject, TokenDigest, ToolClass, Usage};
+
+use crate::api::{AreaView, SettingView};
 
 use crate::sign_in::SignInOptions;
 
@@ -66,6 +68,34 @@ pub trait ServerHealth: Send + Sync + fmt::Debug {
     fn health(&self) -> Vec<(ServerName, Health)>;
 }
 
+/// A tool as its server lists it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KnownTool {
+    /// Its name, as permissions have it.
+    pub name: String,
+    /// What its annotations say.
+    pub class: ToolClass,
+    /// The whole of it, as the server wrote it (JSON).
+    pub json: String,
+}
+
+/// What there is to be permitted, and what of the limits is used.
+#[async_trait]
+pub trait Inventory: Send + Sync + fmt::Debug {
+    /// The tools of a server. `fresh` asks the server now, else what was heard a moment ago will
+    /// do.
+    ///
+    /// # Errors
+    /// When the server does not list them, with a reason for people.
+    async fn tools(&self, server: &str, fresh: bool) -> Result<Vec<KnownTool>, String>;
+
+    /// Sets of permissions of a server that have a name of their own: the areas of a workspace.
+    fn areas(&self, server: &Server) -> Vec<AreaView>;
+
+    /// What a family has used of its limits at this moment.
+    fn usage(&self, family: FamilyId, limits: &Limits) -> Vec<Usage>;
+}
+
 /// How an authority works.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -81,4 +111,8 @@ pub struct Options {
     pub sign_in: SignInOptions,
     /// Asked when servers are shown. Without it, nobody knows how they do.
     pub health: Option<Arc<dyn ServerHealth>>,
+    /// Asked for tools and for what limits have left. Without it, nobody knows.
+    pub inventory: Option<Arc<dyn Inventory>>,
+    /// The configuration that is in force, without secrets.
+    pub settings: Vec<SettingView>,
 }

@@ -29,6 +29,7 @@ pub mod when;
 mod affected;
 mod authority;
 mod authorize;
+mod catalogue;
 mod context;
 mod dispatch;
 mod failure;
@@ -46,5 +47,6 @@ mod world;
 pub use authority::Authority;
 pub use context::Context;
 pub use hooks::{
-    LogFlush, NoGateway, Options, PublishedToken, Publisher, ServerHealth, ToolClasses, Update,
+    Inventory, KnownTool, LogFlush, NoGateway, Options, PublishedToken, Publisher, ServerHealth,
+    ToolClasses, Update,
 };

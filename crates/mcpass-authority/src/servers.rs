@@ -192,6 +192,7 @@ async fn add(turn: &mut Turn, request: &ServerAdd) -> Result<ServerView, ApiErro
 
 async fn edit(turn: &mut Turn, request: &ServerEdit) -> Result<ServerView, ApiError> {
     let (before, others) = turn.editable(&request.name).await?;
+    turn.check_version(before.version)?;
     let after = Server { kind: settings::edited(&before.kind, request)?, ..before.clone() };
     turn.update_server("server.edit", before, after, others).await
 }
@@ -209,6 +210,7 @@ async fn switch(
 
 async fn remove(turn: &mut Turn, request: &ServerRef) -> Result<ServerView, ApiError> {
     let (server, others) = turn.editable(&request.name).await?;
+    turn.check_version(server.version)?;
     let view = show::server(&server);
     let before = show::record(&view);
     let audit = turn.audit("server.remove", &server.name, Some(&before), None, "")?;
@@ -218,7 +220,7 @@ async fn remove(turn: &mut Turn, request: &ServerRef) -> Result<ServerView, ApiE
 
 impl Turn {
     /// The server of this name, and all the others.
-    async fn servers(&self, name: &str) -> Result<(Server, Vec<Server>), ApiError> {
+    pub(crate) async fn servers(&self, name: &str) -> Result<(Server, Vec<Server>), ApiError> {
         let mut all = self.core.store.server_list().await.map_err(store_failed)?;
         match all.iter().position(|server| server.name.as_str() == name) {
             Some(at) => Ok((all.remove(at), all)),
@@ -249,8 +251,9 @@ impl Turn {
         after: Server,
         mut others: Vec<Server>,
     ) -> Result<ServerView, ApiError> {
-        let view = show::server(&after);
+        let mut view = show::server(&after);
         if before != after {
+            view.version += 1;
             let old = show::record(&show::server(&before));
             let new = show::record(&view);
             let audit = self.audit(action, &after.name, Some(&old), Some(&new), "")?;

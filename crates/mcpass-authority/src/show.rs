@@ -16,7 +16,7 @@ mod server;
 pub(crate) use server::server;
 
 pub(crate) fn token(world: &mut World, token: &Token, now: Timestamp) -> TokenView {
-    TokenView { id: token.id, facts: token_facts(world, token, now) }
+    TokenView { id: token.id, requests_today: None, facts: token_facts(world, token, now) }
 }
 
 pub(crate) fn token_facts(world: &mut World, token: &Token, now: Timestamp) -> TokenFacts {
@@ -50,6 +50,7 @@ pub(crate) fn token_facts(world: &mut World, token: &Token, now: Timestamp) -> T
         rate_limit_style: token.rate_limit_style.as_str().to_owned(),
         cidrs: token.networks.iter().map(ToString::to_string).collect(),
         note: token.note.clone(),
+        version: token.version,
     }
 }
 
@@ -89,6 +90,7 @@ pub(crate) fn user(world: &World, user: &User) -> UserView {
         permissions: texts(&user.permissions),
         groups: world.group_names(&user.groups),
         created_at: user.created_at,
+        version: user.version,
     }
 }
 
@@ -98,6 +100,7 @@ pub(crate) fn group(group: &Group) -> GroupView {
         name: group.name.to_string(),
         permissions: texts(&group.permissions),
         created_at: group.created_at,
+        version: group.version,
     }
 }
 

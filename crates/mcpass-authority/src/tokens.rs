@@ -1,19 +1,22 @@
 //! Tokens: issuing, changing, ending, looking up.
 
+mod bulk;
 mod create;
 mod edit;
 mod explain;
 mod list;
 mod rotate;
 mod standing;
+mod usage;
 
 use std::sync::Arc;
 
 use mcpass_domain::Token;
 
 use crate::api::{
-    ApiError, CheckPermissions, Explain, Explanation, IssuedToken, Page, PermissionCheck,
-    TokenCreate, TokenDetails, TokenEdit, TokenList, TokenRef, TokenRevoke, TokenRotate, TokenView,
+    ApiError, BulkView, CheckPermissions, Explain, Explanation, IssuedToken, Page, PermissionCheck,
+    TokenBulk, TokenCount, TokenCountsView, TokenCreate, TokenDetails, TokenEdit, TokenList,
+    TokenRef, TokenRevoke, TokenRotate, TokenUsage, TokenView,
 };
 use crate::authority::Authority;
 use crate::authorize::Action;
@@ -51,6 +54,53 @@ impl Authority {
             Box::pin(list::list(turn, request))
         })
         .await
+    }
+
+    /// Counts tokens by state.
+    ///
+    /// # Errors
+    /// When a filter cannot be used.
+    pub async fn token_counts(
+        &self,
+        ctx: &Context,
+        request: TokenCount,
+    ) -> Result<TokenCountsView, ApiError> {
+        self.read(ctx, Action::ViewToken, request, |turn, request| {
+            Box::pin(list::counts(turn, request))
+        })
+        .await
+    }
+
+    /// What a token has used of its limits at this moment.
+    ///
+    /// # Errors
+    /// When there is no such token.
+    pub async fn token_usage(
+        &self,
+        ctx: &Context,
+        request: TokenRef,
+    ) -> Result<TokenUsage, ApiError> {
+        self.read(ctx, Action::ViewToken, request, |turn, request| {
+            Box::pin(usage::usage(turn, request))
+        })
+        .await
+    }
+
+    /// Does the same to many tokens, all of them or none. When this returns, it is in force.
+    ///
+    /// # Errors
+    /// When a field cannot be used, when the caller could not do it to one of them, or when it is
+    /// another number of tokens than was expected.
+    pub async fn token_bulk(
+        &self,
+        ctx: &Context,
+        request: TokenBulk,
+    ) -> Result<BulkView, ApiError> {
+        let action = match request.action.as_str() {
+            "revoke" => Action::DeleteToken,
+            _ => Action::ChangeToken,
+        };
+        self.change(ctx, action, request, |turn, request| Box::pin(bulk::bulk(turn, request))).await
     }
 
     /// Shows a token and its family.

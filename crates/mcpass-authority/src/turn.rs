@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use mcpass_domain::time::id_from;
-use mcpass_domain::{AuditEvent, Timestamp, Token, TokenId, redact};
-use mcpass_store::{Change, Commit, StoreErrorKind};
+use mcpass_domain::{AuditEvent, Timestamp, Token, TokenDigest, TokenId, redact};
+use mcpass_store::{Change, Commit, Creation, StoreErrorKind};
 use serde::Serialize;
 
 use crate::api::ApiError;
@@ -25,6 +25,11 @@ const ATTEMPTS: u32 = 4;
 /// How long to wait between tries to find out what a lost commit did.
 const DOUBT_PAUSE: Duration = Duration::from_secs(1);
 
+/// Characters of a key at most.
+const MAX_KEY: usize = 255;
+/// How long a key is remembered.
+const KEY_LIFETIME: Duration = Duration::from_hours(24);
+
 /// The body of a use case. A plain function, so that it can be tried again from the start.
 pub(crate) type Work<R, T> = for<'a> fn(&'a mut Turn, &'a R) -> BoxFuture<'a, Result<T, ApiError>>;
 
@@ -35,6 +40,10 @@ pub(crate) struct Turn {
     pub(crate) caller: Caller,
     pub(crate) world: World,
     pub(crate) now: Timestamp,
+    /// The version that the caller means to change.
+    version: Option<i64>,
+    /// What is to be remembered of a creation under a key; what it creates is not known yet.
+    creation: Option<Creation>,
 }
 
 /// What changes, in order, and what the audit log says of it.
@@ -107,7 +116,9 @@ impl Authority {
         T: Send + 'static,
     {
         refuse_secrets(&request)?;
-        self.change_private(ctx, action, request, work).await
+        let digest =
+            TokenDigest::of(format!("{}\n{}", action.permission(), json(&request)?).as_bytes());
+        self.change_once(ctx, action, (request, Some(digest)), work).await
     }
 
     /// As [`Authority::change`], for a request with secrets of its own, which is therefore no
@@ -123,6 +134,21 @@ impl Authority {
         R: Send + Sync + 'static,
         T: Send + 'static,
     {
+        self.change_once(ctx, action, (request, None), work).await
+    }
+
+    /// The digest is that of the request, where it may come a second time under one key.
+    async fn change_once<R, T>(
+        &self,
+        ctx: &Context,
+        action: Action,
+        (request, digest): (R, Option<TokenDigest>),
+        work: Work<R, T>,
+    ) -> Result<T, ApiError>
+    where
+        R: Send + Sync + 'static,
+        T: Send + 'static,
+    {
         let (core, ctx) = (Arc::clone(self.core()), ctx.clone());
         let task = tokio::spawn(async move {
             let _one_at_a_time = core.turn.lock().await;
@@ -130,6 +156,9 @@ impl Authority {
             loop {
                 // Each try begins with a fresh authorization and fresh reads.
                 let mut turn = Turn::begin(&core, &ctx, action).await?;
+                if let Some(digest) = &digest {
+                    turn.refuse_replay(&ctx, digest).await?;
+                }
                 match work(&mut turn, &request).await {
                     Err(error) if error.code == ApiError::CONFLICT && attempt < ATTEMPTS => {
                         attempt += 1;
@@ -151,7 +180,53 @@ impl Turn {
         let now = core.clock.now();
         let caller =
             authorize::authorize(core.store.as_ref(), &mut world, ctx, action, now).await?;
-        Ok(Self { core: Arc::clone(core), caller, world, now })
+        let version = ctx.conditions().version;
+        Ok(Self { core: Arc::clone(core), caller, world, now, version, creation: None })
+    }
+
+    /// Refuses to change another version than the one that the caller knows.
+    pub(crate) fn check_version(&self, held: i64) -> Result<(), ApiError> {
+        match self.version {
+            Some(known) if known != held => {
+                Err(ApiError::new(ApiError::STALE, "this was changed since you read it")
+                    .with_hint("read it again, then repeat the change"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to create twice what was asked for twice under one key.
+    async fn refuse_replay(&mut self, ctx: &Context, digest: &TokenDigest) -> Result<(), ApiError> {
+        let Some(key) = ctx.conditions().key.as_deref() else { return Ok(()) };
+        if key.is_empty() || key.len() > MAX_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic())
+        {
+            let message = format!("a key has 1 to {MAX_KEY} visible ASCII characters");
+            return Err(ApiError::invalid("Idempotency-Key", message));
+        }
+        let request = *digest.as_bytes();
+        let store = &self.core.store;
+        let found = store.creation_find(&self.caller.actor, key).await.map_err(store_failed)?;
+        let is_recent = |found: &Creation| self.now.since(found.at) < KEY_LIFETIME;
+        match found.filter(is_recent) {
+            None => {
+                let (caller, object) = (self.caller.actor.clone(), String::new());
+                let (key, at) = (key.to_owned(), self.now);
+                self.creation = Some(Creation { caller, key, request, object, at });
+                Ok(())
+            }
+            Some(found) if found.request == request => {
+                let message = format!("this was created before, as {}", found.object);
+                let error = ApiError::new("idempotent_replay", message).with_hint(
+                    "look at that; a token's secret is shown once, so if it is lost, rotate it",
+                );
+                Err(ApiError { object: Some(found.object), ..error })
+            }
+            Some(_) => Err(ApiError::new(
+                "idempotency_key.reused",
+                "this key was used for another request within a day",
+            )
+            .with_hint("make a new key for each thing that is created")),
+        }
     }
 
     /// The token of this id, if the caller may know of it.
@@ -205,7 +280,11 @@ impl Turn {
     ///
     /// What is published was computed before, so nothing can fail between the two.
     pub(crate) async fn commit(&self, plan: Plan) -> Result<(), ApiError> {
-        let Plan { changes, audit, updates } = plan;
+        let Plan { mut changes, audit, updates } = plan;
+        if let (Some(creation), Some(event)) = (&self.creation, audit.first()) {
+            let object = event.object.clone();
+            changes.push(Change::CreationInsert(Creation { object, ..creation.clone() }));
+        }
         let ended: Vec<Ended> = changes.iter().filter_map(Ended::by).collect();
         match self.core.store.commit(Commit { changes, audit }).await {
             Ok(()) => {
@@ -247,11 +326,15 @@ fn resolve_doubt(core: &Arc<Core>) {
     });
 }
 
+fn json(request: &impl Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(request)
+        .map_err(|error| ApiError::new(ApiError::INVALID, error.to_string()))
+}
+
 /// Refuses a request that holds a plaintext token, wherever it stands: as an id by mistake, or in
 /// a name or note that the store and the audit log would keep.
 pub(crate) fn refuse_secrets(request: &impl Serialize) -> Result<(), ApiError> {
-    let json = serde_json::to_string(request)
-        .map_err(|error| ApiError::new(ApiError::INVALID, error.to_string()))?;
+    let json = json(request)?;
     if !redact::holds_token(&json) {
         return Ok(());
     }

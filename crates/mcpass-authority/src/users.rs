@@ -104,6 +104,7 @@ async fn list(turn: &mut Turn) -> Result<Vec<UserView>, ApiError> {
 
 async fn edit(turn: &mut Turn, request: &UserEdit) -> Result<UserView, ApiError> {
     let before = turn.user("user", &request.user).await?;
+    turn.check_version(before.version)?;
     if before.is_superuser || request.superuser.is_some_and(|wanted| wanted) {
         turn.caller.guard_superuser()?;
     }
@@ -132,8 +133,9 @@ async fn edit(turn: &mut Turn, request: &UserEdit) -> Result<UserView, ApiError>
     let has = turn.world.grants(&after.permissions, &after.groups);
     turn.caller.guard_grants(&had, &has)?;
 
-    let view = show::user(&turn.world, &after);
+    let mut view = show::user(&turn.world, &after);
     if before != after {
+        view.version += 1;
         let old = show::record(&show::user(&turn.world, &before));
         let new = show::record(&view);
         let audit = turn.audit("user.edit", &after.id, Some(&old), Some(&new), "")?;

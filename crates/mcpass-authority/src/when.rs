@@ -134,6 +134,12 @@ fn shown(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
+/// The beginning of a day, in UTC.
+pub(crate) fn midnight(now: Timestamp) -> Timestamp {
+    const DAY: i64 = 24 * 3_600 * 1_000_000;
+    Timestamp::from_micros(now.as_micros().div_euclid(DAY).saturating_mul(DAY))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

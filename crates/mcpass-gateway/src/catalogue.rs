@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use self::listings::Listings;
 pub(crate) use self::listings::{Pages, Reading};
+use crate::inventory::Kept;
 use crate::link::{self, LinkError, Speaker};
 use crate::shared::Worker;
 use crate::upstream::Upstream;
@@ -32,6 +33,7 @@ pub struct Catalogue {
     /// Held while the list is read, so that many calls read it once.
     reading: tokio::sync::Mutex<()>,
     listings: Listings,
+    pub(crate) kept: Kept,
 }
 
 /// The tools as they were listed.

@@ -16,6 +16,7 @@
 //! | [`validate`] | `POST /rpc/validate_mcp_token` |
 //! | [`origin`], [`cors`] | which hosts and pages are ours, and what pages may read |
 //! | [`index`], [`sessions`], [`streams`] | tokens and what they use, hold and keep open |
+//! | [`inventory`] | what servers list, for management |
 //! | [`upstream`], [`catalogue`] | servers and what their tools say of themselves |
 //! | [`listener`] | sockets, threads, shutdown |
 
@@ -28,6 +29,7 @@ pub mod config;
 pub mod cors;
 pub mod dispatch;
 pub mod index;
+pub mod inventory;
 pub mod link;
 pub mod listener;
 pub mod manage;

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::worker::run_worker;
 use crate::config::Config;
 use crate::index::{Index, Meters};
+use crate::inventory::Errands;
 use crate::metrics::Metrics;
 use crate::origin::OurNames;
 use crate::questions::Questions;
@@ -119,6 +120,7 @@ impl Gateway {
             replies: Replies::default(),
             questions: Questions::default(),
             record_failed: RecordFailed::default(),
+            errands: Errands::default(),
             elsewhere,
         });
         upstream::health::register(registry, &shared);

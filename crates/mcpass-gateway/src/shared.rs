@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::body::Body;
 use crate::config::Config;
 use crate::index::{Index, Meters};
+use crate::inventory::Errands;
 use crate::metrics::Metrics;
 use crate::origin::OurNames;
 use crate::questions::Questions;
@@ -67,6 +68,8 @@ pub struct Shared {
     pub replies: Replies,
     /// Calls that wait for what their server asked.
     pub questions: Questions,
+    /// What management asks of servers.
+    pub(crate) errands: Errands,
     /// Everything else.
     pub elsewhere: Arc<dyn Elsewhere>,
     /// When a record could last not be written, until one is written again.

@@ -19,8 +19,9 @@ use mcpass_domain::{
 use parking_lot::Mutex;
 
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SignInStore,
-    SignInSweep, SpentCalls, Store, StoreError, StoreErrorKind, TokenFilter, WorkspaceStore,
+    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, Page, PageRequest,
+    Position, SignInStore, SignInSweep, SpentCalls, Store, StoreError, StoreErrorKind, TokenCounts,
+    TokenFilter, TokenPlace, TokenSort, WorkspaceStore,
 };
 
 /// What a [`FaultyStore`] does wrong.
@@ -149,6 +150,23 @@ impl Store for FaultyStore {
         self.read(self.inner.token_list(filter, page)).await
     }
 
+    async fn token_sorted(
+        &self,
+        filter: &TokenFilter,
+        sort: TokenSort,
+        page: &PageRequest<TokenPlace>,
+    ) -> Result<Page<Token, TokenPlace>, StoreError> {
+        self.read(self.inner.token_sorted(filter, sort, page)).await
+    }
+
+    async fn token_counts(
+        &self,
+        filter: &TokenFilter,
+        moments: CountMoments,
+    ) -> Result<TokenCounts, StoreError> {
+        self.read(self.inner.token_counts(filter, moments)).await
+    }
+
     async fn token_scan(
         &self,
         after: Option<TokenId>,
@@ -191,6 +209,18 @@ impl Store for FaultyStore {
         page: &PageRequest<AuditId>,
     ) -> Result<Page<AuditEvent, AuditId>, StoreError> {
         self.read(self.inner.audit_list(filter, page)).await
+    }
+
+    async fn creation_find(&self, caller: &str, key: &str) -> Result<Option<Creation>, StoreError> {
+        self.read(self.inner.creation_find(caller, key)).await
+    }
+
+    async fn access_requests(
+        &self,
+        tokens: &[TokenId],
+        since: Timestamp,
+    ) -> Result<BTreeMap<TokenId, u64>, StoreError> {
+        self.read(self.inner.access_requests(tokens, since)).await
     }
 
     async fn access_load(&self, batch: AccessBatch) -> Result<(), StoreError> {

@@ -79,6 +79,114 @@ pub struct TokenFilter {
     pub text: Option<String>,
 }
 
+/// What tokens are sorted by. Equal ones follow each other as they were created.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TokenKey {
+    /// When they were created.
+    #[default]
+    Created,
+    /// When they end; those that never do come last.
+    Expires,
+    /// When they were last used; those that never were come first.
+    LastUsed,
+    /// Their names, byte by byte.
+    Name,
+}
+
+/// How tokens are sorted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TokenSort {
+    /// By what.
+    pub key: TokenKey,
+    /// From the first to the last, instead of the last (the newest) to the first.
+    pub ascending: bool,
+}
+
+/// The value of a token that decides its place in a sorted list.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum SortValue {
+    /// The id alone.
+    None,
+    /// Microseconds.
+    Number(i64),
+    /// A name.
+    Text(String),
+}
+
+/// A place in a sorted list of tokens. It holds the value and not only the token, so that a token
+/// that moves meanwhile moves no page.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct TokenPlace {
+    /// The value there.
+    pub value: SortValue,
+    /// The token there.
+    pub id: TokenId,
+}
+
+/// No end, as a number that is after all others.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+impl TokenPlace {
+    /// The place of a token.
+    pub fn of(token: &Token, key: TokenKey) -> Self {
+        let micros = |at: Option<Timestamp>, none| at.map_or(none, Timestamp::as_micros);
+        let value = match key {
+            TokenKey::Created => SortValue::None,
+            TokenKey::Expires => SortValue::Number(micros(token.expires_at, NEVER)),
+            TokenKey::LastUsed => SortValue::Number(micros(token.last_used_at, 0)),
+            TokenKey::Name => SortValue::Text(token.name.as_str().to_owned()),
+        };
+        Self { value, id: token.id }
+    }
+}
+
+/// The moments that tokens are counted by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CountMoments {
+    /// Now.
+    pub now: Timestamp,
+    /// Active ones that end until then end soon.
+    pub soon: Timestamp,
+    /// Active ones that were not used since then, nor created, are unused.
+    pub unused_since: Timestamp,
+}
+
+/// How many tokens there are, by state.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TokenCounts {
+    /// Active.
+    pub active: u64,
+    /// Switched off.
+    pub disabled: u64,
+    /// Past their end.
+    pub expired: u64,
+    /// Ended by hand.
+    pub revoked: u64,
+    /// Of the active ones, those that end soon.
+    pub expiring: u64,
+    /// Of the active ones, those that nobody uses.
+    pub unused: u64,
+}
+
+/// What was created under a key of the caller's, so that the same request does not create it
+/// twice. It holds no secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Creation {
+    /// Who created it, as the audit log says.
+    pub caller: String,
+    /// The key that the caller chose.
+    pub key: String,
+    /// A digest of the request.
+    pub request: [u8; 32],
+    /// What was created: an id, or a server's name.
+    pub object: String,
+    /// When. Older ones than a day before the newest are forgotten.
+    pub at: Timestamp,
+}
+
+/// How long a [`Creation`] is remembered, in microseconds.
+pub(crate) const CREATION_LIFETIME: i64 = 24 * 3_600 * 1_000_000;
+
 /// What [`TokenFilter::text`] is looked for in. The separator is no character of a name or a
 /// hint, so that a match does not reach from one into the next.
 pub(crate) fn search_text(token: &Token) -> String {

@@ -27,7 +27,10 @@ use mcpass_domain::{
 };
 
 pub use error::{StoreError, StoreErrorKind};
-pub use filter::{AccessFilter, AuditFilter, Page, PageRequest, StateFilter, TokenFilter};
+pub use filter::{
+    AccessFilter, AuditFilter, CountMoments, Creation, Page, PageRequest, SortValue, StateFilter,
+    TokenCounts, TokenFilter, TokenKey, TokenPlace, TokenSort,
+};
 pub use sign_in::{SignInChange, SignInStore, SignInSweep};
 pub use workspace::WorkspaceStore;
 
@@ -35,6 +38,8 @@ pub use workspace::WorkspaceStore;
 /// store that holds another one refuses the whole [`Commit`] with [`StoreErrorKind::Conflict`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
+    /// Remembers what was created under a key. The key must be free for its caller.
+    CreationInsert(Creation),
     /// Removes a group. Tokens and users that name it lose it.
     GroupDelete(GroupId, i64),
     /// Adds a group. Its name must be free: [`StoreErrorKind::Exists`].
@@ -140,6 +145,19 @@ pub trait Store: SignInStore + WorkspaceStore {
         filter: &TokenFilter,
         page: &PageRequest<TokenId>,
     ) -> Result<Page<Token, TokenId>, StoreError>;
+    /// The same, sorted in one way or another.
+    async fn token_sorted(
+        &self,
+        filter: &TokenFilter,
+        sort: TokenSort,
+        page: &PageRequest<TokenPlace>,
+    ) -> Result<Page<Token, TokenPlace>, StoreError>;
+    /// How many tokens fit a filter, by state.
+    async fn token_counts(
+        &self,
+        filter: &TokenFilter,
+        moments: CountMoments,
+    ) -> Result<TokenCounts, StoreError>;
     /// Tokens in the order of their ids, for filling an index of millions at the start.
     async fn token_scan(
         &self,
@@ -171,6 +189,16 @@ pub trait Store: SignInStore + WorkspaceStore {
         page: &PageRequest<mcpass_domain::AuditId>,
     ) -> Result<Page<AuditEvent, mcpass_domain::AuditId>, StoreError>;
 
+    /// What a caller created under a key, within the last day.
+    async fn creation_find(&self, caller: &str, key: &str) -> Result<Option<Creation>, StoreError>;
+
+    /// How many requests of each of these tokens arrived since a moment. Tokens without any are
+    /// not in the answer.
+    async fn access_requests(
+        &self,
+        tokens: &[TokenId],
+        since: Timestamp,
+    ) -> Result<BTreeMap<TokenId, u64>, StoreError>;
     /// Adds what came out of the journal.
     async fn access_load(&self, batch: AccessBatch) -> Result<(), StoreError>;
     /// Up to where each journal has been read.

@@ -24,8 +24,9 @@ use mcpass_domain::{
 use parking_lot::Mutex;
 
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SignInStore,
-    SignInSweep, SpentCalls, Store, StoreError, TokenFilter, WorkspaceStore, clean,
+    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, Page, PageRequest,
+    Position, SignInStore, SignInSweep, SpentCalls, Store, StoreError, TokenCounts, TokenFilter,
+    TokenPlace, TokenSort, WorkspaceStore, clean,
 };
 use ledger::Ledger;
 use log::AccessLog;
@@ -94,6 +95,41 @@ impl Store for MemoryStore {
         Ok(Page::cut(fitting.take(page.fetch()).cloned().collect(), page, |token| token.id))
     }
 
+    async fn token_sorted(
+        &self,
+        filter: &TokenFilter,
+        sort: TokenSort,
+        page: &PageRequest<TokenPlace>,
+    ) -> Result<Page<Token, TokenPlace>, StoreError> {
+        let state = self.state.lock();
+        let place = |token: &Token| TokenPlace::of(token, sort.key);
+        let is_beyond = |token: &&Token| match &page.after {
+            None => true,
+            Some(after) if sort.ascending => place(token) > *after,
+            Some(after) => place(token) < *after,
+        };
+        let fitting = state.ledger.tokens.values().filter(|token| matching::token(token, filter));
+        let mut tokens: Vec<Token> = fitting.filter(is_beyond).cloned().collect();
+        tokens.sort_by_cached_key(place);
+        if !sort.ascending {
+            tokens.reverse();
+        }
+        tokens.truncate(page.fetch());
+        Ok(Page::cut(tokens, page, place))
+    }
+
+    async fn token_counts(
+        &self,
+        filter: &TokenFilter,
+        moments: CountMoments,
+    ) -> Result<TokenCounts, StoreError> {
+        let state = self.state.lock();
+        let fitting = state.ledger.tokens.values().filter(|token| matching::token(token, filter));
+        let mut counts = TokenCounts::default();
+        fitting.for_each(|token| matching::count(&mut counts, token, moments));
+        Ok(counts)
+    }
+
     async fn token_scan(
         &self,
         after: Option<TokenId>,
@@ -154,6 +190,18 @@ impl Store for MemoryStore {
             .filter(|event| page.after.is_none_or(|after| event.id < after))
             .filter(|event| matching::audit(event, filter));
         Ok(Page::cut(fitting.take(page.fetch()).cloned().collect(), page, |event| event.id))
+    }
+
+    async fn creation_find(&self, caller: &str, key: &str) -> Result<Option<Creation>, StoreError> {
+        Ok(self.state.lock().ledger.creation(caller, key).cloned())
+    }
+
+    async fn access_requests(
+        &self,
+        tokens: &[TokenId],
+        since: Timestamp,
+    ) -> Result<BTreeMap<TokenId, u64>, StoreError> {
+        Ok(self.state.lock().log.requests(tokens, since))
     }
 
     async fn access_load(&self, mut batch: AccessBatch) -> Result<(), StoreError> {

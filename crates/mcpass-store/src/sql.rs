@@ -25,6 +25,7 @@ mod sqlite {
     mod bulk;
     mod cells;
     mod change;
+    mod creations;
     #[path = "sqlite.rs"]
     mod dialect;
     mod load;
@@ -34,6 +35,7 @@ mod sqlite {
     mod sign_in_store;
     mod sqlite_load;
     mod store;
+    mod token_list;
     mod tokens;
     mod workspace;
     mod workspace_store;
@@ -50,6 +52,7 @@ mod postgres {
     mod bulk;
     mod cells;
     mod change;
+    mod creations;
     #[path = "postgres.rs"]
     mod dialect;
     mod load;
@@ -59,6 +62,7 @@ mod postgres {
     mod sign_in;
     mod sign_in_store;
     mod store;
+    mod token_list;
     mod tokens;
     mod workspace;
     mod workspace_store;

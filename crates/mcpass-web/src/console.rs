@@ -15,19 +15,29 @@ mod account;
 mod asked;
 mod assets;
 mod audit;
+mod catalogue;
 mod cookie;
+mod dashboard;
+mod drawer;
 mod fault;
 mod fields;
 mod forgery;
 mod form;
 mod frame;
 mod gate;
+mod groups;
+mod keys;
 mod log;
+mod probe;
+mod search;
+mod servers;
+mod settings;
 mod show;
 mod sign_in;
 mod theme;
 mod tokens;
 mod trouble;
+mod users;
 mod viewer;
 
 use std::sync::Arc;
@@ -39,12 +49,13 @@ use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode, header};
 use mcpass_authority::Authority;
 use mcpass_authority::api::ApiError;
-use mcpass_domain::{Clock, Entropy, Timestamp};
+use mcpass_domain::{Clock, Entropy, Monotonic, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 pub use self::viewer::CookieSessions;
 
 use self::asked::Flash;
+use self::drawer::Drawer;
 use self::fault::{Answer, Fault};
 use self::gate::{Door, gate};
 
@@ -57,18 +68,26 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for what forms are bound by and ids of errors.
     pub entropy: Arc<dyn Entropy>,
+    /// Where mcpass listens for MCP clients.
+    pub listen: Option<String>,
     /// Cancelled when mcpass shuts down: what would last for ever ends then.
     pub ending: CancellationToken,
 }
 
 /// The console. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Console(Arc<Parts>);
+pub struct Console(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    drawer: Drawer,
+}
 
 impl Console {
     /// A console of these parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Inner { parts, drawer: Drawer::default() }))
     }
 
     /// Who has signed in here, for the API.
@@ -87,18 +106,42 @@ impl Console {
         let signed_in = Router::new()
             .merge(account::routes())
             .merge(audit::routes())
+            .merge(groups::routes())
             .merge(log::routes())
+            .merge(servers::routes())
             .merge(tokens::routes())
+            .merge(users::routes())
+            .route("/", get(dashboard::show))
+            .route("/keys", get(keys::show))
+            .route("/search", get(search::show).post(search::take))
+            .route("/settings", get(settings::show))
             .layer(from_fn_with_state((self.clone(), Door::SignedIn), gate));
         open.merge(signed_in).with_state(self)
     }
 
     fn authority(&self) -> &Authority {
-        &self.0.authority
+        &self.0.parts.authority
     }
 
     fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.0.parts.clock.now()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.parts.clock.monotonic()
+    }
+
+    fn listen(&self) -> Option<&str> {
+        self.0.parts.listen.as_deref()
+    }
+
+    fn ending(&self) -> &CancellationToken {
+        &self.0.parts.ending
+    }
+
+    /// New secrets that are about to be shown.
+    fn drawer(&self) -> &Drawer {
+        &self.0.drawer
     }
 
     /// Whether browsers come over https: as the proxy in front says. Whoever lies about it gets
@@ -110,7 +153,7 @@ impl Console {
     /// 128 random bits as a text.
     fn random(&self) -> Result<String, Fault> {
         let mut bytes = [0_u8; 16];
-        let filled = self.0.entropy.fill(&mut bytes);
+        let filled = self.0.parts.entropy.fill(&mut bytes);
         filled.map_err(|error| ApiError::new(ApiError::INTERNAL, error.to_string()))?;
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }

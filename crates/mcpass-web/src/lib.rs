@@ -9,6 +9,7 @@
 //! | `api` | the management API, `/api/v1`, and its document |
 //! | [`identity`] | who asks: a proven token, or somebody who signed in |
 //! | [`problem`] | every error of the API |
+//! | [`snippets`] | what to paste into which client |
 
 mod api;
 pub mod console;
@@ -17,6 +18,7 @@ pub mod identity;
 pub mod oidc;
 mod operations;
 pub mod problem;
+pub mod snippets;
 
 use std::sync::Arc;
 
@@ -109,6 +111,7 @@ mod tests {
             authority: authority.clone(),
             clock: Arc::new(mcpass_domain::SystemClock::new()),
             entropy: Arc::new(mcpass_domain::OsEntropy),
+            listen: None,
             ending: CancellationToken::new(),
         })
     }

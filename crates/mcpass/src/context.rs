@@ -9,7 +9,7 @@ use crate::data::DataFolder;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::Session;
-use crate::snippets;
+use mcpass_web::snippets;
 
 /// What a command works with.
 #[derive(Debug)]

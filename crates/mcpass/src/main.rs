@@ -8,7 +8,7 @@
 //! | [`data`], [`session`], [`context`] | the data folder, and who does what a command asks for |
 //! | [`serve`] | the server |
 //! | [`connect`] | the bridge for clients that only speak stdio |
-//! | [`output`], [`times`], [`export`], [`snippets`] | what people and programs read |
+//! | [`output`], [`times`], [`export`] | what people and programs read |
 //! | [`failure`], [`logging`], [`terminal`] | errors, log lines, and what must not be in them |
 
 mod cli;
@@ -23,7 +23,6 @@ mod logging;
 mod output;
 mod serve;
 mod session;
-mod snippets;
 mod terminal;
 mod times;
 

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 macro_rules! requests {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+        #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $($(#[$field_doc])* pub $field: $kind,)*
@@ -63,10 +64,77 @@ requests! {
         #[serde(default)] permission: Option<String>,
         /// Whose name, note or hint holds this, whatever its case.
         #[serde(default)] text: Option<String>,
+        /// `created`, `expires`, `last_used` or `name`; with a `-` before it from the last to the
+        /// first. `-created`, the newest first, if absent. Not together with `permission`.
+        #[serde(default)] sort: Option<String>,
+        /// Whether to count the requests of each token since midnight (UTC).
+        #[serde(default)] requests: bool,
         /// Items at most; 100 if absent, 1,000 at most.
         #[serde(default)] limit: Option<u32>,
         /// Where an earlier page said that the next one begins.
         #[serde(default)] cursor: Option<String>,
+    }
+
+    /// Counts tokens by state.
+    TokenCount {
+        /// Of this user, by name or id.
+        #[serde(default)] user: Option<String>,
+        /// In this group, by name or id.
+        #[serde(default)] group: Option<String>,
+        /// Whose name, note or hint holds this, whatever its case.
+        #[serde(default)] text: Option<String>,
+    }
+
+    /// Does the same to many tokens, all of them or none.
+    TokenBulk {
+        /// `revoke`, `disable`, `extend`, `add_group` or `remove_group`.
+        action: String,
+        /// These tokens, by id. Either these, or those of a filter.
+        #[serde(default)] ids: Vec<String>,
+        /// All tokens that fit, 10,000 at most.
+        #[serde(default)] filter: Option<TokenMatch>,
+        /// For `revoke`: why.
+        #[serde(default)] reason: String,
+        /// For `extend`: the new end, as for creating.
+        #[serde(default)] expires: Option<String>,
+        /// For `add_group` and `remove_group`: the group, by name or id.
+        #[serde(default)] group: Option<String>,
+        /// Only says what would be done.
+        #[serde(default)] dry_run: bool,
+        /// Does nothing unless exactly so many tokens would change: what a dry run said.
+        #[serde(default)] expected: Option<u64>,
+    }
+
+    /// Which tokens.
+    TokenMatch {
+        /// Of this user, by name or id.
+        #[serde(default)] user: Option<String>,
+        /// In this group, by name or id.
+        #[serde(default)] group: Option<String>,
+        /// `active`, `disabled`, `expired`, `revoked` or `all`.
+        #[serde(default)] state: Option<String>,
+        /// Not used for this long (nor created since): `30d`.
+        #[serde(default)] unused: Option<String>,
+        /// Ending within this time: `7d`.
+        #[serde(default)] expiring: Option<String>,
+        /// Whose name, note or hint holds this, whatever its case.
+        #[serde(default)] text: Option<String>,
+    }
+
+    /// Asks what a token with these grants would see.
+    Preview {
+        /// Permissions of its own.
+        #[serde(default)] permissions: Vec<String>,
+        /// Groups, by name or id.
+        #[serde(default)] groups: Vec<String>,
+    }
+
+    /// Asks for the tools of a server.
+    ServerTools {
+        /// Its name.
+        name: String,
+        /// Whether to ask the server now. Else what was heard within half a minute will do.
+        #[serde(default)] fresh: bool,
     }
 
     /// Names a token.

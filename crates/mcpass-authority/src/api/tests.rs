@@ -59,7 +59,7 @@ fn no_debug_output_holds_a_secret() {
 fn replies_come_back_as_they_were() {
     let (_, issued) = issued();
     let reply = Reply::Tokens(Page {
-        items: vec![TokenView { id: issued.id, facts: facts() }],
+        items: vec![TokenView { id: issued.id, requests_today: None, facts: facts() }],
         next: Some("x".to_owned()),
     });
     let json = serde_json::to_string(&reply).unwrap();

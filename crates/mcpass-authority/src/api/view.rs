@@ -10,9 +10,15 @@ use zeroize::Zeroizing;
 
 use super::wire;
 
+mod manage;
 mod server;
 mod sign_in;
 
+pub use manage::{
+    AreaView, BulkItem, BulkView, CatalogueServer, CatalogueTool, ManagementPermission,
+    PermissionCatalogue, PreviewServer, PreviewTool, PreviewView, ServerTest, ServerToolsView,
+    SettingView, TokenCountsView, TokenUsage, ToolView, WindowUsage,
+};
 pub use server::{HealthView, HttpView, KindView, ServerView, StdioView, WorkspaceView};
 pub use sign_in::{AccountView, IssuedLink, LinkView, RecoveryCodes, SessionView, TotpEnrolment};
 
@@ -90,6 +96,9 @@ pub struct TokenView {
     #[serde(with = "wire::text")]
     #[schema(value_type = String)]
     pub id: TokenId,
+    /// Requests since midnight (UTC), if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_today: Option<u64>,
     /// Everything else.
     #[serde(flatten)]
     pub facts: TokenFacts,
@@ -169,6 +178,9 @@ pub struct TokenFacts {
     pub cidrs: Vec<String>,
     /// For people.
     pub note: String,
+    /// Counts changes, for conditions on them. Not shown.
+    #[serde(skip)]
+    pub version: i64,
 }
 
 /// A permission and where it comes from.
@@ -285,6 +297,9 @@ pub struct UserView {
     #[serde(with = "wire::moment")]
     #[schema(value_type = String)]
     pub created_at: Timestamp,
+    /// Counts changes, for conditions on them. Not shown.
+    #[serde(skip)]
+    pub version: i64,
 }
 
 /// A group.
@@ -302,6 +317,9 @@ pub struct GroupView {
     #[serde(with = "wire::moment")]
     #[schema(value_type = String)]
     pub created_at: Timestamp,
+    /// Counts changes, for conditions on them. Not shown.
+    #[serde(skip)]
+    pub version: i64,
 }
 
 /// A row of the audit log.

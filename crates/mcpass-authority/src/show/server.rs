@@ -32,6 +32,7 @@ pub(crate) fn server(server: &Server) -> ServerView {
         is_declared: server.is_declared,
         created_at: server.created_at,
         health: None,
+        version: server.version,
     }
 }
 

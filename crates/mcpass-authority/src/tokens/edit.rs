@@ -25,6 +25,7 @@ pub(super) async fn edit(turn: &mut Turn, request: &TokenEdit) -> Result<TokenDe
     let family = turn.live_family(&token).await?;
     // What is written rests on one read: the one whose version the store will check.
     let token = family.iter().find(|member| member.id == token.id).cloned().unwrap_or(token);
+    turn.check_version(token.version)?;
     super::standing::refuse_revoked(&token)?;
     turn.learn(&family).await?;
 
@@ -49,6 +50,7 @@ pub(super) async fn edit(turn: &mut Turn, request: &TokenEdit) -> Result<TokenDe
     if !plan.is_empty() {
         turn.publish_tokens(&mut plan, &changed);
         turn.commit(plan).await?;
+        edited.version += i64::from(edited != token);
     }
     turn.token_details(&edited).await
 }
@@ -130,7 +132,10 @@ fn own(turn: &mut Turn, token: &mut Token, request: &TokenEdit) -> Result<(), Ap
 
 /// A token that was rotated ends no later than the rotation said: a longer life is for the new
 /// one.
-fn refuse_longer_overlap(token: &Token, expires_at: Option<Timestamp>) -> Result<(), ApiError> {
+pub(super) fn refuse_longer_overlap(
+    token: &Token,
+    expires_at: Option<Timestamp>,
+) -> Result<(), ApiError> {
     let Some(end) = token.expires_at.filter(|_| token.rotated_at.is_some()) else { return Ok(()) };
     if expires_at.is_some_and(|wanted| wanted <= end) {
         return Ok(());

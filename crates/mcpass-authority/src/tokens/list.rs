@@ -1,15 +1,23 @@
 //! Looking for tokens.
 
+use std::time::Duration;
+
 use mcpass_domain::{Token, TokenId};
-use mcpass_store::{PageRequest, StateFilter, TokenFilter};
+use mcpass_store::{
+    CountMoments, PageRequest, SortValue, StateFilter, TokenFilter, TokenKey, TokenPlace, TokenSort,
+};
 
 use super::explain::Question;
-use crate::api::{ApiError, Page, TokenList, TokenView};
+use crate::api::{ApiError, Page, TokenCount, TokenCountsView, TokenList, TokenView};
 use crate::authorize::Reach;
 use crate::failure::store_failed;
 use crate::turn::Turn;
 use crate::{parse, show, when};
 
+/// What ends within this time ends soon.
+const SOON: Duration = Duration::from_hours(7 * 24);
+/// What nobody used for this long is unused.
+const LONG_UNUSED: Duration = Duration::from_hours(30 * 24);
 const USUAL_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1_000;
 /// Tokens that are read at a time, and looked at for one answer, when only some of them fit.
@@ -22,26 +30,119 @@ pub(super) async fn list(
 ) -> Result<Page<TokenView>, ApiError> {
     let filter = filter(turn, request).await?;
     let limit = request.limit.unwrap_or(USUAL_LIMIT).clamp(1, MAX_LIMIT);
-    let after = request.cursor.as_deref().map(|text| parse::field("cursor", text)).transpose()?;
+    let cursor = request.cursor.as_deref();
     let (tokens, next) = match request.permission.as_deref() {
         None => {
+            let sort = sort(request.sort.as_deref())?;
+            let after = cursor.map(|text| place(text, sort.key)).transpose()?;
             let page = PageRequest { after, limit };
-            let found = turn.core.store.token_list(&filter, &page).await.map_err(store_failed)?;
+            let found = turn.core.store.token_sorted(&filter, sort, &page).await;
+            let found = found.map_err(store_failed)?;
             turn.learn(&found.items).await?;
-            (found.items, found.next)
+            (found.items, found.next.map(|place| cursor_of(&place)))
         }
-        Some(permission) => {
+        Some(permission) if request.sort.is_none() => {
             let question = Question::read("permission", permission)?;
-            that_allow(turn, &question, &filter, after, limit).await?
+            let after = cursor.map(|text| parse::field("cursor", text)).transpose()?;
+            let (found, next) = that_allow(turn, &question, &filter, after, limit).await?;
+            (found, next.map(|id| id.to_string()))
+        }
+        Some(_) => {
+            return Err(ApiError::invalid(
+                "sort",
+                "tokens by `permission` are listed newest first",
+            ));
         }
     };
-    Ok(Page {
-        items: tokens.iter().map(|token| show::token(&mut turn.world, token, turn.now)).collect(),
-        next: next.map(|id| id.to_string()),
+    let mut items: Vec<TokenView> =
+        tokens.iter().map(|token| show::token(&mut turn.world, token, turn.now)).collect();
+    if request.requests {
+        count_requests(turn, &mut items).await?;
+    }
+    Ok(Page { items, next })
+}
+
+async fn count_requests(turn: &Turn, items: &mut [TokenView]) -> Result<(), ApiError> {
+    let ids: Vec<TokenId> = items.iter().map(|item| item.id).collect();
+    let counts = turn.core.store.access_requests(&ids, when::midnight(turn.now)).await;
+    let counts = counts.map_err(store_failed)?;
+    for item in items {
+        item.requests_today = Some(counts.get(&item.id).copied().unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn sort(text: Option<&str>) -> Result<TokenSort, ApiError> {
+    let Some(text) = text else { return Ok(TokenSort::default()) };
+    let (name, ascending) = text.strip_prefix('-').map_or((text, true), |name| (name, false));
+    let key = match name {
+        "created" => TokenKey::Created,
+        "expires" => TokenKey::Expires,
+        "last_used" => TokenKey::LastUsed,
+        "name" => TokenKey::Name,
+        _ => {
+            let message = "tokens are sorted by created, expires, last_used or name; a - before it \
+                           begins with the last";
+            return Err(ApiError::invalid("sort", message));
+        }
+    };
+    Ok(TokenSort { key, ascending })
+}
+
+/// A place as a cursor: the value, a dot, the id. An id alone is a place among those created.
+fn cursor_of(place: &TokenPlace) -> String {
+    match &place.value {
+        SortValue::None => place.id.to_string(),
+        SortValue::Number(number) => format!("{number}.{}", place.id),
+        SortValue::Text(text) => format!("{text}.{}", place.id),
+    }
+}
+
+fn place(text: &str, key: TokenKey) -> Result<TokenPlace, ApiError> {
+    let wrong = || {
+        ApiError::invalid("cursor", "this cursor is not one of a list in this order")
+            .with_hint("give the `next` of the page before, with the same `sort`")
+    };
+    if key == TokenKey::Created {
+        return Ok(TokenPlace { value: SortValue::None, id: parse::field("cursor", text)? });
+    }
+    let (value, id) = text.rsplit_once('.').ok_or_else(wrong)?;
+    let value = match key {
+        TokenKey::Name => SortValue::Text(value.to_owned()),
+        _ => SortValue::Number(value.parse().map_err(|_| wrong())?),
+    };
+    Ok(TokenPlace { value, id: id.parse().map_err(|_| wrong())? })
+}
+
+pub(super) async fn counts(
+    turn: &mut Turn,
+    request: &TokenCount,
+) -> Result<TokenCountsView, ApiError> {
+    let request = TokenList {
+        user: request.user.clone(),
+        group: request.group.clone(),
+        text: request.text.clone(),
+        ..TokenList::default()
+    };
+    let filter = filter(turn, &request).await?;
+    let moments = CountMoments {
+        now: turn.now,
+        soon: turn.now.saturating_add(SOON),
+        unused_since: turn.now.saturating_sub(LONG_UNUSED),
+    };
+    let counts = turn.core.store.token_counts(&filter, moments).await.map_err(store_failed)?;
+    Ok(TokenCountsView {
+        total: counts.active + counts.disabled + counts.expired + counts.revoked,
+        active: counts.active,
+        disabled: counts.disabled,
+        expired: counts.expired,
+        revoked: counts.revoked,
+        expiring: counts.expiring,
+        unused: counts.unused,
     })
 }
 
-async fn filter(turn: &Turn, request: &TokenList) -> Result<TokenFilter, ApiError> {
+pub(super) async fn filter(turn: &Turn, request: &TokenList) -> Result<TokenFilter, ApiError> {
     let now = turn.now;
     let user = match (request.user.as_deref(), turn.caller.reach()) {
         (Some(text), _) => Some(turn.user("user", text).await?.id),

@@ -8,7 +8,7 @@ use crate::parse;
 use crate::turn::{Plan, Turn};
 
 /// Characters of a reason at most.
-const MAX_REASON: usize = 500;
+pub(super) const MAX_REASON: usize = 500;
 
 pub(super) async fn switch(
     turn: &mut Turn,

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Accepted, runtime};
 use crate::activity::{Activity, Connections, Order};
+use crate::inventory::errands;
 use crate::mcp;
 use crate::sessions::farewells;
 use crate::shared::Worker;
@@ -45,6 +46,7 @@ pub(super) fn run_worker(
             tokio::select! {
                 () = served => {}
                 () = farewells(worker) => {}
+                () = errands(worker) => {}
             }
         } else {
             served.await;

@@ -8,7 +8,8 @@ use mcpass_domain::{
 };
 
 use super::sign_in::{SignInUndo, SignIns};
-use crate::{Change, Commit, LastUse, StoreError, error};
+use crate::filter::CREATION_LIFETIME;
+use crate::{Change, Commit, Creation, LastUse, StoreError, error};
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
@@ -18,6 +19,7 @@ pub(super) struct Ledger {
     pub(super) sign_ins: SignIns,
     pub(super) tokens: BTreeMap<TokenId, Token>,
     pub(super) users: BTreeMap<UserId, User>,
+    creations: HashMap<(String, String), Creation>,
     digests: HashMap<TokenDigest, TokenId>,
     /// What the running commit replaced, oldest first.
     undo: Vec<Undo>,
@@ -26,6 +28,7 @@ pub(super) struct Ledger {
 #[derive(Debug)]
 pub(super) enum Undo {
     Audit(AuditId),
+    Creations(HashMap<(String, String), Creation>),
     Group(GroupId, Option<Group>),
     Server(ServerName, Option<Server>),
     SignIn(SignInUndo),
@@ -75,6 +78,7 @@ impl Ledger {
 
     fn change(&mut self, change: Change) -> Result<(), StoreError> {
         match change {
+            Change::CreationInsert(creation) => self.creation_insert(creation),
             Change::GroupDelete(id, version) => self.group_delete(id, version),
             Change::GroupInsert(group) => self.group_insert(group),
             Change::GroupUpdate(group) => self.group_update(group),
@@ -98,6 +102,22 @@ impl Ledger {
             Change::UserInsert(user) => self.user_insert(user),
             Change::UserUpdate(user) => self.user_update(user),
         }
+    }
+
+    pub(super) fn creation(&self, caller: &str, key: &str) -> Option<&Creation> {
+        self.creations.get(&(caller.to_owned(), key.to_owned()))
+    }
+
+    fn creation_insert(&mut self, creation: Creation) -> Result<(), StoreError> {
+        let key = (creation.caller.clone(), creation.key.clone());
+        let mut kept = self.creations.clone();
+        kept.retain(|_, old| old.at.as_micros() > creation.at.as_micros() - CREATION_LIFETIME);
+        if kept.contains_key(&key) {
+            return Err(error::exists("a creation", &creation.key));
+        }
+        kept.insert(key, creation);
+        self.undo.push(Undo::Creations(std::mem::replace(&mut self.creations, kept)));
+        Ok(())
     }
 
     fn group_delete(&mut self, id: GroupId, version: i64) -> Result<(), StoreError> {
@@ -250,6 +270,7 @@ impl Ledger {
     fn take_back(&mut self, step: Undo) {
         match step {
             Undo::Audit(id) => drop(self.audit.remove(&id)),
+            Undo::Creations(before) => self.creations = before,
             Undo::Group(id, before) => self.put_group(id, before),
             Undo::Server(name, before) => self.put_server(&name, before),
             Undo::SignIn(step) => self.sign_ins.take_back(step),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mcpass_domain::{AccessRow, FamilyId, Outcome, RequestId, RowState, Timestamp};
+use mcpass_domain::{AccessRow, FamilyId, Outcome, RequestId, RowState, Timestamp, TokenId};
 
 use super::matching;
 use crate::{AccessBatch, AccessFilter, Page, PageRequest, Position, SpentCalls};
@@ -98,6 +98,17 @@ impl AccessLog {
             }
         }
         (rows, self.last_settled.max(after))
+    }
+
+    pub(super) fn requests(&self, tokens: &[TokenId], since: Timestamp) -> BTreeMap<TokenId, u64> {
+        let mut counts = BTreeMap::new();
+        for admission in self.rows.values().map(|logged| &logged.row.admission) {
+            let token = admission.token.filter(|token| tokens.contains(token));
+            if let Some(token) = token.filter(|_| admission.at >= since) {
+                *counts.entry(token).or_default() += 1;
+            }
+        }
+        counts
     }
 
     pub(super) fn spent(&self, since: Timestamp) -> Vec<SpentCalls> {

@@ -3,7 +3,7 @@
 use mcpass_domain::{AccessRow, AuditEvent, Token, TokenState};
 
 use crate::filter::search_text;
-use crate::{AccessFilter, AuditFilter, StateFilter, TokenFilter};
+use crate::{AccessFilter, AuditFilter, CountMoments, StateFilter, TokenCounts, TokenFilter};
 
 fn fits<T>(wanted: Option<T>, test: impl FnOnce(T) -> bool) -> bool {
     wanted.is_none_or(test)
@@ -24,6 +24,21 @@ pub(super) fn token(token: &Token, filter: &TokenFilter) -> bool {
             token.expires_at.is_some_and(|end| end > after && end <= until)
         })
         && fits(text.as_deref(), |text| search_text(token).contains(&text.to_lowercase()))
+}
+
+/// Adds a token to what is counted.
+pub(super) fn count(counts: &mut TokenCounts, token: &Token, moments: CountMoments) {
+    match token.state(moments.now) {
+        TokenState::Active { .. } => {
+            counts.active += 1;
+            let ends_soon = token.expires_at.is_some_and(|end| end <= moments.soon);
+            counts.expiring += u64::from(ends_soon);
+            counts.unused += u64::from(token.is_unused_since(moments.unused_since));
+        }
+        TokenState::Disabled => counts.disabled += 1,
+        TokenState::Expired => counts.expired += 1,
+        TokenState::Revoked => counts.revoked += 1,
+    }
 }
 
 pub(super) fn audit(event: &AuditEvent, filter: &AuditFilter) -> bool {

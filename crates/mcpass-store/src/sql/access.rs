@@ -3,6 +3,7 @@
 #![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use mcpass_domain::{AccessRow, Admission, FamilyId, Hint, Outcome, RequestId, Timestamp, TokenId};
 use sqlx::{Database, QueryBuilder};
@@ -96,6 +97,33 @@ pub(super) async fn spent(
         })
     };
     rows.iter().map(calls).collect()
+}
+
+pub(super) async fn requests(
+    db: &mut Connection,
+    tokens: &[TokenId],
+    since: Timestamp,
+) -> Result<BTreeMap<TokenId, u64>, StoreError> {
+    let mut counts = BTreeMap::new();
+    for some in tokens.chunks(500) {
+        let mut query = QueryBuilder::<Db>::new(
+            "SELECT token_id, COUNT(*) FROM mcp_access_logs WHERE token_id IN (",
+        );
+        let mut ids = query.separated(", ");
+        for token in some {
+            ids.push_bind(token.as_bytes().to_vec());
+        }
+        // The id leads with the moment, so the index by token has all that is needed.
+        query.push(") AND id >= ").push_bind(codec::least_id(since).to_vec());
+        query.push(" GROUP BY token_id");
+        let rows = query.build().persistent(false).fetch_all(&mut *db).await;
+        let rows = rows.map_err(|error| failure::of(error, "count requests"))?;
+        for row in &rows {
+            let mut cells = Cells::new(row, "count of requests");
+            counts.insert(TokenId::from_bytes(cells.bytes()?), cells.number()?);
+        }
+    }
+    Ok(counts)
 }
 
 fn select() -> QueryBuilder<Db> {

@@ -9,7 +9,7 @@ use sqlx::{Database, Encode, Type};
 
 use super::super::failure;
 use super::dialect::Db;
-use super::{accounts, audit, servers, sign_in, tokens};
+use super::{accounts, audit, creations, servers, sign_in, tokens};
 use crate::{Change, Commit, StoreError, error};
 
 pub(super) type Connection = <Db as Database>::Connection;
@@ -37,6 +37,7 @@ const fn new_token(change: &Change) -> Option<&Token> {
 
 async fn apply_one(db: &mut Connection, change: &Change) -> Result<(), StoreError> {
     match change {
+        Change::CreationInsert(creation) => creations::insert(db, creation).await,
         Change::GroupDelete(id, version) => accounts::group_delete(db, *id, *version).await,
         Change::GroupInsert(group) => accounts::group_insert(db, group).await,
         Change::GroupUpdate(group) => accounts::group_update(db, group).await,

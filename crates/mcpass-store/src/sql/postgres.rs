@@ -17,6 +17,8 @@ pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ 
 pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// The function that finds a text in another one, 0 if it is not in it.
 pub(super) const FIND: &str = "strpos";
+/// A token's name, sorted byte by byte.
+pub(super) const NAME: &str = "name COLLATE \"C\"";
 /// Rows of one large `INSERT`. With the columns of the access log far below the 65,535 markers
 /// that PostgreSQL allows.
 pub(super) const BULK_ROWS: usize = 512;

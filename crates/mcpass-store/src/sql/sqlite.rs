@@ -24,6 +24,8 @@ pub(super) const BEGIN_READ: &str = "BEGIN";
 pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// The function that finds a text in another one, 0 if it is not in it.
 pub(super) const FIND: &str = "instr";
+/// A token's name, sorted byte by byte.
+pub(super) const NAME: &str = "name";
 /// Rows of one large `INSERT`. With the columns of the access log far below the 32,766 markers
 /// that SQLite allows.
 pub(super) const BULK_ROWS: usize = 512;

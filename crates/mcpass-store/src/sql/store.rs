@@ -14,10 +14,11 @@ use sqlx::Transaction;
 
 use super::super::failure;
 use super::dialect::{BEGIN_READ, BEGIN_WRITE, Db, Pools, access_load};
-use super::{access, accounts, audit, change, load, servers, tokens};
+use super::{access, accounts, audit, change, creations, load, servers, token_list, tokens};
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, Page, PageRequest, Position, SpentCalls, Store,
-    StoreError, TokenFilter, clean,
+    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, Page, PageRequest,
+    Position, SpentCalls, Store, StoreError, TokenCounts, TokenFilter, TokenPlace, TokenSort,
+    clean,
 };
 
 /// A small read or write.
@@ -121,6 +122,23 @@ impl Store for SqlStore {
         reading!(self, LONG, |db| tokens::list(db, filter, page))
     }
 
+    async fn token_sorted(
+        &self,
+        filter: &TokenFilter,
+        sort: TokenSort,
+        page: &PageRequest<TokenPlace>,
+    ) -> Result<Page<Token, TokenPlace>, StoreError> {
+        reading!(self, LONG, |db| tokens::sorted(db, filter, sort, page))
+    }
+
+    async fn token_counts(
+        &self,
+        filter: &TokenFilter,
+        moments: CountMoments,
+    ) -> Result<TokenCounts, StoreError> {
+        reading!(self, LONG, |db| token_list::counts(db, filter, moments))
+    }
+
     async fn token_scan(
         &self,
         after: Option<TokenId>,
@@ -163,6 +181,18 @@ impl Store for SqlStore {
         page: &PageRequest<AuditId>,
     ) -> Result<Page<AuditEvent, AuditId>, StoreError> {
         reading!(self, LONG, |db| audit::list(db, filter, page))
+    }
+
+    async fn creation_find(&self, caller: &str, key: &str) -> Result<Option<Creation>, StoreError> {
+        reading!(self, SHORT, |db| creations::find(db, caller, key))
+    }
+
+    async fn access_requests(
+        &self,
+        tokens: &[TokenId],
+        since: Timestamp,
+    ) -> Result<BTreeMap<TokenId, u64>, StoreError> {
+        reading!(self, LONG, |db| access::requests(db, tokens, since))
     }
 
     async fn access_load(&self, mut batch: AccessBatch) -> Result<(), StoreError> {

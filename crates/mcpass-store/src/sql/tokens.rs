@@ -14,9 +14,10 @@ use super::super::{codec, failure};
 use super::bulk::{Bulk, Values};
 use super::cells::Cells;
 use super::change::{Connection, versioned};
-use super::dialect::{Db, FIND};
+use super::dialect::Db;
+use super::token_list;
 use crate::filter::search_text;
-use crate::{Page, PageRequest, StateFilter, StoreError, TokenFilter};
+use crate::{Page, PageRequest, SortValue, StoreError, TokenFilter, TokenPlace, TokenSort};
 
 type Row = <Db as Database>::Row;
 
@@ -192,65 +193,23 @@ pub(super) async fn list(
     filter: &TokenFilter,
     page: &PageRequest<TokenId>,
 ) -> Result<Page<Token, TokenId>, StoreError> {
-    let mut query = select(filter, page);
+    let after = page.after.map(|id| TokenPlace { value: SortValue::None, id });
+    let page = PageRequest { after, limit: page.limit };
+    let Page { items, next } = sorted(db, filter, TokenSort::default(), &page).await?;
+    Ok(Page { items, next: next.map(|place| place.id) })
+}
+
+pub(super) async fn sorted(
+    db: &mut Connection,
+    filter: &TokenFilter,
+    sort: TokenSort,
+    page: &PageRequest<TokenPlace>,
+) -> Result<Page<Token, TokenPlace>, StoreError> {
+    let mut query = token_list::query(select!(""), filter);
+    token_list::push_page(&mut query, filter, sort, page);
     let rows = query.build().fetch_all(&mut *db).await;
     let rows = rows.map_err(|error| failure::of(error, "list tokens"))?;
-    Ok(Page::cut(read(db, &rows).await?, page, |token| token.id))
-}
-
-fn select(filter: &TokenFilter, page: &PageRequest<TokenId>) -> QueryBuilder<Db> {
-    let TokenFilter { user, group, state, unused_since, expires, text } = filter;
-    let mut query = QueryBuilder::new(match group {
-        // In the order of the group's index, so that a small group is found without a scan.
-        Some(_) => select!("mcp_token_groups JOIN mcp_tokens ON id = token_id WHERE group_id = "),
-        None => select!("mcp_tokens WHERE 1 = 1"),
-    });
-    let id = if let Some(group) = group {
-        query.push_bind(group.as_bytes().to_vec());
-        "token_id"
-    } else {
-        "id"
-    };
-    if let Some(after) = page.after {
-        query.push(format_args!(" AND {id} < ")).push_bind(after.as_bytes().to_vec());
-    }
-    if let Some(user) = user {
-        query.push(" AND user_id = ").push_bind(user.as_bytes().to_vec());
-    }
-    if let Some((state, now)) = state {
-        push_state(&mut query, *state, now.as_micros());
-    }
-    if let Some(before) = unused_since {
-        let before = before.as_micros();
-        query.push(" AND COALESCE(last_used_at, created_at) < ").push_bind(before);
-    }
-    if let Some((after, until)) = expires {
-        query.push(" AND expires_at > ").push_bind(after.as_micros());
-        query.push(" AND expires_at <= ").push_bind(until.as_micros());
-    }
-    if let Some(text) = text {
-        query.push(format_args!(" AND {FIND}(search, ")).push_bind(text.to_lowercase());
-        query.push(") > 0");
-    }
-    query.push(format_args!(" ORDER BY {id} DESC LIMIT "));
-    query.push_bind(codec::to_column(page.fetch() as u64));
-    query
-}
-
-/// The same order of rules as [`Token::state`].
-fn push_state(query: &mut QueryBuilder<Db>, state: StateFilter, now: i64) {
-    let (end, switch) = match state {
-        StateFilter::Revoked => {
-            query.push(" AND revoked_at IS NOT NULL");
-            return;
-        }
-        StateFilter::Expired => (" AND expires_at <= ", ""),
-        StateFilter::Disabled => {
-            (" AND (expires_at IS NULL OR expires_at > ", ") AND NOT is_active")
-        }
-        StateFilter::Active => (" AND (expires_at IS NULL OR expires_at > ", ") AND is_active"),
-    };
-    query.push(" AND revoked_at IS NULL").push(end).push_bind(now).push(switch);
+    Ok(Page::cut(read(db, &rows).await?, page, |token| TokenPlace::of(token, sort.key)))
 }
 
 /// Reads rows, and the groups that stand in a table of their own.

@@ -15,6 +15,7 @@ mod audit;
 mod changes;
 mod concurrency;
 mod fixtures;
+mod management;
 mod sign_in;
 mod tokens;
 mod workspace;
@@ -94,6 +95,10 @@ on_every_store! {
     changes::strange_texts_survive;
     concurrency::of_many_writers_of_one_version_one_wins;
     concurrency::writers_readers_and_the_loader_do_not_disturb_each_other;
+    management::a_key_creates_once_a_day_for_each_caller;
+    management::every_order_lists_every_fitting_token_once;
+    management::requests_are_counted_by_token;
+    management::tokens_are_counted_by_state;
     sign_in::a_failed_commit_leaves_signing_in_as_it_was;
     sign_in::a_link_is_used_once;
     sign_in::a_superuser_can_sign_in_with_what_they_have;

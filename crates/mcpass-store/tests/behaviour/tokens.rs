@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::fixtures::{at, commit, full_token, group, id, token, user};
 
-const NOW: i64 = 1_000;
+pub(crate) const NOW: i64 = 1_000;
 
 /// Tokens of two users, in two groups, in all states; numbers decide, so that all combinations
 /// of attributes come up.
@@ -33,7 +33,7 @@ fn population() -> Vec<Token> {
     tokens.collect()
 }
 
-async fn filled(store: &dyn Store) -> Vec<Token> {
+pub(crate) async fn filled(store: &dyn Store) -> Vec<Token> {
     let tokens = population();
     let accounts = [
         Change::UserInsert(user(1, "ana")),
@@ -47,7 +47,7 @@ async fn filled(store: &dyn Store) -> Vec<Token> {
 }
 
 /// What the filter's documentation says, word by word.
-fn fits(token: &Token, filter: &TokenFilter) -> bool {
+pub(crate) fn fits(token: &Token, filter: &TokenFilter) -> bool {
     let state = |(wanted, now)| {
         matches!(
             (token.state(now), wanted),

@@ -78,6 +78,12 @@ impl Fields {
         Self(others.cloned().collect())
     }
 
+    /// The same with this name said once for each text.
+    pub(crate) fn and(mut self, name: &str, texts: &[String]) -> Self {
+        self.0.extend(texts.iter().map(|text| (name.to_owned(), text.clone())));
+        self
+    }
+
     /// Only what says something and has one of these names.
     pub(crate) fn only(&self, names: &[&str]) -> Self {
         let kept = self

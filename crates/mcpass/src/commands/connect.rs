@@ -21,7 +21,9 @@ use crate::connect::credential::{Credentials, TokenSource};
 use crate::connect::problem::Complaints;
 use crate::connect::{Bridge, End, stdio};
 use crate::failure::Failure;
-use crate::{cli, output, snippets};
+use mcpass_web::snippets;
+
+use crate::{cli, output};
 
 /// Where mcpass listens unless told otherwise.
 const DEFAULT_URL: &str = "http://127.0.0.1:7788/mcp";

@@ -11,7 +11,7 @@ use mcpass_domain::{Server, ServerKind, ServerName, Timestamp, WorkspaceSettings
 use crate::config::{Config, Origin};
 use crate::data::DataFolder;
 use crate::failure::Failure;
-use crate::snippets;
+use mcpass_web::snippets;
 
 use super::wiring::BuiltIns;
 

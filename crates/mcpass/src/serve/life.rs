@@ -24,7 +24,7 @@ use super::{demo, say};
 use crate::config::{Config, SyncMode};
 use crate::data::DataFolder;
 use crate::failure::Failure;
-use crate::snippets;
+use mcpass_web::snippets;
 
 /// What a start has made, to be ended in its order.
 struct Running {
@@ -110,6 +110,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         authority: authority.clone(),
         clock: Arc::clone(&clock),
         entropy: Arc::new(entropy),
+        listen: Some(address.to_string()),
         ending: pages_end.clone(),
     });
     let site = Site {

@@ -30,6 +30,9 @@ pub struct ServerView {
     /// How it does at the moment; none if it is switched off or gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<HealthView>,
+    /// Counts changes, for conditions on them. Not shown.
+    #[serde(skip)]
+    pub version: i64,
 }
 
 /// What a server is: `"kind":"http"` with the members of [`HttpView`] beside it, and so on.

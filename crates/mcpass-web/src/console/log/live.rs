@@ -72,7 +72,7 @@ fn events(follower: Follower) -> impl Stream<Item = Result<Bytes, std::convert::
 impl Follower {
     /// The next event; none at the end, which is that of mcpass or of the viewer's rights.
     async fn next(&mut self) -> Option<String> {
-        let ending = self.console.0.ending.clone();
+        let ending = self.console.ending().clone();
         while !self.has_ended {
             tokio::select! {
                 () = ending.cancelled() => return None,

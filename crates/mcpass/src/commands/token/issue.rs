@@ -6,7 +6,8 @@ use super::view;
 use crate::commands::{answer, area};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{snippets, times};
+use crate::times;
+use mcpass_web::snippets;
 
 /// `mcpass token create`
 #[derive(Debug, clap::Args)]

@@ -11,25 +11,25 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The environment variable that the snippets take the token from.
-pub(crate) const VARIABLE: &str = "MCPASS_TOKEN";
+pub const VARIABLE: &str = "MCPASS_TOKEN";
 
 /// The file that `mcpass connect` takes the token from in the snippets.
 const TOKEN_FILE: &str = "~/.config/mcpass/token";
 
 /// One thing to paste.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Snippet {
+pub struct Snippet {
     /// Which client it is for.
-    pub(crate) client: &'static str,
+    pub client: &'static str,
     /// Where it goes: `shell`, or a file's name.
-    pub(crate) place: &'static str,
+    pub place: &'static str,
     /// The text.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 /// The URL of the MCP endpoint of a server that listens at `listen`, as a client on the same
 /// machine calls it.
-pub(crate) fn endpoint(listen: SocketAddr) -> String {
+pub fn endpoint(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -40,7 +40,7 @@ pub(crate) fn endpoint(listen: SocketAddr) -> String {
 
 /// Everything to paste for the endpoint `url`. The first one puts `token` into the environment;
 /// without a token it says where to put it. No other holds it.
-pub(crate) fn all(url: &str, token: Option<&str>) -> Vec<Snippet> {
+pub fn all(url: &str, token: Option<&str>) -> Vec<Snippet> {
     let token = token.unwrap_or("PASTE-THE-TOKEN-HERE");
     let snippet = |client, place, text: String| Snippet { client, place, text };
     vec![
@@ -50,13 +50,15 @@ pub(crate) fn all(url: &str, token: Option<&str>) -> Vec<Snippet> {
         snippet("Cursor", ".cursor/mcp.json", cursor(url)),
         snippet("VS Code", ".vscode/mcp.json", vs_code(url)),
         snippet("Codex", "~/.codex/config.toml", codex(url)),
+        snippet("Python", "call.py", python(url)),
+        snippet("TypeScript", "call.ts", typescript(url)),
         snippet("token file, for clients that only speak stdio", "shell", token_file()),
         snippet("Claude Desktop", "claude_desktop_config.json", claude_desktop(url)),
     ]
 }
 
 /// All of them as one text for people.
-pub(crate) fn render(snippets: &[Snippet]) -> String {
+pub fn render(snippets: &[Snippet]) -> String {
     let mut out = String::new();
     for (at, snippet) in snippets.iter().enumerate() {
         let gap = if at == 0 { "" } else { "\n" };
@@ -117,6 +119,45 @@ fn codex(url: &str) -> String {
     format!("[mcp_servers.mcpass]\nurl = \"{url}\"\nbearer_token_env_var = \"{VARIABLE}\"")
 }
 
+/// The official SDK: `pip install mcp`.
+fn python(url: &str) -> String {
+    format!(
+        r#"# pip install mcp
+import asyncio, os
+
+from mcp import Client
+from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+
+
+async def main():
+    headers = {{"Authorization": f"Bearer {{os.environ['{VARIABLE}']}}"}}
+    async with create_mcp_http_client(headers=headers) as http:
+        async with Client(streamable_http_client("{url}", http_client=http)) as client:
+            for tool in (await client.list_tools()).tools:
+                print(tool.name)
+
+
+asyncio.run(main())"#
+    )
+}
+
+/// The official SDK: `npm install @modelcontextprotocol/sdk`.
+fn typescript(url: &str) -> String {
+    format!(
+        r#"// npm install @modelcontextprotocol/sdk
+import {{ Client }} from "@modelcontextprotocol/sdk/client/index.js";
+import {{ StreamableHTTPClientTransport }} from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+
+const headers = {{ Authorization: `Bearer ${{process.env.{VARIABLE}}}` }};
+const url = new URL("{url}");
+const transport = new StreamableHTTPClientTransport(url, {{ requestInit: {{ headers }} }});
+const client = new Client({{ name: "example", version: "1.0.0" }});
+await client.connect(transport);
+for (const tool of (await client.listTools()).tools) console.log(tool.name);
+await client.close();"#
+    )
+}
+
 /// `printf` is the shell's own, so the token is in no process list.
 fn token_file() -> String {
     let folder = TOKEN_FILE.rsplit_once('/').map_or(".", |(folder, _)| folder);
@@ -156,7 +197,7 @@ mod tests {
         assert!(snippets[1..].iter().all(|snippet| !snippet.text.contains("THE-SECRET")));
         let without_url: Vec<_> =
             snippets[1..].iter().filter(|snippet| !snippet.text.contains(URL)).collect();
-        assert_eq!(without_url, [&snippets[6]], "the token's file");
+        assert_eq!(without_url, [&snippets[8]], "the token's file");
     }
 
     #[test]
@@ -199,7 +240,7 @@ mod tests {
     fn the_token_file_is_for_its_owner_alone() {
         let snippets = all(URL, None);
         assert_snapshot!(
-            snippets[6].text,
+            snippets[8].text,
             @r#"mkdir -p ~/.config/mcpass && (umask 077 && printf '%s\n' "$MCPASS_TOKEN" > ~/.config/mcpass/token)"#
         );
     }

@@ -1,0 +1,193 @@
+//! The same for many tokens, in one transaction.
+
+use std::sync::Arc;
+
+use mcpass_domain::{GroupId, Revocation, Timestamp, Token};
+use mcpass_store::PageRequest;
+
+use super::standing::{MAX_REASON, refuse_revoked};
+use super::{edit, list};
+use crate::api::{ApiError, BulkItem, BulkView, TokenBulk, TokenList, TokenMatch};
+use crate::failure::store_failed;
+use crate::parse;
+use crate::turn::{Plan, Turn};
+use crate::when;
+
+/// Tokens of one call at most.
+const MAX_TOKENS: u32 = 10_000;
+
+/// What is done to each token.
+enum Deed {
+    Disable,
+    Extend(Option<Timestamp>),
+    AddGroup(GroupId),
+    RemoveGroup(GroupId),
+    Revoke(String),
+}
+
+impl Deed {
+    const fn audit(&self) -> &'static str {
+        match self {
+            Self::Disable => "token.disable",
+            Self::Extend(_) | Self::AddGroup(_) | Self::RemoveGroup(_) => "token.edit",
+            Self::Revoke(_) => "token.revoke",
+        }
+    }
+}
+
+pub(super) async fn bulk(turn: &mut Turn, request: &TokenBulk) -> Result<BulkView, ApiError> {
+    let deed = deed(turn, request).await?;
+    let tokens = tokens(turn, request).await?;
+    turn.learn(&tokens).await?;
+    let mut plan = Plan::default();
+    let mut items = Vec::new();
+    let mut changed = Vec::new();
+    for before in &tokens {
+        let after = done(turn, before, &deed);
+        if let Ok(after) = &after {
+            guard(turn, (before, after), &deed)?;
+            turn.update_token(&mut plan, deed.audit(), (before, after), note(&deed))?;
+            changed.push(after.clone());
+        }
+        items.push(BulkItem {
+            id: before.id,
+            name: before.name.to_string(),
+            changed: after.is_ok(),
+            why_not: after.err(),
+        });
+    }
+    let view = BulkView {
+        dry_run: request.dry_run,
+        matched: tokens.len() as u64,
+        changed: changed.len() as u64,
+        items,
+    };
+    refuse_unexpected(request, &view)?;
+    if !request.dry_run && !plan.is_empty() {
+        turn.publish_tokens(&mut plan, &changed);
+        turn.commit(plan).await?;
+    }
+    Ok(view)
+}
+
+async fn deed(turn: &mut Turn, request: &TokenBulk) -> Result<Deed, ApiError> {
+    let group = match request.group.as_deref() {
+        Some(group) => Some(turn.group("group", group).await?.id),
+        None => None,
+    };
+    let needed = |what: &str| ApiError::invalid(what, format!("this action needs `{what}`"));
+    if let Some(id) = group {
+        let store = Arc::clone(&turn.core.store);
+        turn.world.learn_groups(store.as_ref(), &[id]).await.map_err(store_failed)?;
+    }
+    Ok(match request.action.as_str() {
+        "revoke" => Deed::Revoke(parse::prose("reason", &request.reason, MAX_REASON)?),
+        "disable" => Deed::Disable,
+        "extend" => {
+            let expires = request.expires.as_deref().ok_or_else(|| needed("expires"))?;
+            let expires_at = when::expiry("expires", expires, turn.now)?;
+            turn.caller.guard_expiry(expires_at)?;
+            Deed::Extend(expires_at)
+        }
+        "add_group" => Deed::AddGroup(group.ok_or_else(|| needed("group"))?),
+        "remove_group" => Deed::RemoveGroup(group.ok_or_else(|| needed("group"))?),
+        _ => {
+            let message = "the actions are revoke, disable, extend, add_group and remove_group";
+            return Err(ApiError::invalid("action", message));
+        }
+    })
+}
+
+async fn tokens(turn: &mut Turn, request: &TokenBulk) -> Result<Vec<Token>, ApiError> {
+    let too_many = || {
+        ApiError::invalid("filter", format!("these are more than {MAX_TOKENS} tokens"))
+            .with_hint("do it in parts: a narrower filter, or ids")
+    };
+    match (&request.filter, request.ids.as_slice()) {
+        (Some(filter), []) => {
+            let filter = list::filter(turn, &listed(filter)).await?;
+            let page = PageRequest { after: None, limit: MAX_TOKENS };
+            let found = turn.core.store.token_list(&filter, &page).await.map_err(store_failed)?;
+            if found.next.is_some() { Err(too_many()) } else { Ok(found.items) }
+        }
+        (None, ids) if ids.len() > MAX_TOKENS as usize => Err(too_many()),
+        (None, ids @ [_, ..]) => {
+            let mut tokens: Vec<Token> = Vec::new();
+            for id in ids {
+                let token = turn
+                    .token(id)
+                    .await
+                    .map_err(|error| ApiError { field: Some("ids".to_owned()), ..error })?;
+                if tokens.iter().all(|known| known.id != token.id) {
+                    tokens.push(token);
+                }
+            }
+            Ok(tokens)
+        }
+        _ => Err(ApiError::invalid("ids", "give `ids` or a `filter`, and not both")),
+    }
+}
+
+fn listed(filter: &TokenMatch) -> TokenList {
+    let TokenMatch { user, group, state, unused, expiring, text } = filter.clone();
+    TokenList { user, group, state, unused, expiring, text, ..TokenList::default() }
+}
+
+/// The token as it becomes, or why it stays as it is.
+fn done(turn: &Turn, before: &Token, deed: &Deed) -> Result<Token, String> {
+    let same = |what: &str| Err(what.to_owned());
+    if let Deed::Revoke(reason) = deed {
+        if before.revocation.is_some() {
+            return same("it is revoked already");
+        }
+        let revocation = Some(Revocation { at: turn.now, reason: reason.clone() });
+        return Ok(Token { revocation, ..before.clone() });
+    }
+    refuse_revoked(before).map_err(|error| error.message)?;
+    let mut after = before.clone();
+    match deed {
+        Deed::Disable if !before.is_active => return same("it is disabled already"),
+        Deed::Disable => after.is_active = false,
+        Deed::Extend(expires_at) => {
+            edit::refuse_longer_overlap(before, *expires_at).map_err(|error| error.message)?;
+            after.expires_at = *expires_at;
+        }
+        Deed::AddGroup(group) if before.groups.contains(group) => {
+            return same("it is in that group already");
+        }
+        Deed::AddGroup(group) => after.groups.push(*group),
+        Deed::RemoveGroup(group) if before.groups.contains(group) => {
+            after.groups.retain(|one| one != group);
+        }
+        Deed::RemoveGroup(_) => return same("it is not in that group"),
+        Deed::Revoke(_) => {}
+    }
+    if after == *before { same("nothing changes") } else { Ok(after) }
+}
+
+/// What the caller could not do to one token, it cannot do to many.
+fn guard(turn: &mut Turn, (before, after): (&Token, &Token), deed: &Deed) -> Result<(), ApiError> {
+    let had = turn.world.grants(&before.permissions, &before.groups);
+    let has = turn.world.grants(&after.permissions, &after.groups);
+    turn.caller.guard_grants(&had, &has)?;
+    let comes_back = before.expires_at.is_some_and(|end| end <= turn.now);
+    if matches!(deed, Deed::Extend(_)) && comes_back {
+        turn.caller.guard_whole(after, &has)?;
+    }
+    Ok(())
+}
+
+fn note(deed: &Deed) -> &str {
+    if let Deed::Revoke(reason) = deed { reason } else { "" }
+}
+
+fn refuse_unexpected(request: &TokenBulk, view: &BulkView) -> Result<(), ApiError> {
+    match request.expected {
+        Some(expected) if expected != view.changed => {
+            let message = format!("{} tokens would change, not {expected}", view.changed);
+            Err(ApiError::new("bulk.unexpected", message)
+                .with_hint("look at them again with `dry_run`"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,132 @@
+//! What servers list, for management: previews, catalogues, and tests of a server. Not for
+//! decisions, which have [`crate::catalogue`].
+//!
+//! Upstream connections belong to the threads of the data path, so a question from elsewhere is
+//! taken to one of them as an [`Errand`].
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcpass_domain::{Target, ToolClass};
+use mcpass_protocol::{List, ListKind};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::link::{self, Speaker};
+use crate::shared::{Shared, Worker};
+use crate::upstream::Upstream;
+
+/// How long a server may take to list its tools.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a list is shown again without asking the server.
+const TTL: Duration = Duration::from_secs(30);
+
+/// A tool as its server lists it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ListedTool {
+    /// Its name, as permissions have it.
+    pub name: String,
+    /// What its annotations say.
+    pub class: ToolClass,
+    /// The whole of it, as the server wrote it (JSON).
+    pub json: String,
+}
+
+/// The tools of one server as they were last listed for management.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(Mutex<Option<(mcpass_domain::Monotonic, Arc<[ListedTool]>)>>);
+
+/// Something to be done on a thread of the data path.
+pub(crate) type Errand =
+    Box<dyn FnOnce(Arc<Worker>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// Errands on their way to the thread that does them.
+pub(crate) struct Errands {
+    sender: mpsc::UnboundedSender<Errand>,
+    receiver: Mutex<Option<mpsc::UnboundedReceiver<Errand>>>,
+}
+
+impl Default for Errands {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Self { sender, receiver: Mutex::new(Some(receiver)) }
+    }
+}
+
+impl fmt::Debug for Errands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Errands")
+    }
+}
+
+/// Does errands for as long as the thread runs. To be called on one thread.
+pub(crate) async fn errands(worker: &Arc<Worker>) {
+    let receiver = worker.shared.errands.receiver.lock().take();
+    let Some(mut receiver) = receiver else {
+        return std::future::pending().await;
+    };
+    while let Some(errand) = receiver.recv().await {
+        worker.tasks.spawn(errand(Arc::clone(worker)));
+    }
+}
+
+impl Shared {
+    /// The tools of a server, all pages of its list. A `fresh` list is read now; another one may be
+    /// half a minute old.
+    ///
+    /// # Errors
+    /// When the server is not served, or does not list its tools; with a reason for people.
+    pub async fn listed_tools(
+        &self,
+        server: &str,
+        fresh: bool,
+    ) -> Result<Arc<[ListedTool]>, String> {
+        let upstream = self
+            .servers
+            .find(server)
+            .ok_or_else(|| format!("{server} is not served: it is switched off or not there"))?;
+        if let Some((at, tools)) = &*upstream.catalogue.kept.0.lock()
+            && !fresh
+            && self.monotonic().since(*at) < TTL
+        {
+            return Ok(Arc::clone(tools));
+        }
+        let (sender, receiver) = oneshot::channel();
+        let asked = Arc::clone(&upstream);
+        let errand: Errand = Box::new(move |worker| {
+            Box::pin(async move {
+                // Whoever asked may have gone away.
+                let _ = sender.send(read(&worker, &asked).await);
+            })
+        });
+        let gone = || "mcpass is starting or shutting down".to_owned();
+        self.errands.sender.send(errand).map_err(|_| gone())?;
+        let tools: Arc<[ListedTool]> = receiver.await.map_err(|_| gone())??.into();
+        *upstream.catalogue.kept.0.lock() = Some((self.monotonic(), Arc::clone(&tools)));
+        Ok(tools)
+    }
+}
+
+async fn read(worker: &Arc<Worker>, upstream: &Arc<Upstream>) -> Result<Vec<ListedTool>, String> {
+    let pages = link::pages(worker, upstream, Speaker::SELF, ListKind::Tools);
+    let pages = match tokio::time::timeout(PATIENCE, pages).await {
+        Ok(pages) => pages.map_err(|error| error.to_string())?,
+        Err(_) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    };
+    let mut tools = Vec::new();
+    for page in &pages {
+        let list = List::read(page, ListKind::Tools).map_err(|why| why.to_string())?;
+        for item in list.items() {
+            if let Some(name) = &item.name {
+                tools.push(ListedTool {
+                    name: upstream.reach.known_as(Target::Tool(name)).name().to_owned(),
+                    class: ToolClass::from_hints(item.read_only, item.destructive),
+                    json: item.raw().get().to_owned(),
+                });
+            }
+        }
+    }
+    Ok(tools)
+}

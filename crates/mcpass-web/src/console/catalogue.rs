@@ -1,0 +1,367 @@
+//! What can be granted, as the matrix of permissions shows it: servers with their tools or
+//! models, areas of a workspace, and patterns as chips.
+
+use std::collections::BTreeMap;
+
+use mcpass_authority::api::ServerView;
+use mcpass_domain::permission::{Grant, Source};
+use mcpass_domain::{Ask, Grants, Permission, Target, ToolClass};
+
+use super::Console;
+use super::asked::Asked;
+use super::fault::Fault;
+use super::show::count;
+
+/// A server.
+#[derive(Clone, Debug)]
+pub(crate) struct Shelf {
+    pub(crate) server: String,
+    pub(crate) kind: &'static str,
+    /// Its tools; none if they are not known.
+    pub(crate) tools: Vec<Tool>,
+    /// Why its tools are not known.
+    pub(crate) trouble: Option<String>,
+    /// Sets of permissions with a name.
+    pub(crate) areas: Vec<Area>,
+}
+
+/// A tool.
+#[derive(Clone, Debug)]
+pub(crate) struct Tool {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    pub(crate) class: ToolClass,
+    /// Characters of its entry in a list.
+    pub(crate) chars: u64,
+}
+
+/// A set of permissions with a name: an area of a workspace, for reading or with writing.
+#[derive(Clone, Debug)]
+pub(crate) struct Area {
+    pub(crate) name: String,
+    pub(crate) permissions: Vec<String>,
+}
+
+/// The matrix with what is chosen in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Matrix {
+    pub(crate) groups: Vec<Group>,
+    /// What is chosen and is no row: patterns, denials, resources.
+    pub(crate) chips: Vec<Chip>,
+    pub(crate) areas: Vec<Area>,
+}
+
+/// The rows of a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) server: String,
+    pub(crate) kind: &'static str,
+    pub(crate) told: String,
+    pub(crate) trouble: Option<String>,
+    pub(crate) is_open: bool,
+    /// The whole server at once: all that reads, all.
+    pub(crate) whole: Vec<Tick>,
+    pub(crate) rows: Vec<Row>,
+    /// Rows of models instead.
+    pub(crate) models: Vec<Model>,
+}
+
+/// One box to tick.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tick {
+    pub(crate) permission: String,
+    pub(crate) word: &'static str,
+    pub(crate) is_chosen: bool,
+    /// Given by something else that is chosen: a pattern, a group.
+    pub(crate) is_covered: bool,
+}
+
+/// A tool's row.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    pub(crate) class: ToolClass,
+    pub(crate) choice: Tick,
+}
+
+/// A model's row: view, add, change, delete; those that the server has.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) name: String,
+    pub(crate) choices: Vec<Option<Tick>>,
+}
+
+/// A permission that stands for itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Chip {
+    pub(crate) permission: String,
+    pub(crate) is_denial: bool,
+}
+
+/// What an agent would see.
+#[derive(Clone, Debug)]
+pub(crate) struct Preview {
+    pub(crate) told: String,
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) hidden: Vec<(String, String)>,
+    /// Servers whose tools are not known.
+    pub(crate) unknown: Vec<String>,
+    /// What cannot be read as a permission.
+    pub(crate) wrong: Vec<String>,
+    /// What a permission for everything includes, if there is one.
+    pub(crate) everything: bool,
+}
+
+/// The tools of a server that would be seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) server: String,
+    pub(crate) tools: Vec<(String, ToolClass)>,
+}
+
+/// The verbs of a model's permissions, as Django has them.
+const VERBS: [&str; 4] = ["view", "add", "change", "delete"];
+
+/// What every server gives the viewer to grant.
+pub(crate) async fn shelves(console: &Console, asked: &Asked) -> Result<Vec<Shelf>, Fault> {
+    if !asked.viewer()?.may("mcpass.view_server") {
+        return Ok(Vec::new());
+    }
+    let servers = console.authority().server_list(asked.ctx()?).await?;
+    let enabled = servers.into_iter().filter(|server| server.is_enabled);
+    Ok(enabled.map(|server| shelf(&server)).collect())
+}
+
+fn shelf(server: &ServerView) -> Shelf {
+    Shelf {
+        server: server.name.clone(),
+        kind: server.kind.as_str(),
+        tools: Vec::new(),
+        trouble: None,
+        areas: Vec::new(),
+    }
+}
+
+/// The permissions of these texts, and those texts that are none.
+pub(crate) fn grants(own: &[String], groups: &[(String, Vec<String>)]) -> (Grants, Vec<String>) {
+    let mut wrong = Vec::new();
+    let mut all = Vec::new();
+    for text in own {
+        match text.parse::<Permission>() {
+            Ok(permission) => all.push(Grant { permission, source: Source::Own }),
+            Err(_) => wrong.push(text.clone()),
+        }
+    }
+    for (group, permissions) in groups {
+        let parsed = permissions.iter().filter_map(|text| text.parse().ok());
+        let source = Source::Group(group.clone());
+        all.extend(parsed.map(|permission| Grant { permission, source: source.clone() }));
+    }
+    (Grants::new(all), wrong)
+}
+
+/// The matrix with these permissions chosen.
+pub(crate) fn matrix(shelves: &[Shelf], chosen: &[String], grants: &Grants) -> Matrix {
+    let groups: Vec<_> = shelves.iter().map(|shelf| group(shelf, chosen, grants)).collect();
+    let is_row = |permission: &String| groups.iter().any(|group| group.has(permission));
+    let chips = chosen.iter().filter(|permission| !is_row(permission)).map(|permission| Chip {
+        is_denial: permission.starts_with('!'),
+        permission: permission.clone(),
+    });
+    let chips = chips.collect();
+    Matrix { chips, groups, areas: shelves.iter().flat_map(|shelf| shelf.areas.clone()).collect() }
+}
+
+impl Group {
+    fn has(&self, permission: &str) -> bool {
+        let is = |choice: &Tick| choice.permission == permission;
+        self.whole.iter().any(is)
+            || self.rows.iter().any(|row| is(&row.choice))
+            || self.models.iter().flat_map(|model| model.choices.iter().flatten()).any(is)
+    }
+}
+
+fn group(shelf: &Shelf, chosen: &[String], grants: &Grants) -> Group {
+    let server = &shelf.server;
+    let choose = |name: &str, word, class| {
+        let permission = format!("{server}.{name}");
+        let is_chosen = chosen.contains(&permission);
+        let is_covered = !is_chosen && gives(grants, server, &permission, class);
+        Tick { permission, word, is_chosen, is_covered }
+    };
+    let tools: Vec<_> = shelf.tools.iter().collect();
+    let models = models(&tools, &choose);
+    let of_models = |tool: &Tool| models.iter().any(|model| model.owns(&tool.name));
+    let rows = tools.iter().filter(|tool| !of_models(tool)).map(|tool| Row {
+        name: tool.name.clone(),
+        about: tool.about.clone(),
+        class: tool.class,
+        choice: choose(&tool.name, "", Some(tool.class)),
+    });
+    let rows: Vec<_> = rows.collect();
+    let whole = [("@read", "all that only reads"), ("*", "everything, also what comes later")];
+    let whole: Vec<_> = whole.into_iter().map(|(name, word)| choose(name, word, None)).collect();
+    let mut group = Group {
+        server: server.clone(),
+        kind: shelf.kind,
+        told: String::new(),
+        trouble: shelf.trouble.clone(),
+        is_open: false,
+        whole,
+        rows,
+        models,
+    };
+    let given = shelf.tools.iter().filter(|tool| sees(grants, server, tool)).count();
+    group.told = match shelf.tools.len() {
+        0 => String::new(),
+        all => format!("{given} of {} tools", count(all as u64)),
+    };
+    group.is_open =
+        shelf.tools.len() <= 12 || chosen.iter().any(|permission| group.has(permission));
+    group
+}
+
+fn sees(grants: &Grants, server: &str, tool: &Tool) -> bool {
+    let target = Target::Tool(&tool.name);
+    grants.allow(&Ask { server, target, class: Some(tool.class) })
+}
+
+fn gives(grants: &Grants, server: &str, permission: &str, class: Option<ToolClass>) -> bool {
+    let name = permission.split_once('.').map_or("", |(_, name)| name);
+    if name == "*" || name.starts_with('@') {
+        return permission.parse().is_ok_and(|permission| grants.cover(&permission));
+    }
+    grants.allow(&Ask { server, target: Target::from_name(name), class })
+}
+
+/// Models are told by their verbs: a name with at least `view_` and one more.
+fn models(
+    tools: &[&Tool],
+    choose: &impl Fn(&str, &'static str, Option<ToolClass>) -> Tick,
+) -> Vec<Model> {
+    let mut found: BTreeMap<&str, [Option<&Tool>; 4]> = BTreeMap::new();
+    for tool in tools {
+        for (at, verb) in VERBS.iter().enumerate() {
+            let model = tool.name.strip_prefix(verb).and_then(|rest| rest.strip_prefix('_'));
+            if let Some(slot) = model.and_then(|model| found.entry(model).or_default().get_mut(at))
+            {
+                *slot = Some(tool);
+            }
+        }
+    }
+    let whole = found.into_iter().filter(|(_, slots)| {
+        slots.first().is_some_and(Option::is_some) && slots.iter().flatten().count() > 1
+    });
+    let whole = whole.map(|(name, slots)| Model {
+        name: name.to_owned(),
+        choices: slots
+            .iter()
+            .zip(VERBS)
+            .map(|(tool, verb)| tool.map(|tool| choose(&tool.name, verb, Some(tool.class))))
+            .collect(),
+    });
+    whole.collect()
+}
+
+impl Model {
+    fn owns(&self, tool: &str) -> bool {
+        VERBS.iter().any(|verb| tool == format!("{verb}_{}", self.name))
+    }
+}
+
+/// What an agent with these permissions sees.
+pub(crate) fn preview(shelves: &[Shelf], grants: &Grants, wrong: Vec<String>) -> Preview {
+    let (mut seen, mut hidden, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut shown, mut all, mut chars) = (0_u64, 0_u64, 0_u64);
+    for shelf in shelves {
+        if shelf.tools.is_empty() && grants.allow_server(&shelf.server) {
+            unknown.push(shelf.server.clone());
+        }
+        let mut tools = Vec::new();
+        for tool in &shelf.tools {
+            all += 1;
+            if sees(grants, &shelf.server, tool) {
+                shown += 1;
+                chars += tool.chars;
+                tools.push((tool.name.clone(), tool.class));
+            } else {
+                hidden.push((shelf.server.clone(), tool.name.clone()));
+            }
+        }
+        if !tools.is_empty() {
+            seen.push(Seen { server: shelf.server.clone(), tools });
+        }
+    }
+    let told = format!("{} of {} tools · {}", count(shown), count(all), super::show::chars(chars));
+    let everything = grants.iter().any(|grant| grant.permission.is_everything());
+    Preview { told, seen, hidden, unknown, wrong, everything }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool(name: &str, class: ToolClass) -> Tool {
+        Tool { name: name.to_owned(), about: String::new(), class, chars: 100 }
+    }
+
+    fn shelf() -> Shelf {
+        Shelf {
+            server: "notes".to_owned(),
+            kind: "http",
+            tools: vec![
+                tool("get", ToolClass::Read),
+                tool("put", ToolClass::Write),
+                tool("drop", ToolClass::Destructive),
+            ],
+            trouble: None,
+            areas: Vec::new(),
+        }
+    }
+
+    fn chosen(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_pattern_covers_rows_and_stays_a_chip() {
+        let own = chosen(&["notes.@read", "notes.put", "!notes.d*", "github.*"]);
+        let (grants, wrong) = grants(&own, &[]);
+        assert!(wrong.is_empty());
+        let matrix = matrix(&[shelf()], &own, &grants);
+        let group = &matrix.groups[0];
+        let state = |at: usize| (group.rows[at].choice.is_chosen, group.rows[at].choice.is_covered);
+        assert_eq!((state(0), state(1), state(2)), ((false, true), (true, false), (false, false)));
+        assert!(group.whole[0].is_chosen, "@read is a box of the server");
+        let chips: Vec<_> = matrix.chips.iter().map(|chip| chip.permission.as_str()).collect();
+        assert_eq!(chips, ["!notes.d*", "github.*"]);
+        assert_eq!(group.told, "2 of 3 tools");
+    }
+
+    #[test]
+    fn the_preview_is_what_is_decided() {
+        let (grants, wrong) = grants(
+            &chosen(&["no permission"]),
+            &[("readers".to_owned(), chosen(&["notes.@read"]))],
+        );
+        let preview = preview(&[shelf()], &grants, wrong);
+        assert_eq!(preview.told, "1 of 3 tools · 100 characters");
+        assert_eq!(preview.seen[0].tools, [("get".to_owned(), ToolClass::Read)]);
+        assert_eq!((preview.hidden.len(), preview.wrong.len()), (2, 1));
+    }
+
+    #[test]
+    fn models_are_rows_with_a_box_for_each_verb() {
+        let mut shelf = shelf();
+        shelf.tools = ["view_article", "add_article", "view_only", "search"]
+            .map(|name| tool(name, ToolClass::Read))
+            .to_vec();
+        let group = matrix(&[shelf], &[], &Grants::default()).groups.remove(0);
+        let [model] = &group.models[..] else { panic!("{:?}", group.models) };
+        let has: Vec<_> = model.choices.iter().map(Option::is_some).collect();
+        assert_eq!((model.name.as_str(), has), ("article", vec![true, true, false, false]));
+        let rows: Vec<_> = group.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(rows, ["view_only", "search"]);
+    }
+}

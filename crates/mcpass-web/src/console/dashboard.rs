@@ -1,0 +1,93 @@
+//! The first page: how things stand, in numbers, and what was refused.
+
+use askama::Template;
+use axum::extract::State;
+use mcpass_authority::api::{LogFilter, LogList, TokenList};
+
+use super::asked::Asked;
+use super::fault::{Answer, Fault};
+use super::frame::{Frame, Section};
+use super::log;
+use super::show::count;
+use super::{Console, page};
+
+/// Rows of each list.
+const FEW: u32 = 10;
+/// Counted at most; more are told as "1 000+".
+const MOST: u32 = 1_000;
+
+#[derive(Template)]
+#[template(path = "dashboard.html")]
+struct Page {
+    frame: Frame,
+    tiles: Vec<Tile>,
+    refused: Vec<log::Row>,
+    errors: Vec<log::Row>,
+    has_tokens: bool,
+    has_servers: bool,
+}
+
+/// A number that leads to what it counts.
+#[derive(Debug)]
+struct Tile {
+    number: String,
+    word: &'static str,
+    path: &'static str,
+}
+
+pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
+    let mut tiles = tokens(&console, &asked).await?;
+    let has_tokens = tiles.iter().any(|tile| tile.number != "0");
+    let mut has_servers = true;
+    if asked.viewer()?.may("mcpass.view_server") {
+        let servers = console.authority().server_list(asked.ctx()?).await?;
+        let enabled = servers.iter().filter(|server| server.is_enabled).count();
+        has_servers = enabled > 0;
+        tiles.push(Tile { number: count(enabled as u64), word: "servers", path: "/servers" });
+    }
+    let refused = LogFilter { allowed: Some(false), ..LogFilter::default() };
+    let errors = LogFilter { allowed: Some(true), is_error: Some(true), ..LogFilter::default() };
+    let template = Page {
+        frame: asked.frame(Section::Dashboard, "Dashboard").at_top(),
+        refused: rows(&console, &asked, refused).await?,
+        errors: rows(&console, &asked, errors).await?,
+        tiles,
+        has_tokens,
+        has_servers,
+    };
+    page(&template)
+}
+
+async fn tokens(console: &Console, asked: &Asked) -> Result<Vec<Tile>, Fault> {
+    let text = |text: &str| Some(text.to_owned());
+    let all = TokenList { limit: Some(MOST), ..TokenList::default() };
+    let asks = [
+        (
+            "active tokens",
+            "/tokens?state=active",
+            TokenList { state: text("active"), ..all.clone() },
+        ),
+        (
+            "expire within 7 days",
+            "/tokens?expiring=7d",
+            TokenList { expiring: text("7d"), ..all.clone() },
+        ),
+        ("unused for 30 days", "/tokens?unused=30d", TokenList { unused: text("30d"), ..all }),
+    ];
+    let mut tiles = Vec::new();
+    for (word, path, request) in asks {
+        let found = console.authority().token_list(asked.ctx()?, request).await?;
+        let more = if found.next.is_some() { "+" } else { "" };
+        let number = format!("{}{more}", count(found.items.len() as u64));
+        tiles.push(Tile { number, word, path });
+    }
+    Ok(tiles)
+}
+
+async fn rows(console: &Console, asked: &Asked, filter: LogFilter) -> Result<Vec<log::Row>, Fault> {
+    let filter = LogFilter { since: Some("24h".to_owned()), ..filter };
+    let request = LogList { filter, limit: Some(FEW), ..LogList::default() };
+    let found = console.authority().log_list(asked.ctx()?, request).await?;
+    let now = console.now();
+    Ok(found.items.iter().map(|access| log::Row::new(access, now)).collect())
+}

@@ -1,0 +1,205 @@
+//! Groups: named sets of permissions that tokens and users can have.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use mcpass_authority::api::{ApiError, GroupCreate, GroupEdit, GroupRef, GroupView, TokenList};
+
+use super::asked::Asked;
+use super::fault::{Answer, Fault};
+use super::fields::{Fields, segment};
+use super::form::Form;
+use super::frame::{Frame, Section};
+use super::show::{Badge, When, count, cut};
+use super::{Console, done, page, refused};
+
+const FEW: u32 = 50;
+
+pub(crate) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/groups", get(list))
+        .route("/groups/new", get(show_new).post(create))
+        .route("/groups/{group}", get(show).post(edit))
+        .route("/groups/{group}/delete", get(ask_delete).post(delete))
+}
+
+#[derive(Template)]
+#[template(path = "groups/list.html")]
+struct ListPage {
+    frame: Frame,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    name: String,
+    path: String,
+    told: String,
+    permissions: String,
+    created: When,
+}
+
+#[derive(Template)]
+#[template(path = "groups/new.html")]
+struct NewPage {
+    frame: Frame,
+    form: Form,
+}
+
+#[derive(Template)]
+#[template(path = "groups/one.html")]
+struct OnePage {
+    frame: Frame,
+    form: Form,
+    name: String,
+    path: String,
+    created: When,
+    tokens: Vec<Member>,
+    /// Whether there are more tokens than are shown.
+    has_more: bool,
+    users: Vec<String>,
+    is_deleting: bool,
+}
+
+/// A token in the group.
+#[derive(Debug)]
+struct Member {
+    id: String,
+    name: String,
+    user: String,
+    state: Badge,
+}
+
+async fn list(State(console): State<Console>, asked: Asked) -> Answer {
+    let groups = console.authority().group_list(asked.ctx()?).await?;
+    let now = console.now();
+    let rows = groups.into_iter().map(|group| Row {
+        path: path(&group.name),
+        told: count(group.permissions.len() as u64),
+        permissions: cut(&group.permissions.join(", "), 200),
+        created: When::new(group.created_at, now),
+        name: group.name,
+    });
+    let frame = asked.frame(Section::Groups, "Groups").at_top();
+    page(&ListPage { frame, rows: rows.collect() })
+}
+
+async fn show_new(asked: Asked) -> Answer {
+    let frame = asked.frame(Section::Groups, "Create group");
+    page(&NewPage { frame, form: Form::default() })
+}
+
+async fn create(State(console): State<Console>, asked: Asked) -> Answer {
+    let form = &asked.form;
+    let request =
+        GroupCreate { name: form.text("name").to_owned(), permissions: form.words("permissions") };
+    match console.authority().group_create(asked.ctx()?, request).await {
+        Ok(group) => Ok(done(&path(&group.name), format!("{} is created.", group.name))),
+        Err(error) => {
+            let frame = asked.frame(Section::Groups, "Create group");
+            refused(&NewPage { frame, form: Form::refused(form.clone(), &error) }, &error)
+        }
+    }
+}
+
+async fn show(State(console): State<Console>, Path(group): Path<String>, asked: Asked) -> Answer {
+    page(&one(&console, &asked, group, None, false).await?)
+}
+
+async fn edit(State(console): State<Console>, Path(group): Path<String>, asked: Asked) -> Answer {
+    let form = &asked.form;
+    let request = GroupEdit {
+        group: group.clone(),
+        name: form.some("name"),
+        permissions: Some(form.words("permissions")),
+        ..GroupEdit::default()
+    };
+    match console.authority().group_edit(asked.ctx()?, request).await {
+        Ok(group) => {
+            let said = format!("Saved {}. All its tokens follow at once.", group.name);
+            Ok(done(&path(&group.name), said))
+        }
+        Err(error) => again(&console, &asked, group, &error).await,
+    }
+}
+
+async fn again(console: &Console, asked: &Asked, group: String, error: &ApiError) -> Answer {
+    let form = Form::refused(asked.form.clone(), error);
+    refused(&one(console, asked, group, Some(form), false).await?, error)
+}
+
+async fn ask_delete(
+    State(console): State<Console>,
+    Path(group): Path<String>,
+    asked: Asked,
+) -> Answer {
+    page(&one(&console, &asked, group, None, true).await?)
+}
+
+async fn delete(State(console): State<Console>, Path(group): Path<String>, asked: Asked) -> Answer {
+    let group = console.authority().group_delete(asked.ctx()?, GroupRef { group }).await?;
+    Ok(done(
+        "/groups",
+        format!("{} is deleted. Tokens and users have lost what it gave.", group.name),
+    ))
+}
+
+fn path(name: &str) -> String {
+    format!("/groups/{}", segment(name))
+}
+
+async fn one(
+    console: &Console,
+    asked: &Asked,
+    group: String,
+    form: Option<Form>,
+    is_deleting: bool,
+) -> Result<OnePage, Fault> {
+    let (authority, ctx) = (console.authority(), asked.ctx()?);
+    let group = authority.group_show(ctx, GroupRef { group }).await?;
+    let request =
+        TokenList { group: Some(group.name.clone()), limit: Some(FEW), ..TokenList::default() };
+    let tokens = authority.token_list(ctx, request).await?;
+    let users = if asked.viewer()?.may("mcpass.view_user") {
+        authority.user_list(ctx).await?
+    } else {
+        Vec::new()
+    };
+    let users = users.into_iter().filter(|user| user.groups.contains(&group.name));
+    Ok(OnePage {
+        frame: asked.frame(Section::Groups, group.name.clone()),
+        form: form.unwrap_or_else(|| Form::new(fields(&group))),
+        path: path(&group.name),
+        created: When::new(group.created_at, console.now()),
+        has_more: tokens.next.is_some(),
+        tokens: tokens
+            .items
+            .into_iter()
+            .map(|token| Member {
+                id: token.id.to_string(),
+                name: cut(&token.facts.name, 120),
+                user: token.facts.user,
+                state: Badge::token(
+                    &token.facts.state,
+                    &token.facts.state_text,
+                    token.facts.user_active,
+                ),
+            })
+            .collect(),
+        users: users.map(|user| user.name).collect(),
+        name: group.name,
+        is_deleting,
+    })
+}
+
+fn fields(group: &GroupView) -> Fields {
+    let permissions = group.permissions.join("\n");
+    Fields::from([("name", group.name.as_str()), ("permissions", &permissions)])
+}
+
+impl OnePage {
+    fn log(&self) -> String {
+        Fields::from([("group", self.name.as_str())]).after("/tokens")
+    }
+}

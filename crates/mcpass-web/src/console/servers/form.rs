@@ -1,0 +1,144 @@
+//! The form of a server, to and from what the authority takes.
+
+use std::collections::BTreeMap;
+
+use mcpass_authority::api::{ApiError, KindView, ServerAdd, ServerEdit, ServerView};
+
+use crate::console::fields::Fields;
+
+/// What the form of a new server begins with.
+pub(super) fn fresh() -> Fields {
+    Fields::from([("kind", "http"), ("name", ""), ("url", ""), ("headers", ""), ("command", "")])
+}
+
+/// What the form of a server begins with that there is.
+pub(super) fn of(server: &ServerView) -> Fields {
+    let name = ("name", server.name.as_str());
+    let lines = |map: &BTreeMap<String, String>, between: &str| {
+        map.iter()
+            .map(|(name, text)| format!("{name}{between}{text}"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    match &server.kind {
+        KindView::Http(http) => Fields::from([
+            name,
+            ("kind", "http"),
+            ("url", &http.url),
+            ("headers", &lines(&http.headers, ": ")),
+            ("ca_file", http.ca_file.as_deref().unwrap_or_default()),
+        ]),
+        KindView::Stdio(stdio) => {
+            let fields = Fields::from([
+                name,
+                ("kind", "stdio"),
+                ("command", &stdio.command.join("\n")),
+                ("environment", &lines(&stdio.environment, "=")),
+                ("folder", stdio.folder.as_deref().unwrap_or_default()),
+            ]);
+            if stdio.per_token { fields.with("per_token", "yes") } else { fields }
+        }
+        KindView::Workspace(workspace) => {
+            Fields::from([name, ("kind", "workspace"), ("tool_names", &workspace.tool_names)])
+        }
+        KindView::Demo => Fields::from([name, ("kind", "demo")]),
+    }
+}
+
+/// The server that a form adds.
+pub(super) fn add(form: &Fields) -> Result<ServerAdd, ApiError> {
+    let mut request = ServerAdd { name: form.text("name").to_owned(), ..ServerAdd::default() };
+    match form.text("kind") {
+        "stdio" => {
+            request.command = command(form)?;
+            request.environment = pairs(form, "environment", '=')?;
+            request.folder = form.some("folder");
+            request.per_token = form.has("per_token");
+        }
+        "workspace" => {
+            request.workspace = true;
+            request.tool_names = form.some("tool_names");
+        }
+        _ => {
+            request.url = Some(form.text("url").to_owned());
+            request.headers = pairs(form, "headers", ':')?;
+            request.ca_file = form.some("ca_file");
+        }
+    }
+    Ok(request)
+}
+
+/// The change that a form makes to a server.
+pub(super) fn edit(form: &Fields, server: &ServerView) -> Result<ServerEdit, ApiError> {
+    let mut request = ServerEdit { name: server.name.clone(), ..ServerEdit::default() };
+    let gone = |before: &BTreeMap<String, String>, after: &BTreeMap<String, String>| {
+        before.keys().filter(|name| !after.contains_key(*name)).cloned().collect()
+    };
+    match &server.kind {
+        KindView::Http(http) => {
+            request.url = Some(form.text("url").to_owned());
+            request.set_headers = pairs(form, "headers", ':')?;
+            request.remove_headers = gone(&http.headers, &request.set_headers);
+            request.ca_file = Some(form.text("ca_file").to_owned());
+        }
+        KindView::Stdio(stdio) => {
+            request.command = command(form)?;
+            request.set_environment = pairs(form, "environment", '=')?;
+            request.remove_environment = gone(&stdio.environment, &request.set_environment);
+            request.folder = Some(form.text("folder").to_owned());
+            request.per_token = Some(form.has("per_token"));
+        }
+        KindView::Workspace(_) => request.tool_names = form.some("tool_names"),
+        KindView::Demo => {}
+    }
+    Ok(request)
+}
+
+/// A program and its arguments, one to a line: nothing needs quoting.
+fn command(form: &Fields) -> Result<Vec<String>, ApiError> {
+    let lines = form.text("command").lines().map(|line| line.trim_end_matches('\r').to_owned());
+    let command: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    if command.is_empty() {
+        return Err(ApiError::invalid("command", "name the program to start"));
+    }
+    Ok(command)
+}
+
+/// Names and texts, one pair to a line.
+fn pairs(
+    form: &Fields,
+    field: &'static str,
+    between: char,
+) -> Result<BTreeMap<String, String>, ApiError> {
+    let lines = form.text(field).lines().map(str::trim).filter(|line| !line.is_empty());
+    lines
+        .map(|line| match line.split_once(between) {
+            Some((name, text)) => Ok((name.trim().to_owned(), text.trim().to_owned())),
+            None => Err(ApiError::invalid(field, format!("a line has no `{between}`"))),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_become_headers_and_commands() {
+        let form = Fields::from([
+            ("kind", "http"),
+            ("name", "x"),
+            ("url", "https://x/"),
+            ("headers", "Authorization: Bearer ${env:A}\r\n\r\nX-Y: a:b"),
+        ]);
+        let request = add(&form).unwrap();
+        assert_eq!(request.headers["Authorization"], "Bearer ${env:A}");
+        assert_eq!(request.headers["X-Y"], "a:b");
+        let form = Fields::from([("kind", "stdio"), ("command", "npx\r\n-y\r\na b")]);
+        assert_eq!(add(&form).unwrap().command, ["npx", "-y", "a b"]);
+        let form = Fields::from([("kind", "stdio"), ("command", " ")]);
+        assert_eq!(add(&form).unwrap_err().field.as_deref(), Some("command"));
+        let form = Fields::from([("headers", "no colon")]);
+        assert_eq!(add(&form).unwrap_err().field.as_deref(), Some("headers"));
+    }
+}

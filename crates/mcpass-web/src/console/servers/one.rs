@@ -1,0 +1,158 @@
+//! A server's page.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use mcpass_authority::api::{
+    HealthView, KindView, LogFilter, LogList, ServerRef, ServerView, TokenList,
+};
+
+use super::list::state;
+use crate::console::asked::Asked;
+use crate::console::fault::{Answer, Fault};
+use crate::console::fields::{Fields, segment};
+use crate::console::frame::{Frame, Section};
+use crate::console::log;
+use crate::console::show::{Badge, When, cut, duration};
+use crate::console::{Console, page};
+
+const FEW: u32 = 10;
+const MANY: u32 = 50;
+
+#[derive(Template)]
+#[template(path = "servers/one.html")]
+struct Page {
+    frame: Frame,
+    server: ServerView,
+    path: String,
+    endpoint: String,
+    state: Badge,
+    since: Option<When>,
+    retry: Option<When>,
+    created: When,
+    settings: Vec<(&'static str, String)>,
+    requests: Vec<log::Row>,
+    tokens: Vec<(String, String, String)>,
+    /// The tool whose users are asked for.
+    tool: String,
+    is_removing: bool,
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    asked: Asked,
+) -> Answer {
+    page(&template(&console, &asked, name, false).await?)
+}
+
+pub(super) async fn ask_remove(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    asked: Asked,
+) -> Answer {
+    page(&template(&console, &asked, name, true).await?)
+}
+
+async fn template(
+    console: &Console,
+    asked: &Asked,
+    name: String,
+    is_removing: bool,
+) -> Result<Page, Fault> {
+    let now = console.now();
+    let server = console.authority().server_show(asked.ctx()?, ServerRef { name }).await?;
+    let moment = |of: fn(&HealthView) -> Option<mcpass_domain::Timestamp>| {
+        server.health.as_ref().and_then(of).map(|at| When::new(at, now))
+    };
+    let tool = asked.query.text("tool").to_owned();
+    Ok(Page {
+        frame: asked.frame(Section::Servers, server.name.clone()),
+        path: format!("/servers/{}", segment(&server.name)),
+        endpoint: asked.absolute(&format!("/mcp/{}", server.name)),
+        state: state(&server),
+        since: moment(|health| health.since),
+        retry: moment(|health| health.retry_at),
+        created: When::new(server.created_at, now),
+        settings: settings(&server.kind),
+        requests: requests(console, asked, &server.name).await?,
+        tokens: tokens(console, asked, &server.name, &tool).await?,
+        tool,
+        server,
+        is_removing,
+    })
+}
+
+async fn requests(console: &Console, asked: &Asked, name: &str) -> Result<Vec<log::Row>, Fault> {
+    let request = LogList {
+        filter: LogFilter { server: Some(name.to_owned()), ..LogFilter::default() },
+        limit: Some(FEW),
+        ..LogList::default()
+    };
+    let found = console.authority().log_list(asked.ctx()?, request).await?;
+    let now = console.now();
+    Ok(found.items.iter().map(|access| log::Row::new(access, now)).collect())
+}
+
+/// The active tokens that may use a tool, with their users.
+async fn tokens(
+    console: &Console,
+    asked: &Asked,
+    server: &str,
+    tool: &str,
+) -> Result<Vec<(String, String, String)>, Fault> {
+    if tool.is_empty() {
+        return Ok(Vec::new());
+    }
+    let request = TokenList {
+        state: Some("active".to_owned()),
+        permission: Some(format!("{server}.{tool}")),
+        limit: Some(MANY),
+        ..TokenList::default()
+    };
+    let found = console.authority().token_list(asked.ctx()?, request).await?.items;
+    let found = found
+        .into_iter()
+        .map(|token| (token.id.to_string(), cut(&token.facts.name, 120), token.facts.user));
+    Ok(found.collect())
+}
+
+/// A server's settings as words and texts.
+fn settings(kind: &KindView) -> Vec<(&'static str, String)> {
+    let time =
+        |millis: u64| if millis == 0 { "never".to_owned() } else { duration(millis * 1_000) };
+    let pairs = |map: &std::collections::BTreeMap<String, String>, between: &str| {
+        map.iter()
+            .map(|(name, text)| format!("{name}{between}{text}"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let all = match kind {
+        KindView::Demo => Vec::new(),
+        KindView::Http(http) => vec![
+            ("Address", http.url.clone()),
+            ("Headers", pairs(&http.headers, ": ")),
+            ("Connects within", time(http.connect_timeout_ms)),
+            ("First byte within", time(http.first_byte_timeout_ms)),
+            ("Connections at most", http.max_connections.to_string()),
+            ("Trusts", http.ca_file.clone().unwrap_or_default()),
+            ("Own certificate", http.client_certificate.clone().unwrap_or_default()),
+        ],
+        KindView::Stdio(stdio) => vec![
+            ("Command", kind.target().into_owned()),
+            ("Environment", pairs(&stdio.environment, "=")),
+            ("Folder", stdio.folder.clone().unwrap_or_default()),
+            ("Process", if stdio.per_token { "one a token" } else { "shared" }.to_owned()),
+            ("Starts within", time(stdio.start_timeout_ms)),
+            ("Answers within", time(stdio.answer_timeout_ms)),
+            ("Ends when idle for", time(stdio.idle_ms)),
+        ],
+        KindView::Workspace(workspace) => vec![("Tool names", workspace.tool_names.clone())],
+    };
+    all.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+}
+
+impl Page {
+    fn log(&self) -> String {
+        Fields::from([("server", self.server.name.as_str())]).after("/log")
+    }
+}

@@ -1,0 +1,122 @@
+//! Adding, changing, switching and removing servers.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use mcpass_authority::api::{ServerRef, ServerView};
+
+use super::form;
+use crate::console::asked::Asked;
+use crate::console::fault::{Answer, Fault};
+use crate::console::fields::segment;
+use crate::console::form::Form;
+use crate::console::frame::{Frame, Section};
+use crate::console::{Console, done, page, refused};
+
+#[derive(Template)]
+#[template(path = "servers/save.html")]
+struct Page {
+    frame: Frame,
+    form: Form,
+    /// The server that is changed; empty for a new one.
+    name: String,
+    action: String,
+    back: String,
+}
+
+fn path(name: &str) -> String {
+    format!("/servers/{}", segment(name))
+}
+
+fn new_page(asked: &Asked, form: Form) -> Page {
+    Page {
+        frame: asked.frame(Section::Servers, "Add server"),
+        form,
+        name: String::new(),
+        action: "/servers/new".to_owned(),
+        back: "/servers".to_owned(),
+    }
+}
+
+fn edit_page(asked: &Asked, name: &str, form: Form) -> Page {
+    let frame = asked.frame(Section::Servers, format!("Edit {name}")).under(name, path(name));
+    let (action, back) = (format!("{}/edit", path(name)), path(name));
+    Page { frame, form, name: name.to_owned(), action, back }
+}
+
+async fn find(console: &Console, asked: &Asked, name: String) -> Result<ServerView, Fault> {
+    Ok(console.authority().server_show(asked.ctx()?, ServerRef { name }).await?)
+}
+
+pub(super) async fn show_new(asked: Asked) -> Answer {
+    let kind = asked.query.text("kind");
+    let fields = if kind.is_empty() { form::fresh() } else { form::fresh().with("kind", kind) };
+    page(&new_page(&asked, Form::new(fields)))
+}
+
+pub(super) async fn add(State(console): State<Console>, asked: Asked) -> Answer {
+    if asked.form.has("choose") {
+        return page(&new_page(&asked, Form::new(asked.form.clone())));
+    }
+    let added = match form::add(&asked.form) {
+        Ok(request) => console.authority().server_add(asked.ctx()?, request).await,
+        Err(error) => Err(error),
+    };
+    match added {
+        Ok(server) => {
+            let said = format!("{} is added. No token may use it yet.", server.name);
+            Ok(done(&path(&server.name), said))
+        }
+        Err(error) => refused(&new_page(&asked, Form::refused(asked.form.clone(), &error)), &error),
+    }
+}
+
+pub(super) async fn show_edit(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let server = find(&console, &asked, name).await?;
+    page(&edit_page(&asked, &server.name, Form::new(form::of(&server))))
+}
+
+pub(super) async fn edit(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let server = find(&console, &asked, name).await?;
+    let changed = match form::edit(&asked.form, &server) {
+        Ok(request) => console.authority().server_edit(asked.ctx()?, request).await,
+        Err(error) => Err(error),
+    };
+    match changed {
+        Ok(server) => Ok(done(&path(&server.name), format!("Saved {}.", server.name))),
+        Err(error) => {
+            let form = Form::refused(asked.form.with("kind", server.kind.as_str()), &error);
+            refused(&edit_page(&asked, &server.name, form), &error)
+        }
+    }
+}
+
+pub(super) async fn switch(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let (authority, ctx, request) = (console.authority(), asked.ctx()?, ServerRef { name });
+    let (server, word) = if asked.form.text("enabled") == "yes" {
+        (authority.server_enable(ctx, request).await?, "enabled")
+    } else {
+        (authority.server_disable(ctx, request).await?, "disabled")
+    };
+    Ok(done(&path(&server.name), format!("{} is {word}.", server.name)))
+}
+
+pub(super) async fn remove(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let server = console.authority().server_remove(asked.ctx()?, ServerRef { name }).await?;
+    Ok(done("/servers", format!("{} is removed.", server.name)))
+}

@@ -1,0 +1,168 @@
+//! Rotating, disabling, enabling and revoking a token. Each asks first, with the token's name and
+//! what it would end.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use mcpass_authority::api::{ApiError, TokenDetails, TokenRef, TokenRevoke, TokenRotate};
+
+use super::one;
+use crate::console::asked::Asked;
+use crate::console::fault::{Answer, Fault};
+use crate::console::fields::Fields;
+use crate::console::form::Form;
+use crate::console::frame::{Frame, Section};
+use crate::console::show::When;
+use crate::console::{Console, done, go, page, refused};
+
+/// What is about to be done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Deed {
+    Disable,
+    Revoke,
+    Rotate,
+}
+
+#[derive(Template)]
+#[template(path = "tokens/act.html")]
+struct Page {
+    frame: Frame,
+    form: Form,
+    deed: Deed,
+    id: String,
+    name: String,
+    hint: String,
+    used: Option<When>,
+    used_ip: String,
+    /// Other secrets of the family that still work.
+    others: usize,
+}
+
+impl Deed {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Disable => "Disable",
+            Self::Revoke => "Revoke",
+            Self::Rotate => "Rotate",
+        }
+    }
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Revoke => "revoke",
+            Self::Rotate => "rotate",
+        }
+    }
+}
+
+fn template(console: &Console, asked: &Asked, token: TokenDetails, deed: Deed, form: Form) -> Page {
+    let (id, facts) = (token.id.to_string(), token.facts);
+    let works =
+        token.family_members.iter().filter(|one| one.id != token.id && one.state == "active");
+    Page {
+        frame: asked
+            .frame(Section::Tokens, format!("{} {}", deed.word(), facts.name))
+            .under(facts.name.clone(), format!("/tokens/{id}")),
+        used: facts.last_used_at.map(|at| When::new(at, console.now())),
+        used_ip: facts.last_used_ip.unwrap_or_default(),
+        others: works.count(),
+        name: facts.name,
+        hint: facts.hint,
+        form,
+        deed,
+        id,
+    }
+}
+
+async fn ask(console: &Console, asked: &Asked, id: &str, deed: Deed, fields: Fields) -> Answer {
+    let token = one::find(console, asked, id).await?;
+    page(&template(console, asked, token, deed, Form::new(fields)))
+}
+
+async fn again(console: &Console, asked: &Asked, id: &str, deed: Deed, error: &ApiError) -> Answer {
+    let token = one::find(console, asked, id).await?;
+    let form = Form::refused(asked.form.clone(), error);
+    refused(&template(console, asked, token, deed, form), error)
+}
+
+pub(super) async fn ask_rotate(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let fields = Fields::from([("overlap", "24h")]);
+    ask(&console, &asked, &id, Deed::Rotate, fields).await
+}
+
+pub(super) async fn ask_revoke(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let fields = Fields::from([("reason", ""), ("family", "yes")]);
+    ask(&console, &asked, &id, Deed::Revoke, fields).await
+}
+
+pub(super) async fn ask_disable(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    ask(&console, &asked, &id, Deed::Disable, Fields::default()).await
+}
+
+pub(super) async fn rotate(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let overlap = asked.form.some("overlap").filter(|overlap| overlap != "0");
+    let request = TokenRotate { id: id.clone(), overlap };
+    match console.authority().token_rotate(asked.ctx()?, request).await {
+        Ok(issued) => Ok(go(&console.keep(asked.viewer()?, issued.id.to_string(), issued.token))),
+        Err(error) => again(&console, &asked, &id, Deed::Rotate, &error).await,
+    }
+}
+
+pub(super) async fn revoke(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let request = TokenRevoke {
+        id: id.clone(),
+        reason: asked.form.text("reason").to_owned(),
+        family: asked.form.has("family"),
+    };
+    match console.authority().token_revoke(asked.ctx()?, request).await {
+        Ok(token) => Ok(done(
+            &format!("/tokens/{id}"),
+            format!(
+                "{} is revoked: every request with it is refused from now on.",
+                token.facts.name
+            ),
+        )),
+        Err(error) => again(&console, &asked, &id, Deed::Revoke, &error).await,
+    }
+}
+
+pub(super) async fn disable(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let request = TokenRef { id: id.clone() };
+    let token = console.authority().token_disable(asked.ctx()?, request).await?;
+    let said = format!("{} is disabled. Enable it again from its menu.", token.facts.name);
+    Ok(done(&format!("/tokens/{id}"), said))
+}
+
+pub(super) async fn enable(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Result<axum::response::Response, Fault> {
+    let request = TokenRef { id: id.clone() };
+    let token = console.authority().token_enable(asked.ctx()?, request).await?;
+    Ok(done(&format!("/tokens/{id}"), format!("{} is enabled.", token.facts.name)))
+}

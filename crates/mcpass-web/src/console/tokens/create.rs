@@ -1,0 +1,167 @@
+//! Creating a token.
+
+use askama::Template;
+use axum::extract::State;
+use mcpass_authority::api::{ApiError, TokenCreate, TokenList};
+
+use super::draft::{self, Draft, Step};
+use crate::console::asked::Asked;
+use crate::console::catalogue::{self, Shelf};
+use crate::console::fault::{Answer, Fault};
+use crate::console::fields::Fields;
+use crate::console::form::{Choice, Form};
+use crate::console::frame::{Frame, Section};
+use crate::console::show::cut;
+use crate::console::{Console, go, page, refused};
+
+/// Tokens that can be started from, at most.
+const OTHERS: u32 = 100;
+
+#[derive(Template)]
+#[template(path = "tokens/create.html")]
+struct Page {
+    frame: Frame,
+    form: Form,
+    draft: Draft,
+    /// Users to choose from; none for whoever creates for themselves alone.
+    users: Vec<String>,
+    others: Choice,
+    expiries: [(&'static str, &'static str); 5],
+}
+
+const EXPIRIES: [(&str, &str); 5] = [
+    ("30d", "30 days"),
+    ("90d", "90 days"),
+    ("365d", "1 year"),
+    ("date", "on"),
+    ("never", "never"),
+];
+
+pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
+    let query = &asked.query;
+    let viewer = asked.viewer()?;
+    let user = query.some("user").unwrap_or_else(|| viewer.name().to_owned());
+    let mut fields = Fields::from([
+        ("name", query.text("name")),
+        ("user", &user),
+        ("expires", "90d"),
+        ("expires_on", ""),
+        ("per_minute", "60"),
+        ("per_hour", "1000"),
+        ("max_context", "10000"),
+        ("rate_limit_style", "http429"),
+        ("cidrs", ""),
+        ("note", ""),
+    ]);
+    fields = fields.and("permission", &query.all("permission"));
+    fields = fields.and("group", &query.all("group"));
+    let shelves = catalogue::shelves(&console, &asked).await?;
+    page(&template(&console, &asked, &shelves, Form::new(fields)).await?)
+}
+
+pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer {
+    let shelves = catalogue::shelves(&console, &asked).await?;
+    if let Some(step) = Step::of(&asked.form) {
+        let form = match draft::after(&console, &asked, &shelves, &step).await {
+            Ok(fields) => Form::new(fields),
+            Err(Fault::Api(error)) => Form::refused(asked.form.clone(), &error),
+            Err(fault) => return Err(fault),
+        };
+        return page(&template(&console, &asked, &shelves, form).await?);
+    }
+    match create(&console, &asked).await {
+        Ok(path) => Ok(go(&path)),
+        Err(Fault::Api(error)) => {
+            let form = Form::refused(settled(&asked.form), &error);
+            refused(&template(&console, &asked, &shelves, form).await?, &error)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A form with the typed pattern among the chosen ones.
+pub(super) fn settled(form: &Fields) -> Fields {
+    let chosen = draft::chosen(form);
+    form.without(&["permission", "pattern"]).and("permission", &chosen)
+}
+
+async fn create(console: &Console, asked: &Asked) -> Result<String, Fault> {
+    let request = request(&asked.form)?;
+    let everything = request.permissions.iter().any(|permission| permission == "*");
+    if everything && !asked.form.has("everything") {
+        return Err(ApiError::invalid("everything", "`*` permits everything at every server")
+            .with_hint("confirm it below, or remove the chip")
+            .into());
+    }
+    let viewer = asked.viewer()?;
+    let issued = console.authority().token_create(asked.ctx()?, request).await?;
+    Ok(console.keep(viewer, issued.id.to_string(), issued.token))
+}
+
+fn request(form: &Fields) -> Result<TokenCreate, ApiError> {
+    Ok(TokenCreate {
+        name: form.text("name").to_owned(),
+        user: form.text("user").to_owned(),
+        permissions: draft::chosen(form),
+        groups: form.all("group"),
+        per_minute: number(form, "per_minute")?,
+        per_hour: number(form, "per_hour")?,
+        max_context: number(form, "max_context")?,
+        expires: expires(form)?,
+        cidrs: form.words("cidrs"),
+        rate_limit_style: form.some("rate_limit_style"),
+        note: form.text("note").to_owned(),
+    })
+}
+
+/// A number that was typed, with or without spaces between thousands.
+pub(super) fn number(form: &Fields, name: &'static str) -> Result<Option<i64>, ApiError> {
+    let text: String = form.text(name).chars().filter(|c| !c.is_whitespace()).collect();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| ApiError::invalid(name, "this is not a whole number"))
+}
+
+/// When it ends, as it was chosen.
+pub(super) fn expires(form: &Fields) -> Result<Option<String>, ApiError> {
+    match form.text("expires") {
+        "date" => match form.some("expires_on") {
+            Some(date) => Ok(Some(date)),
+            None => Err(ApiError::invalid("expires_on", "choose the day on which it ends")),
+        },
+        "" => Ok(None),
+        chosen => Ok(Some(chosen.to_owned())),
+    }
+}
+
+async fn template(
+    console: &Console,
+    asked: &Asked,
+    shelves: &[Shelf],
+    form: Form,
+) -> Result<Page, Fault> {
+    let fields = form.fields();
+    let (chosen, groups) = (draft::chosen(fields), fields.all("group"));
+    let draft = draft::draft(console, asked, shelves, &chosen, &groups).await?;
+    let viewer = asked.viewer()?;
+    let users = if viewer.may("mcpass.view_user") && viewer.may("mcpass.add_token") {
+        let users = console.authority().user_list(asked.ctx()?).await?;
+        users.into_iter().filter(|user| user.is_active).map(|user| user.name).collect()
+    } else {
+        Vec::new()
+    };
+    let request =
+        TokenList { state: Some("active".to_owned()), limit: Some(OTHERS), ..TokenList::default() };
+    let others = console.authority().token_list(asked.ctx()?, request).await?.items;
+    let others = others.into_iter().map(|token| (token.id.to_string(), cut(&token.facts.name, 60)));
+    let none = std::iter::once((String::new(), "a token".to_owned()));
+    Ok(Page {
+        frame: asked.frame(Section::Tokens, "Create token"),
+        others: Choice::new("from", "Start from", fields, none.chain(others)),
+        draft,
+        users,
+        expiries: EXPIRIES,
+        form,
+    })
+}

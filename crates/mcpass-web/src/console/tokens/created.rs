@@ -1,0 +1,146 @@
+//! The page on which a new secret is shown: once, with what to paste where, and a test of it.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use mcpass_authority::api::{LogFilter, LogList, TokenDetails, TokenRef};
+use mcpass_domain::TokenSecret;
+
+use crate::console::asked::Asked;
+use crate::console::fault::{Answer, Fault};
+use crate::console::frame::{Frame, Section};
+use crate::console::log::Row;
+use crate::console::show::When;
+use crate::console::viewer::Viewer;
+use crate::console::{Console, page, probe};
+use crate::snippets::{self, Snippet};
+
+/// Clients whose configuration is shown, in this order.
+const CLIENTS: [&str; 7] =
+    ["Claude Code", "Cursor", "VS Code", "Codex", "curl", "Python", "TypeScript"];
+
+#[derive(Template)]
+#[template(path = "tokens/created.html")]
+struct Page {
+    frame: Frame,
+    token: TokenDetails,
+    id: String,
+    secret: String,
+    /// The line that puts the secret into the environment.
+    environment: String,
+    snippets: Vec<Snippet>,
+    expires: Option<When>,
+    test: Option<Test>,
+}
+
+/// What came of a test.
+#[derive(Debug)]
+struct Test {
+    is_good: bool,
+    told: String,
+    answer: String,
+    row: Vec<Row>,
+}
+
+impl Console {
+    /// Keeps a new secret for the page that shows it; answers that page's path.
+    pub(in crate::console) fn keep(
+        &self,
+        viewer: &Viewer,
+        id: String,
+        secret: mcpass_authority::api::Plaintext,
+    ) -> String {
+        let path = format!("/tokens/{id}/created");
+        self.drawer().put(viewer.session.id, id, secret, self.monotonic());
+        path
+    }
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let session = asked.viewer()?.session.id;
+    let secret = console.drawer().take(session, &id, console.monotonic());
+    let secret = secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
+    page(&template(&console, &asked, id, secret).await?)
+}
+
+/// Makes a real call with the secret that the page holds, and shows the page again.
+pub(super) async fn test(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let secret = asked.form.text("secret").to_owned();
+    let mut template = template(&console, &asked, id, secret.clone()).await?;
+    // Only a token's own secret is shown as one.
+    let is_token = TokenSecret::parse(&secret)
+        .is_ok_and(|secret| secret.hint().to_string() == template.token.facts.hint);
+    if !is_token {
+        template.secret.clear();
+    }
+    template.test = Some(try_out(&console, &asked, &template.id, &secret).await?);
+    page(&template)
+}
+
+async fn try_out(console: &Console, asked: &Asked, id: &str, secret: &str) -> Result<Test, Fault> {
+    let Some(listen) = console.listen() else {
+        return Ok(failed("mcpass does not listen for MCP clients".to_owned()));
+    };
+    let heard = match probe::ask(listen, secret).await {
+        Ok(heard) => heard,
+        Err(why) => return Ok(failed(why)),
+    };
+    let request = LogList {
+        filter: LogFilter { token: Some(id.to_owned()), ..LogFilter::default() },
+        limit: Some(1),
+        ..LogList::default()
+    };
+    let rows = console.authority().log_list(asked.ctx()?, request).await?.items;
+    let now = console.now();
+    let told = match heard.tools() {
+        Some(1) => "It works: the agent sees 1 tool.".to_owned(),
+        Some(tools) => format!("It works: the agent sees {tools} tools."),
+        None => format!("It was refused, with HTTP status {}.", heard.status),
+    };
+    Ok(Test {
+        is_good: heard.tools().is_some(),
+        told,
+        answer: heard.shown(),
+        row: rows.iter().map(|access| Row::new(access, now)).collect(),
+    })
+}
+
+fn failed(why: String) -> Test {
+    let told = format!("There was no answer: {why}.");
+    Test { is_good: false, told, answer: String::new(), row: Vec::new() }
+}
+
+async fn template(
+    console: &Console,
+    asked: &Asked,
+    id: String,
+    secret: String,
+) -> Result<Page, Fault> {
+    let request = TokenRef { id: id.clone() };
+    let token = console.authority().token_show(asked.ctx()?, request).await?;
+    let all = snippets::all(&asked.absolute("/mcp"), Some(&secret));
+    let environment = all.first().map(|first| first.text.clone()).unwrap_or_default();
+    let snippets = CLIENTS
+        .iter()
+        .filter_map(|client| all.iter().find(|snippet| snippet.client == *client).cloned());
+    let frame = asked
+        .frame(Section::Tokens, token.facts.name.clone())
+        .under(token.facts.name.clone(), format!("/tokens/{id}"));
+    Ok(Page {
+        frame,
+        environment,
+        snippets: snippets.collect(),
+        expires: token.facts.expires_at.map(|at| When::new(at, console.now())),
+        token,
+        id,
+        secret,
+        test: None,
+    })
+}

@@ -1,0 +1,129 @@
+//! What is chosen in the form of a token, before it is one: permissions with their matrix and
+//! preview. Creating a token and changing its permissions have this part in common.
+
+use mcpass_authority::api::{ApiError, TokenRef};
+
+use crate::console::Console;
+use crate::console::asked::Asked;
+use crate::console::catalogue::{self, Matrix, Preview, Shelf};
+use crate::console::fault::Fault;
+use crate::console::fields::Fields;
+use crate::console::show::{cut, plain};
+
+/// The part of a page that grants.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) groups: Vec<Choosable>,
+    pub(super) matrix: Matrix,
+    pub(super) preview: Preview,
+    /// Whether everything is about to be granted, and has to be confirmed.
+    pub(super) asks_about_everything: bool,
+}
+
+/// A group that can be chosen.
+#[derive(Clone, Debug)]
+pub(super) struct Choosable {
+    pub(super) name: String,
+    pub(super) told: String,
+    pub(super) is_chosen: bool,
+}
+
+/// A button of the form that changes what is chosen, and shows the form again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Step {
+    /// Add the pattern that was typed.
+    Add,
+    /// Add the permissions of an area: server and area.
+    Area(String),
+    /// Take over what another token has.
+    From,
+    /// Look at what an agent would see.
+    Preview,
+}
+
+impl Step {
+    /// The button that was pressed; none for the one that does it.
+    pub(super) fn of(form: &Fields) -> Option<Self> {
+        match form.text("step") {
+            "add" => Some(Self::Add),
+            "preview" => Some(Self::Preview),
+            "from" => Some(Self::From),
+            other => other.strip_prefix("area:").map(|area| Self::Area(area.to_owned())),
+        }
+    }
+}
+
+/// The permissions that a form chooses, with what was typed and not added yet.
+pub(super) fn chosen(form: &Fields) -> Vec<String> {
+    let mut all = form.all("permission");
+    for typed in form.words("pattern") {
+        if !all.contains(&typed) {
+            all.push(typed);
+        }
+    }
+    all
+}
+
+/// What a form grants, as the page shows it.
+pub(super) async fn draft(
+    console: &Console,
+    asked: &Asked,
+    shelves: &[Shelf],
+    chosen: &[String],
+    groups: &[String],
+) -> Result<Draft, Fault> {
+    let all = if asked.viewer()?.may("mcpass.view_group") {
+        console.authority().group_list(asked.ctx()?).await?
+    } else {
+        Vec::new()
+    };
+    let own: Vec<_> = all
+        .iter()
+        .filter(|group| groups.contains(&group.name))
+        .map(|group| (group.name.clone(), group.permissions.clone()))
+        .collect();
+    let (grants, wrong) = catalogue::grants(chosen, &own);
+    let choosable = all.iter().map(|group| Choosable {
+        told: cut(&plain(&group.permissions.join(", ")), 120),
+        is_chosen: groups.contains(&group.name),
+        name: group.name.clone(),
+    });
+    let preview = catalogue::preview(shelves, &grants, wrong);
+    Ok(Draft {
+        groups: choosable.collect(),
+        matrix: catalogue::matrix(shelves, chosen, &grants),
+        asks_about_everything: preview.everything,
+        preview,
+    })
+}
+
+/// The form after a step.
+pub(super) async fn after(
+    console: &Console,
+    asked: &Asked,
+    shelves: &[Shelf],
+    step: &Step,
+) -> Result<Fields, Fault> {
+    let form = asked.form.clone();
+    let mut chosen = chosen(&form);
+    let mut fields = form.without(&["pattern", "step", "csrf"]);
+    match step {
+        Step::Add | Step::Preview => {}
+        Step::Area(name) => {
+            let areas = shelves.iter().flat_map(|shelf| &shelf.areas);
+            for area in areas.filter(|area| area.name == *name) {
+                chosen.extend(area.permissions.iter().cloned());
+            }
+        }
+        Step::From => {
+            let id = form.text("from").to_owned();
+            if id.is_empty() {
+                return Err(ApiError::invalid("from", "choose a token first").into());
+            }
+            let token = console.authority().token_show(asked.ctx()?, TokenRef { id }).await?;
+            chosen = token.facts.permissions;
+            fields = fields.without(&["group"]).and("group", &token.facts.groups);
+        }
+    }
+    Ok(fields.without(&["permission"]).and("permission", &chosen))
+}

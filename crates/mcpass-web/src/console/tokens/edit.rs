@@ -1,0 +1,165 @@
+//! Changing a token: its properties on its own page, its permissions on one with the matrix.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use mcpass_authority::api::{ApiError, TokenDetails, TokenEdit};
+
+use super::create::{expires, number, settled};
+use super::draft::{self, Draft, Step};
+use super::one;
+use crate::console::asked::Asked;
+use crate::console::catalogue::{self, Shelf};
+use crate::console::fault::{Answer, Fault};
+use crate::console::fields::Fields;
+use crate::console::form::Form;
+use crate::console::frame::{Frame, Section};
+use crate::console::{Console, done, page, refused};
+
+#[derive(Template)]
+#[template(path = "tokens/permit.html")]
+struct Page {
+    frame: Frame,
+    form: Form,
+    draft: Draft,
+    id: String,
+    name: String,
+    /// Other secrets of the family, which change with it.
+    others: usize,
+}
+
+/// What the form of the properties begins with.
+pub(super) fn fields(token: &TokenDetails) -> Fields {
+    let facts = &token.facts;
+    let limits = facts.limits;
+    Fields::from([
+        ("name", facts.name.as_str()),
+        ("expires", "keep"),
+        ("expires_on", ""),
+        ("per_minute", &limits.per_minute.to_string()),
+        ("per_hour", &limits.per_hour.to_string()),
+        ("max_context", &limits.max_context.to_string()),
+        ("rate_limit_style", &facts.rate_limit_style),
+        ("cidrs", &facts.cidrs.join("\n")),
+        ("note", &facts.note),
+    ])
+}
+
+pub(super) async fn take(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    match change(&console, &asked, &id).await {
+        Ok(token) => Ok(done(&format!("/tokens/{id}"), format!("Saved {}.", token.facts.name))),
+        Err(Fault::Api(error)) => {
+            let token = one::find(&console, &asked, &id).await?;
+            let mut template = one::template(&console, &asked, token).await?;
+            template.form = Some(Form::refused(asked.form.clone(), &error));
+            refused(&template, &error)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn change(console: &Console, asked: &Asked, id: &str) -> Result<TokenDetails, Fault> {
+    let form = &asked.form;
+    let expires = match form.text("expires") {
+        "keep" => None,
+        _ => expires(form)?,
+    };
+    let request = TokenEdit {
+        id: id.to_owned(),
+        name: Some(form.text("name").to_owned()),
+        note: Some(form.text("note").to_owned()),
+        expires,
+        per_minute: number(form, "per_minute")?,
+        per_hour: number(form, "per_hour")?,
+        max_context: number(form, "max_context")?,
+        cidrs: Some(form.words("cidrs")),
+        rate_limit_style: form.some("rate_limit_style"),
+        ..TokenEdit::default()
+    };
+    Ok(console.authority().token_edit(asked.ctx()?, request).await?)
+}
+
+pub(super) async fn show_permissions(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let token = one::find(&console, &asked, &id).await?;
+    let fields = Fields::default()
+        .and("permission", &token.facts.permissions)
+        .and("group", &token.facts.groups);
+    // What is held already is not asked about again.
+    let fields = fields.and("everything", &["yes".to_owned()]);
+    let shelves = catalogue::shelves(&console, &asked).await?;
+    page(&template(&console, &asked, &shelves, &token, Form::new(fields)).await?)
+}
+
+pub(super) async fn take_permissions(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let token = one::find(&console, &asked, &id).await?;
+    let shelves = catalogue::shelves(&console, &asked).await?;
+    if let Some(step) = Step::of(&asked.form) {
+        let fields = draft::after(&console, &asked, &shelves, &step).await?;
+        return page(&template(&console, &asked, &shelves, &token, Form::new(fields)).await?);
+    }
+    match permit(&console, &asked, &token).await {
+        Ok(()) => {
+            let said = format!("Permissions of {} changed. They are in force.", token.facts.name);
+            Ok(done(&format!("/tokens/{id}"), said))
+        }
+        Err(Fault::Api(error)) => {
+            let form = Form::refused(settled(&asked.form), &error);
+            let template = template(&console, &asked, &shelves, &token, form).await?;
+            refused(&template, &error)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn permit(console: &Console, asked: &Asked, token: &TokenDetails) -> Result<(), Fault> {
+    let permissions = draft::chosen(&asked.form);
+    let everything = |all: &[String]| all.iter().any(|permission| permission == "*");
+    let is_new = everything(&permissions) && !everything(&token.facts.permissions);
+    if is_new && !asked.form.has("everything") {
+        return Err(ApiError::invalid("everything", "`*` permits everything at every server")
+            .with_hint("confirm it below, or remove the chip")
+            .into());
+    }
+    let request = TokenEdit {
+        id: token.id.to_string(),
+        permissions: Some(permissions),
+        groups: Some(asked.form.all("group")),
+        ..TokenEdit::default()
+    };
+    console.authority().token_edit(asked.ctx()?, request).await?;
+    Ok(())
+}
+
+async fn template(
+    console: &Console,
+    asked: &Asked,
+    shelves: &[Shelf],
+    token: &TokenDetails,
+    form: Form,
+) -> Result<Page, Fault> {
+    let (chosen, groups) = (draft::chosen(form.fields()), form.fields().all("group"));
+    let (id, name) = (token.id.to_string(), token.facts.name.clone());
+    let live = |state: &str| matches!(state, "active" | "disabled");
+    let others = token.family_members.iter().filter(|one| one.id != token.id && live(&one.state));
+    Ok(Page {
+        draft: draft::draft(console, asked, shelves, &chosen, &groups).await?,
+        frame: asked
+            .frame(Section::Tokens, format!("Permissions of {name}"))
+            .under(name.clone(), format!("/tokens/{id}")),
+        others: others.count(),
+        form,
+        id,
+        name,
+    })
+}

@@ -1,0 +1,218 @@
+//! A token's page.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use mcpass_authority::api::{
+    ApiError, AuditList, EffectivePermission, Explain, Explanation, FamilyMember, LogFilter,
+    LogList, TokenDetails, TokenRef,
+};
+use mcpass_domain::Timestamp;
+
+use crate::console::asked::Asked;
+use crate::console::audit;
+use crate::console::fault::{Answer, Fault};
+use crate::console::fields::Fields;
+use crate::console::form::Form;
+use crate::console::frame::{Frame, Section};
+use crate::console::log;
+use crate::console::show::{Badge, When, chars, count};
+use crate::console::{Console, page};
+
+/// Requests and changes that are shown.
+const FEW: u32 = 10;
+
+#[derive(Template)]
+#[template(path = "tokens/one.html")]
+pub(super) struct Page {
+    frame: Frame,
+    id: String,
+    token: TokenDetails,
+    state: Badge,
+    /// Whether it can still be changed.
+    is_live: bool,
+    times: Times,
+    secrets: Vec<Secret>,
+    limits: [(&'static str, String); 3],
+    requests: Vec<log::Row>,
+    changes: Vec<audit::Row>,
+    sees_audit: bool,
+    /// The form of its properties, if they are being edited.
+    pub(super) form: Option<Form>,
+    question: Form,
+    explanation: Option<Explanation>,
+}
+
+/// When what happened to it.
+#[derive(Debug)]
+struct Times {
+    created: When,
+    expires: Option<When>,
+    used: Option<When>,
+    revoked: Option<When>,
+}
+
+/// Another secret of the family.
+#[derive(Debug)]
+struct Secret {
+    id: String,
+    hint: String,
+    state: Badge,
+    created: When,
+    used: Option<When>,
+    used_ip: String,
+    is_this: bool,
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let token = find(&console, &asked, &id).await?;
+    let mut template = template(&console, &asked, token).await?;
+    if asked.query.has("edit") && template.is_live {
+        template.form = Some(Form::new(super::edit::fields(&template.token)));
+    }
+    page(&template)
+}
+
+pub(super) async fn find(
+    console: &Console,
+    asked: &Asked,
+    id: &str,
+) -> Result<TokenDetails, Fault> {
+    let request = TokenRef { id: id.to_owned() };
+    Ok(console.authority().token_show(asked.ctx()?, request).await?)
+}
+
+pub(super) async fn template(
+    console: &Console,
+    asked: &Asked,
+    token: TokenDetails,
+) -> Result<Page, Fault> {
+    let now = console.now();
+    let id = token.id.to_string();
+    let sees_audit = asked.viewer()?.may("mcpass.view_audit");
+    let changes = if sees_audit { changes(console, asked, &id).await? } else { Vec::new() };
+    let (question, explanation) = explain(console, asked, &id).await?;
+    let facts = &token.facts;
+    let limits = facts.limits;
+    Ok(Page {
+        frame: asked.frame(Section::Tokens, facts.name.clone()),
+        state: Badge::token(&facts.state, &facts.state_text, facts.user_active),
+        is_live: matches!(facts.state.as_str(), "active" | "disabled"),
+        times: Times {
+            created: When::new(facts.created_at, now),
+            expires: facts.expires_at.map(|at| When::new(at, now)),
+            used: facts.last_used_at.map(|at| When::new(at, now)),
+            revoked: facts.revoked_at.map(|at| When::new(at, now)),
+        },
+        secrets: token.family_members.iter().map(|one| secret(one, &id, now)).collect(),
+        limits: [
+            ("Calls a minute", count(limits.per_minute)),
+            ("Calls an hour", count(limits.per_hour)),
+            (
+                "Largest result",
+                match limits.max_context {
+                    0 => "no limit".to_owned(),
+                    most => chars(most),
+                },
+            ),
+        ],
+        requests: requests(console, asked, &id, now).await?,
+        changes,
+        sees_audit,
+        form: None,
+        question,
+        explanation,
+        id,
+        token,
+    })
+}
+
+async fn requests(
+    console: &Console,
+    asked: &Asked,
+    id: &str,
+    now: Timestamp,
+) -> Result<Vec<log::Row>, Fault> {
+    let request = LogList {
+        filter: LogFilter { token: Some(id.to_owned()), ..LogFilter::default() },
+        limit: Some(FEW),
+        ..LogList::default()
+    };
+    let found = console.authority().log_list(asked.ctx()?, request).await?;
+    Ok(found.items.iter().map(|access| log::Row::new(access, now)).collect())
+}
+
+async fn changes(console: &Console, asked: &Asked, id: &str) -> Result<Vec<audit::Row>, Fault> {
+    let request =
+        AuditList { object: Some(id.to_owned()), limit: Some(FEW), ..AuditList::default() };
+    let found = console.authority().audit_list(asked.ctx()?, request).await?;
+    let now = console.now();
+    Ok(found.items.iter().map(|change| audit::Row::new(change, now)).collect())
+}
+
+/// The answer to the question in the address, if there is one.
+async fn explain(
+    console: &Console,
+    asked: &Asked,
+    id: &str,
+) -> Result<(Form, Option<Explanation>), Fault> {
+    let query = asked.query.only(&["permission", "ip"]);
+    let Some(permission) = query.some("permission") else {
+        return Ok((Form::new(query), None));
+    };
+    let request =
+        Explain { id: id.to_owned(), permission, ip: query.some("ip"), ..Explain::default() };
+    match console.authority().explain(asked.ctx()?, request).await {
+        Ok(explanation) => Ok((Form::new(query), Some(explanation))),
+        Err(error) if error.code == ApiError::INVALID => Ok((Form::refused(query, &error), None)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn secret(member: &FamilyMember, this: &str, now: Timestamp) -> Secret {
+    let id = member.id.to_string();
+    Secret {
+        hint: member.hint.clone(),
+        state: Badge::token(&member.state, &member.state_text, true),
+        created: When::new(member.created_at, now),
+        used: member.last_used_at.map(|at| When::new(at, now)),
+        used_ip: member.last_used_ip.clone().unwrap_or_default(),
+        is_this: id == this,
+        id,
+    }
+}
+
+impl Page {
+    /// The log with this token's requests.
+    fn log(&self) -> String {
+        Fields::from([("token", self.id.as_str())]).after("/log")
+    }
+
+    /// The audit log of this token.
+    fn audit(&self) -> String {
+        Fields::from([("object", self.id.as_str())]).after("/audit")
+    }
+
+    /// A form for another token like this one.
+    fn copy(&self) -> String {
+        let facts = &self.token.facts;
+        Fields::from([("user", facts.user.as_str())])
+            .and("permission", &facts.permissions)
+            .and("group", &facts.groups)
+            .after("/tokens/new")
+    }
+
+    fn comes_from(permission: &EffectivePermission) -> String {
+        match permission.source.strip_prefix("group ") {
+            Some(group) => format!("/groups/{}", crate::console::fields::segment(group)),
+            None => String::new(),
+        }
+    }
+
+    fn is_pattern(permission: &EffectivePermission) -> bool {
+        permission.permission.contains('*') || permission.permission.contains(".@")
+    }
+}

@@ -1,0 +1,61 @@
+//! Adding a user.
+
+use askama::Template;
+use axum::extract::State;
+use mcpass_authority::api::UserCreate;
+
+use crate::console::asked::Asked;
+use crate::console::fault::{Answer, Fault};
+use crate::console::fields::segment;
+use crate::console::form::Form;
+use crate::console::frame::{Frame, Section};
+use crate::console::{Console, done, page, refused};
+
+#[derive(Template)]
+#[template(path = "users/create.html")]
+struct Page {
+    frame: Frame,
+    form: Form,
+    groups: Vec<String>,
+}
+
+pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
+    page(&template(&console, &asked, Form::default()).await?)
+}
+
+pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer {
+    let form = &asked.form;
+    let request = UserCreate {
+        name: form.text("name").to_owned(),
+        superuser: form.has("superuser"),
+        permissions: form.words("permissions"),
+        groups: form.all("group"),
+    };
+    match console.authority().user_create(asked.ctx()?, request).await {
+        Ok(user) => {
+            let said = format!("{} is added. Invite them from this page to sign in.", user.name);
+            Ok(done(&format!("/users/{}", segment(&user.name)), said))
+        }
+        Err(error) => {
+            let form = Form::refused(form.clone(), &error);
+            refused(&template(&console, &asked, form).await?, &error)
+        }
+    }
+}
+
+async fn template(console: &Console, asked: &Asked, form: Form) -> Result<Page, Fault> {
+    Ok(Page {
+        frame: asked.frame(Section::Users, "Add user"),
+        groups: groups(console, asked).await?,
+        form,
+    })
+}
+
+/// The names of the groups that the viewer knows of.
+pub(super) async fn groups(console: &Console, asked: &Asked) -> Result<Vec<String>, Fault> {
+    if !asked.viewer()?.may("mcpass.view_group") {
+        return Ok(Vec::new());
+    }
+    let groups = console.authority().group_list(asked.ctx()?).await?;
+    Ok(groups.into_iter().map(|group| group.name).collect())
+}
