@@ -1,7 +1,6 @@
 //! What there is to be permitted: tools of servers, previews, everything that can be granted.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use mcpass_domain::permission::Verdict;
 use mcpass_domain::{Ask, Grants, Permission, Server, Target};
@@ -78,9 +77,9 @@ impl Authority {
         self.read(ctx, Action::ChangeServer, request, |turn, request| {
             Box::pin(async move {
                 let (server, _) = turn.servers(&request.name).await?;
-                let began = Instant::now();
+                let began = turn.core.clock.monotonic();
                 let tools = turn.tools(&server, true).await;
-                let took = began.elapsed().as_millis();
+                let took = turn.core.clock.monotonic().since(began).as_millis();
                 Ok(ServerTest {
                     ok: tools.is_ok(),
                     tools: tools.as_ref().ok().map(|tools| tools.len() as u64),

@@ -71,7 +71,7 @@ impl Context {
 
     /// mcpass itself, on behalf of somebody of whom only the address is known.
     pub(crate) fn visitor(part: &'static str, visitor: &Visitor) -> Self {
-        Self { actor: Actor::System(part), origin: visitor.ip().to_string() }
+        Self::of(Actor::System(part), visitor.ip().to_string())
     }
 
     /// Whether it is a token.

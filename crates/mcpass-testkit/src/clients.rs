@@ -14,6 +14,7 @@ pub mod everything;
 pub mod fuzzer;
 pub mod inspector;
 pub mod pasted;
+mod schemathesis;
 pub mod step;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use self::everything::{ServerEverything, StdioServer, stdio_servers};
 pub use self::fuzzer::Fuzzer;
 pub use self::inspector::{INSPECTORS, Inspector};
 pub use self::pasted::Pasted;
+pub use self::schemathesis::schemathesis;
 pub use self::step::{Report, Step, Visit};
 use crate::mcpass::Finished;
 

@@ -1,0 +1,367 @@
+// Makes the console's pages quicker to use. Every page works without it: what is sent and shown
+// is the same, only a part of a page is taken from the answer instead of the whole.
+
+const one = (selector, from = document) => from.querySelector(selector);
+const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+
+document.documentElement.classList.add("has-js");
+
+// Says something to who cannot see what changed.
+function say(text) {
+  const place = one("#said");
+  if (place) place.textContent = text;
+}
+
+// ---- Times: exactly, in the viewer's own zone ----
+
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+
+function localTimes(from) {
+  for (const time of all("time[datetime]", from)) {
+    const at = new Date(time.dateTime);
+    if (!Number.isNaN(at.getTime())) time.title = exact.format(at);
+  }
+}
+
+// ---- Copying ----
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  if (!source) return;
+  const text = "value" in source ? source.value : source.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without permission, or over plain http: the selection is there for Ctrl C.
+    select(source);
+    document.execCommand("copy");
+  }
+  const word = button.textContent;
+  button.textContent = "Copied";
+  say("Copied");
+  setTimeout(() => { button.textContent = word; }, 1500);
+}
+
+function select(element) {
+  if ("select" in element) return element.select();
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  const selection = getSelection();
+  selection.removeAllRanges();
+  selection.addRange(range);
+}
+
+// ---- Parts of a page, taken from the page that the form leads to ----
+
+const running = new Map();
+
+// Fetches what a form asks for and puts the named parts in place. A newer question to the same
+// form makes an older one void.
+async function refresh(form, submitter, ids) {
+  running.get(form)?.abort();
+  const abort = new AbortController();
+  running.set(form, abort);
+  const data = new FormData(form, submitter ?? undefined);
+  const sent = new URLSearchParams(data);
+  const isGet = form.method.toLowerCase() === "get";
+  const url = new URL(form.action);
+  if (isGet) url.search = sent.toString();
+  const places = ids.map((id) => document.getElementById(id)).filter(Boolean);
+  for (const place of places) place.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(url, isGet
+      ? { signal: abort.signal }
+      : { method: "POST", body: sent, signal: abort.signal });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const found = ids.filter((id) => page.getElementById(id));
+    // Signed out, or an error: the page itself says what is the matter.
+    if (found.length === 0) return form.submit();
+    const focused = document.activeElement?.id;
+    for (const id of found) replace(document.getElementById(id), page.getElementById(id));
+    if (focused && document.activeElement?.id !== focused) {
+      document.getElementById(focused)?.focus({ preventScroll: true });
+    }
+  } catch (error) {
+    if (error.name !== "AbortError") say("mcpass does not answer. Try again.");
+  } finally {
+    for (const place of places) place.removeAttribute("aria-busy");
+  }
+}
+
+function replace(old, fresh) {
+  if (!old) return;
+  const open = new Map(all("details[data-server]", old).map((d) => [d.dataset.server, d.open]));
+  const wanted = one("[data-find]", old)?.value;
+  old.replaceWith(document.adoptNode(fresh));
+  for (const details of all("details[data-server]", fresh)) {
+    if (open.has(details.dataset.server)) details.open = open.get(details.dataset.server);
+  }
+  const find = one("[data-find]", fresh);
+  if (find && wanted) { find.value = wanted; narrow(find); }
+  prepare(fresh);
+}
+
+// ---- The matrix: rows that hold the text ----
+
+function narrow(input) {
+  const text = input.value.trim().toLowerCase();
+  const box = document.getElementById(input.dataset.find);
+  for (const group of all("details", box)) {
+    const own = (group.dataset.server ?? "").toLowerCase().includes(text);
+    let shown = 0;
+    for (const row of all("tr[data-name]", group)) {
+      row.hidden = !own && !row.dataset.name.toLowerCase().includes(text);
+      shown += row.hidden ? 0 : 1;
+    }
+    group.hidden = text !== "" && !own && shown === 0;
+    if (text !== "" && shown > 0) group.open = true;
+  }
+}
+
+// ---- Tabs ----
+
+function tabs(box) {
+  const links = all("[data-tab]", box);
+  const panels = all("[data-panel]", box);
+  one("[data-tablist]", box).setAttribute("role", "tablist");
+  const show = (at, focus) => {
+    links.forEach((link, index) => {
+      link.setAttribute("aria-selected", String(index === at));
+      link.tabIndex = index === at ? 0 : -1;
+      panels[index].hidden = index !== at;
+    });
+    if (focus) links[at].focus();
+    try { localStorage.setItem("mcpass-client", links[at].textContent); } catch { /* private */ }
+  };
+  links.forEach((link, index) => {
+    link.setAttribute("role", "tab");
+    link.setAttribute("aria-controls", panels[index].id);
+    link.parentElement.setAttribute("role", "presentation");
+    panels[index].setAttribute("role", "tabpanel");
+    panels[index].setAttribute("aria-label", link.textContent);
+    link.addEventListener("click", (event) => { event.preventDefault(); show(index, false); });
+    link.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (step) { event.preventDefault(); show((index + step + links.length) % links.length, true); }
+    });
+  });
+  let last = null;
+  try { last = localStorage.getItem("mcpass-client"); } catch { /* private */ }
+  show(Math.max(0, links.findIndex((link) => link.textContent === last)), false);
+}
+
+// ---- Selection in a list ----
+
+function selection(form) {
+  const bar = one("[data-bulk]", form);
+  if (!bar) return;
+  const boxes = () => all("tbody input[name=id]", form);
+  const whole = one("[data-all]", form);
+  const everything = one("[data-everything]", bar);
+  const action = one("[name=action]", bar);
+  const update = () => {
+    const ticked = boxes().filter((box) => box.checked).length;
+    one("[data-count]", bar).textContent = `${ticked} selected`;
+    bar.hidden = ticked === 0 && !everything.checked;
+    whole.checked = ticked > 0 && ticked === boxes().length;
+    whole.indeterminate = ticked > 0 && ticked < boxes().length;
+    for (const field of all("[data-for]", bar)) {
+      field.hidden = !field.dataset.for.split(" ").includes(action.value);
+    }
+  };
+  form.addEventListener("change", (event) => {
+    if (event.target === whole) for (const box of boxes()) box.checked = whole.checked;
+    update();
+  });
+  update();
+}
+
+// ---- Following the log ----
+
+const KEEP = 500;
+
+function follow(button) {
+  const said = one("#live-said");
+  let source = null;
+  const stop = (text) => {
+    source?.close();
+    source = null;
+    button.textContent = "Follow live";
+    button.setAttribute("aria-pressed", "false");
+    said.textContent = text;
+  };
+  const start = () => {
+    source = new EventSource(button.dataset.live);
+    button.textContent = "Stop following";
+    button.setAttribute("aria-pressed", "true");
+    said.hidden = false;
+    said.textContent = "Following: new requests appear at the top.";
+    source.addEventListener("rows", (event) => {
+      const body = one("#log-rows");
+      if (!body) return location.reload();
+      const rows = new DOMParser().parseFromString(`<table>${event.data}</table>`, "text/html");
+      const fresh = all("tr", rows);
+      body.prepend(...fresh);
+      for (const row of fresh) localTimes(row);
+      for (const row of [...body.rows].slice(KEEP)) row.remove();
+      said.textContent = `Following: ${fresh.length} new.`;
+    });
+    source.addEventListener("trouble", (event) => stop(event.data));
+    source.addEventListener("error", () => {
+      if (source?.readyState === EventSource.CLOSED) stop("mcpass ended the stream.");
+    });
+  };
+  button.addEventListener("click", () => (source ? stop("") : start()));
+}
+
+// ---- Asking before something is done ----
+
+function confirmed(form) {
+  const dialog = document.createElement("dialog");
+  const box = document.createElement("div");
+  const text = document.createElement("p");
+  text.textContent = form.dataset.confirm;
+  const row = document.createElement("p");
+  row.className = "row";
+  const [yes, no] = [document.createElement("button"), document.createElement("button")];
+  yes.textContent = one("button", form).textContent.trim();
+  yes.className = "is-bad";
+  no.textContent = "Cancel";
+  no.className = "is-plain";
+  row.append(yes, no);
+  box.append(text, row);
+  dialog.append(box);
+  dialog.setAttribute("aria-label", yes.textContent);
+  document.body.append(dialog);
+  return new Promise((resolve) => {
+    yes.addEventListener("click", () => dialog.close("yes"));
+    no.addEventListener("click", () => dialog.close(""));
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
+    dialog.showModal();
+    no.focus();
+  });
+}
+
+// ---- Forms ----
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  const submitter = event.submitter;
+  if (form.dataset.confirm && !form.dataset.sure) {
+    event.preventDefault();
+    confirmed(form).then((sure) => {
+      if (!sure) return submitter?.focus();
+      form.dataset.sure = "yes";
+      form.requestSubmit(submitter);
+    });
+    return;
+  }
+  // A token that was pasted into a filter is looked for by its first characters.
+  for (const input of all("input[data-token]", form)) {
+    if (/^mcp_[0-9A-Za-z]{60}$/.test(input.value.trim())) input.value = input.value.trim().slice(0, 12);
+  }
+  const ids = form.dataset.swap ?? (submitter?.hasAttribute("data-refresh") ? form.dataset.fresh : null);
+  if (ids) {
+    event.preventDefault();
+    one("details.menu[open]", form)?.removeAttribute("open");
+    refresh(form, submitter, ids.split(" "));
+    return;
+  }
+  if (form.dataset.once !== undefined) {
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "yes";
+  }
+});
+
+document.addEventListener("change", (event) => {
+  const field = event.target;
+  if (field.matches("form[data-auto] select")) return field.form.requestSubmit();
+  if (field.matches("input[data-refresh]")) {
+    const form = field.form;
+    const preview = document.createElement("button");
+    preview.name = "step";
+    preview.value = "preview";
+    preview.hidden = true;
+    form.append(preview);
+    const choose = one("button[name=choose]", form);
+    refresh(form, choose ?? preview, form.dataset.fresh.split(" "));
+    preview.remove();
+  }
+  if (field.name === "expires_on" && field.value) one("input[name=expires][value=date]")?.click();
+});
+
+document.addEventListener("input", (event) => {
+  if (event.target.matches("[data-find]")) narrow(event.target);
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) copy(button);
+  for (const menu of all("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("focusin", (event) => {
+  if (event.target.matches("[data-select]")) event.target.select();
+});
+
+// ---- Keys ----
+
+const PLACES = { t: "/tokens", s: "/servers", l: "/log", d: "/" };
+let before = "";
+
+function move(step) {
+  const links = all(".rows .go");
+  if (links.length === 0) return;
+  const at = links.indexOf(document.activeElement);
+  const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step;
+  links[Math.min(Math.max(next, 0), links.length - 1)].focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    return one("#find")?.focus();
+  }
+  const typing = event.target.matches("input:not([type=checkbox]):not([type=radio]), select, textarea");
+  if (event.key === "Escape") {
+    const menu = event.target.closest("details.menu[open]") ?? one("details.menu[open]");
+    if (menu) { menu.open = false; one("summary", menu).focus(); } else if (typing) event.target.blur();
+    return;
+  }
+  if (event.key === "Enter" && event.target.id === "f-pattern") {
+    event.preventDefault();
+    return one("#add-pattern")?.click();
+  }
+  if (typing || event.metaKey || event.ctrlKey || event.altKey || one("dialog[open]")) return;
+  const last = before;
+  before = event.key;
+  if (last === "g" && PLACES[event.key]) return location.assign(PLACES[event.key]);
+  const inList = event.target === document.body || event.target.matches(".go, main, .table-box");
+  const keys = {
+    "/": () => one("#find")?.focus(),
+    "?": () => location.assign("/keys"),
+    c: () => one("main .head .is-main[href]")?.click(),
+    j: () => move(1),
+    k: () => move(-1),
+    ArrowDown: inList ? () => move(1) : null,
+    ArrowUp: inList ? () => move(-1) : null,
+    x: () => one("input[type=checkbox]", event.target.closest("tr") ?? document.createElement("p"))?.click(),
+  };
+  if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
+});
+
+// ---- What a page, or a part of one, needs at its beginning ----
+
+function prepare(from) {
+  localTimes(from);
+  for (const box of all("[data-tabs]", from)) tabs(box);
+  for (const button of all("[data-live]", from)) if (button.tagName === "BUTTON") follow(button);
+  for (const form of all("form", from)) selection(form);
+}
+
+prepare(document);

@@ -3,31 +3,90 @@
 //! A handler reads its input, asks the authority, and shows what it answers. It decides nothing:
 //! whoever may do something, and what it means, is the authority's.
 
-mod whoami;
+mod about;
+mod document;
+mod log;
+mod people;
+mod servers;
+mod tokens;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use utoipa::OpenApi;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderValue, StatusCode, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Site;
 use crate::problem::Problem;
 
-#[derive(OpenApi)]
-#[openapi(info(title = "mcpass management API"))]
-struct Document;
-
-/// All operations with their document.
+/// All operations. What is not in the document cannot be asked for.
 fn operations() -> OpenApiRouter<Arc<Site>> {
-    OpenApiRouter::with_openapi(Document::openapi()).routes(routes!(whoami::whoami))
+    OpenApiRouter::with_openapi(document::base())
+        .routes(routes!(tokens::token_list, tokens::token_create))
+        .routes(routes!(tokens::token_counts))
+        .routes(routes!(tokens::token_bulk))
+        .routes(routes!(tokens::token_show, tokens::token_edit))
+        .routes(routes!(tokens::token_rotate))
+        .routes(routes!(tokens::token_disable))
+        .routes(routes!(tokens::token_enable))
+        .routes(routes!(tokens::token_revoke))
+        .routes(routes!(tokens::token_explain))
+        .routes(routes!(tokens::token_check))
+        .routes(routes!(tokens::token_usage))
+        .routes(routes!(people::user_list, people::user_create))
+        .routes(routes!(people::user_show, people::user_edit))
+        .routes(routes!(people::group_list, people::group_create))
+        .routes(routes!(people::group_show, people::group_edit, people::group_delete))
+        .routes(routes!(servers::server_list, servers::server_add))
+        .routes(routes!(servers::server_show, servers::server_edit, servers::server_remove))
+        .routes(routes!(servers::server_enable))
+        .routes(routes!(servers::server_disable))
+        .routes(routes!(servers::server_test))
+        .routes(routes!(servers::server_tools))
+        .routes(routes!(about::permission_list))
+        .routes(routes!(about::preview))
+        .routes(routes!(log::log_list))
+        .routes(routes!(log::log_csv))
+        .routes(routes!(log::log_ndjson))
+        .routes(routes!(log::log_events))
+        .routes(routes!(log::log_show))
+        .routes(routes!(about::audit_list))
+        .routes(routes!(about::settings))
+        .routes(routes!(about::status))
+        .routes(routes!(about::whoami))
 }
 
 /// The routes of the API.
 pub(crate) fn router() -> Router<Arc<Site>> {
     let (router, document) = operations().split_for_parts();
-    router
-        .route("/api/openapi.json", axum::routing::get(move || async move { axum::Json(document) }))
+    let text = document::finish(document);
+    let serve = move || {
+        let text = text.clone();
+        async move { ([(header::CONTENT_TYPE, "application/json")], text) }
+    };
+    router.route("/api/openapi.json", get(serve)).layer(map_response(tidy))
 }
+
+/// What all answers have in common: nothing is cached, and a wrong method is a problem like any
+/// other.
+async fn tidy(response: Response) -> Response {
+    let mut response = if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let allow = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok());
+        let detail = format!("here there are only {}", allow.unwrap_or("other methods"));
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+        Problem { allow: allow.map(str::to_owned), ..problem }.into_response()
+    } else {
+        response
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

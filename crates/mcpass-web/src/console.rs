@@ -46,13 +46,17 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use mcpass_authority::Authority;
 use mcpass_authority::api::ApiError;
 use mcpass_domain::{Clock, Entropy, Monotonic, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use crate::oidc::Oidc;
+
 pub use self::viewer::CookieSessions;
+
+use crate::problem::Problem;
 
 use self::asked::Flash;
 use self::drawer::Drawer;
@@ -66,6 +70,8 @@ pub struct Parts {
     pub authority: Authority,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The OpenID Connect provider at which people sign in, if there is one.
+    pub provider: Option<Arc<Oidc>>,
     /// Randomness, for what forms are bound by and ids of errors.
     pub entropy: Arc<dyn Entropy>,
     /// Where mcpass listens for MCP clients.
@@ -121,6 +127,10 @@ impl Console {
 
     fn authority(&self) -> &Authority {
         &self.0.parts.authority
+    }
+
+    fn provider(&self) -> Option<&Oidc> {
+        self.0.parts.provider.as_deref()
     }
 
     fn now(&self) -> Timestamp {
@@ -187,7 +197,10 @@ fn done(to: &str, what: impl Into<String>) -> Response {
 }
 
 /// Where there is nothing: a page for browsers, JSON for programs.
-async fn nothing(headers: HeaderMap) -> Answer {
+async fn nothing(uri: Uri, headers: HeaderMap) -> Answer {
+    if uri.path().starts_with("/api/") {
+        return Ok(Problem::no_such_place().into_response());
+    }
     let wanted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if wanted.is_some_and(|wanted| wanted.contains("text/html")) {
         return Err(Fault::NotFound);

@@ -7,14 +7,18 @@
 //! |---|---|
 //! | [`console`] | pages for people |
 //! | `api` | the management API, `/api/v1`, and its document |
+//! | [`export`] | CSV of the access log |
 //! | [`identity`] | who asks: a proven token, or somebody who signed in |
 //! | [`problem`] | every error of the API |
 //! | [`snippets`] | what to paste into which client |
 
+mod answer;
 mod api;
 pub mod console;
 mod discovery;
+pub mod export;
 pub mod identity;
+mod input;
 pub mod oidc;
 mod operations;
 pub mod problem;
@@ -109,6 +113,7 @@ mod tests {
     fn console(authority: &Authority) -> Console {
         Console::new(console::Parts {
             authority: authority.clone(),
+            provider: None,
             clock: Arc::new(mcpass_domain::SystemClock::new()),
             entropy: Arc::new(mcpass_domain::OsEntropy),
             listen: None,

@@ -33,6 +33,8 @@ use self::pending::{Begun, Pending};
 
 pub use failure::OidcError;
 
+/// Where the provider sends browsers back to, after the place that people reach this server at.
+pub const CALLBACK: &str = "/sign-in/oidc/done";
 /// How long what a provider says of itself is taken for true.
 const METADATA_LIFE: Duration = Duration::from_hours(1);
 /// How long after a reading the next one is made at the earliest, for keys that are new.
@@ -61,7 +63,7 @@ pub struct Settings {
     pub client_id: String,
     /// What mcpass proves that with; none for a public client.
     pub client_secret: Option<Zeroizing<String>>,
-    /// Where the provider sends browsers back to: `https://mcpass.example.com/sign-in/oidc`.
+    /// Where the provider sends browsers back to: `https://mcpass.example.com/sign-in/oidc/done`.
     pub redirect_url: String,
     /// What is asked for besides `openid`.
     pub scopes: Vec<String>,
@@ -215,7 +217,7 @@ impl Oidc {
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .map_err(|error| OidcError::Settings(error.to_string()))?;
         let verifier = PkceCodeVerifier::new(begun.verifier.as_str().to_owned());
-        let send = |request| self.client.send(request);
+        let send = self.client.sender();
         let answer = request.set_pkce_verifier(verifier).request_async(&send).await;
         let answer = answer.map_err(|error| failure::of_exchange(&error))?;
         answer.id_token().cloned().ok_or_else(|| {
@@ -284,7 +286,7 @@ impl Oidc {
                 return Ok(Arc::clone(known));
             }
         }
-        let send = |request| self.client.send(request);
+        let send = self.client.sender();
         let read = CoreProviderMetadata::discover_async(self.issuer.clone(), &send).await;
         let read = Arc::new(read.map_err(|error| failure::of_discovery(&error))?);
         *self.metadata.lock() = Some((now, Arc::clone(&read)));

@@ -30,12 +30,17 @@ pub struct Snippet {
 /// The URL of the MCP endpoint of a server that listens at `listen`, as a client on the same
 /// machine calls it.
 pub fn endpoint(listen: SocketAddr) -> String {
+    format!("{}/mcp", origin(listen))
+}
+
+/// Where a server that listens at `listen` is reached from the same machine.
+pub fn origin(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    format!("http://{}/mcp", SocketAddr::new(ip, listen.port()))
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
 }
 
 /// Everything to paste for the endpoint `url`. The first one puts `token` into the environment;

@@ -9,6 +9,7 @@
 //! | `decide` | the order of sources, and the ranges of values |
 //! | `value`, `database` | values as people write them |
 //! | `declared`, `credential` | servers of the file, and references to their credentials |
+//! | `oidc` | the provider at which people sign in |
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,6 +23,7 @@ mod decide;
 mod declared;
 pub(crate) mod environment;
 mod file;
+mod oidc;
 pub(crate) mod setting;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ pub(crate) mod value;
 
 pub(crate) use database::DatabaseUrl;
 pub(crate) use environment::Environment;
+pub(crate) use oidc::OidcConfig;
 pub(crate) use setting::Setting;
 pub(crate) use value::{ByteSize, ListenAddress, LogFilter, LogFormat, PublicUrl, Span, SyncMode};
 
@@ -160,6 +163,8 @@ pub(crate) struct SignInConfig {
     pub(crate) longest: Decided<Span>,
     /// Whether people sign in with passwords.
     pub(crate) passwords: Decided<bool>,
+    /// `[sign_in.oidc]`, if there is one.
+    pub(crate) oidc: Option<OidcConfig>,
 }
 
 /// `[sessions]`: how long sessions of legacy clients last.

@@ -17,7 +17,6 @@ mod config;
 mod connect;
 mod context;
 mod data;
-mod export;
 mod failure;
 mod logging;
 mod output;

@@ -5,6 +5,7 @@ mod descriptors;
 mod life;
 mod observe;
 mod pages;
+mod provider;
 mod wiring;
 mod workspace;
 

@@ -47,6 +47,8 @@ requests! {
         #[serde(default)] note: String,
     }
 
+    #[derive(utoipa::IntoParams)]
+    #[into_params(parameter_in = Query)]
     /// Lists tokens, newest first.
     TokenList {
         /// Of this user, by name or id.
@@ -75,6 +77,8 @@ requests! {
         #[serde(default)] cursor: Option<String>,
     }
 
+    #[derive(utoipa::IntoParams)]
+    #[into_params(parameter_in = Query)]
     /// Counts tokens by state.
     TokenCount {
         /// Of this user, by name or id.
@@ -391,6 +395,8 @@ requests! {
         #[serde(default)] tool_names: Option<String>,
     }
 
+    #[derive(utoipa::IntoParams)]
+    #[into_params(parameter_in = Query)]
     /// Lists the audit log, newest first.
     AuditList {
         /// About this: an id (`tok_…`, `usr_…`, `grp_…`) or a server's name. A user's or group's

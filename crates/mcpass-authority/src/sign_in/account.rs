@@ -1,6 +1,7 @@
 //! What somebody who is signed in sees of how they sign in.
 
 use super::OpenSession;
+use super::attempt::passwords_off;
 use super::issue::session_view;
 use crate::api::{AccountView, ApiError};
 use crate::authority::Authority;
@@ -23,6 +24,22 @@ impl Authority {
             one.is_current = one.id == session.id;
         }
         Ok(view)
+    }
+}
+
+impl Authority {
+    /// Whether people sign in with passwords here.
+    pub fn has_passwords(&self) -> bool {
+        self.core().options.sign_in.passwords
+    }
+
+    /// Where people reach this server, if somebody said so.
+    pub fn public_url(&self) -> Option<&str> {
+        self.core().options.sign_in.public_url.as_deref()
+    }
+
+    pub(super) fn needs_passwords(&self) -> Result<(), ApiError> {
+        if self.has_passwords() { Ok(()) } else { Err(passwords_off()) }
     }
 }
 

@@ -42,9 +42,7 @@ impl Authority {
         request: SignIn,
     ) -> Result<SignInAnswer, ApiError> {
         let core = self.core();
-        if !core.options.sign_in.passwords {
-            return Err(passwords_off());
-        }
+        self.needs_passwords()?;
         policy::check_length(&request.password)?;
         let SignIn { name, password, code } = request;
         let subject = subject_of_name(core, &name).await?;
@@ -268,7 +266,7 @@ fn expired() -> ApiError {
         .with_hint("begin again with your name and password")
 }
 
-fn passwords_off() -> ApiError {
+pub(super) fn passwords_off() -> ApiError {
     ApiError::new("sign_in.off", "nobody signs in here with a password")
         .with_hint("sign in at the provider that this server names")
 }

@@ -11,6 +11,7 @@ use mcpass_domain::{
 use mcpass_store::{Change, SignInChange};
 use serde_json::json;
 
+use super::attempt::passwords_off;
 use super::challenge::Challenge;
 use super::{SignInAnswer, SignedIn, Visitor, policy};
 use crate::api::{ApiError, IssuedLink, LinkView, Plaintext, UserRef, UserResetLink};
@@ -37,12 +38,15 @@ struct Usable {
 }
 
 impl Authority {
-    /// A link with which the first superuser is made; none if a superuser can sign in already.
-    /// An earlier one ends.
+    /// A link with which the first superuser is made; none if a superuser can sign in already, or
+    /// nobody signs in with a password. An earlier one ends.
     ///
     /// # Errors
     /// When the caller may not do everything.
     pub async fn setup_link_create(&self, ctx: &Context) -> Result<Option<IssuedLink>, ApiError> {
+        if !self.has_passwords() {
+            return Ok(None);
+        }
         self.change(ctx, Action::AddUser, (), |turn, ()| Box::pin(set_up(turn))).await
     }
 
@@ -57,6 +61,7 @@ impl Authority {
         request: UserRef,
     ) -> Result<IssuedLink, ApiError> {
         refuse_tokens(ctx)?;
+        self.needs_passwords()?;
         self.change(ctx, Action::ChangeUser, request, |turn, request| {
             Box::pin(async move {
                 let user = turn.user("user", &request.user).await?;
@@ -77,6 +82,7 @@ impl Authority {
         request: UserResetLink,
     ) -> Result<IssuedLink, ApiError> {
         refuse_tokens(ctx)?;
+        self.needs_passwords()?;
         self.change(ctx, Action::ChangeUser, request, |turn, request| {
             Box::pin(async move {
                 let user = turn.user("user", &request.user).await?;
@@ -174,45 +180,6 @@ impl Authority {
                 self.challenge_add(challenge).map(SignInAnswer::CodeNeeded)
             }
         }
-    }
-}
-
-impl Authority {
-    /// Gives a user a new password that nobody chose, ends their sessions and takes their second
-    /// factor away. For mcpass itself, where a person has to be able to sign in at once: the
-    /// demo.
-    ///
-    /// # Errors
-    /// When there is no such user, or the caller may not do everything.
-    pub async fn password_generate(
-        &self,
-        ctx: &Context,
-        request: UserRef,
-    ) -> Result<Plaintext, ApiError> {
-        let core = self.core();
-        let secret = SignInSecret::generate(core.entropy.as_ref()).map_err(no_entropy)?;
-        // 20 of its letters and digits carry 119 bits.
-        let short: String = secret.expose().chars().take(20).collect();
-        let plaintext = Plaintext::new(&short);
-        let password = Password::new(short);
-        let hash = core.sign_in.hasher.hash(core.entropy.as_ref(), &password).await?;
-        self.change_private(ctx, Action::ChangeUser, (request, hash), |turn, (request, hash)| {
-            Box::pin(async move {
-                turn.caller.guard_superuser()?;
-                let user = turn.user("user", &request.user).await?.id;
-                let mut plan = Plan::default();
-                plan.also(Change::SignIn(SignInChange::SessionsDelete(user, None)));
-                turn.set_password(&mut plan, user, hash, LinkPurpose::ResetAll).await?;
-                turn.commit(plan).await
-            })
-        })
-        .await?;
-        Ok(plaintext)
-    }
-
-    /// Where people reach this server, if somebody said so.
-    pub fn public_url(&self) -> Option<&str> {
-        self.core().options.sign_in.public_url.as_deref()
     }
 }
 
@@ -357,7 +324,7 @@ impl Turn {
     }
 
     /// A new password by a link: nothing that was locked is any more.
-    async fn set_password(
+    pub(super) async fn set_password(
         &self,
         plan: &mut Plan,
         user: UserId,
@@ -388,6 +355,9 @@ impl Turn {
 }
 
 async fn usable(core: &Arc<Core>, secret: &SignInSecret) -> Result<Usable, ApiError> {
+    if !core.options.sign_in.passwords {
+        return Err(passwords_off());
+    }
     let link = core.store.link_find(&secret.digest()).await.map_err(store_failed)?;
     let link = link.ok_or_else(unknown)?;
     if link.used_at.is_some() {

@@ -1,14 +1,17 @@
 //! A new password by whoever has the old one.
 
-use mcpass_domain::{Credentials, Password, PasswordHash, SessionId, UserId};
+use mcpass_domain::{
+    Credentials, LinkPurpose, Password, PasswordHash, SessionId, SignInSecret, UserId,
+};
 use mcpass_store::{Change, SignInChange};
 use serde_json::json;
 
 use super::{OpenSession, Visitor, policy};
-use crate::api::ApiError;
+use crate::api::{ApiError, Plaintext, UserRef};
 use crate::authority::Authority;
 use crate::authorize::Action;
-use crate::failure::store_failed;
+use crate::context::Context;
+use crate::failure::{no_entropy, store_failed};
 use crate::turn::{Plan, Turn};
 
 impl Authority {
@@ -70,6 +73,40 @@ impl Authority {
                 })
             }
         }
+    }
+}
+
+impl Authority {
+    /// Gives a user a new password that nobody chose, ends their sessions and takes their second
+    /// factor away. For mcpass itself, where a person has to be able to sign in at once: the
+    /// demo.
+    ///
+    /// # Errors
+    /// When there is no such user, or the caller may not do everything.
+    pub async fn password_generate(
+        &self,
+        ctx: &Context,
+        request: UserRef,
+    ) -> Result<Plaintext, ApiError> {
+        let core = self.core();
+        let secret = SignInSecret::generate(core.entropy.as_ref()).map_err(no_entropy)?;
+        // 20 of its letters and digits carry 119 bits.
+        let short: String = secret.expose().chars().take(20).collect();
+        let plaintext = Plaintext::new(&short);
+        let password = Password::new(short);
+        let hash = core.sign_in.hasher.hash(core.entropy.as_ref(), &password).await?;
+        self.change_private(ctx, Action::ChangeUser, (request, hash), |turn, (request, hash)| {
+            Box::pin(async move {
+                turn.caller.guard_superuser()?;
+                let user = turn.user("user", &request.user).await?.id;
+                let mut plan = Plan::default();
+                plan.also(Change::SignIn(SignInChange::SessionsDelete(user, None)));
+                turn.set_password(&mut plan, user, hash, LinkPurpose::ResetAll).await?;
+                turn.commit(plan).await
+            })
+        })
+        .await?;
+        Ok(plaintext)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use mcpass_authority::Context;
 use mcpass_authority::api::{ApiError, TokenCreate, UserCreate, UserRef, UserResetLink};
 use mcpass_authority::sign_in::SignInAnswer;
+use mcpass_authority::{Context, Options};
 use mcpass_domain::{Password, SignInSecret};
 
 use crate::harness::{DAY, Harness, code, named, on_each_store, operator, texts};
@@ -179,4 +179,19 @@ async fn nobody_makes_a_link_for_who_holds_more(harness: &Harness) {
     assert_eq!(code(authority.user_invite(&token, of("ben")).await), ApiError::FORBIDDEN);
     let by_token = authority.password_reset_link(&token, reset("ben")).await;
     assert_eq!(code(by_token), ApiError::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn where_nobody_has_a_password_no_link_makes_one() {
+    let mut options = Options::default();
+    options.sign_in.passwords = false;
+    let harness = Harness::with(options);
+    let authority = &harness.authority;
+    harness.user("ana").await;
+    assert_eq!(authority.setup_link_create(&operator()).await.unwrap(), None);
+    assert_eq!(code(authority.user_invite(&operator(), of("ana")).await), "sign_in.off");
+    assert_eq!(code(authority.password_reset_link(&operator(), reset("ana")).await), "sign_in.off");
+    assert_eq!(code(harness.sign_in("ana", GOOD).await), "sign_in.off");
+    let invented = SignInSecret::parse(&"a".repeat(43)).unwrap();
+    assert_eq!(code(authority.link_complete(&visitor(), &invented, good()).await), "sign_in.off");
 }

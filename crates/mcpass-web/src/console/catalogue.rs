@@ -3,20 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use mcpass_authority::api::ServerView;
+use mcpass_authority::api::{CatalogueServer, Preview as PreviewRequest, PreviewServer};
 use mcpass_domain::permission::{Grant, Source};
 use mcpass_domain::{Ask, Grants, Permission, Target, ToolClass};
 
 use super::Console;
 use super::asked::Asked;
 use super::fault::Fault;
-use super::show::count;
+use super::show::{count, cut};
 
 /// A server.
 #[derive(Clone, Debug)]
 pub(crate) struct Shelf {
     pub(crate) server: String,
-    pub(crate) kind: &'static str,
     /// Its tools; none if they are not known.
     pub(crate) tools: Vec<Tool>,
     /// Why its tools are not known.
@@ -31,13 +30,12 @@ pub(crate) struct Tool {
     pub(crate) name: String,
     pub(crate) about: String,
     pub(crate) class: ToolClass,
-    /// Characters of its entry in a list.
-    pub(crate) chars: u64,
 }
 
 /// A set of permissions with a name: an area of a workspace, for reading or with writing.
 #[derive(Clone, Debug)]
 pub(crate) struct Area {
+    /// `workspace/features:read`: no other server has the same.
     pub(crate) name: String,
     pub(crate) permissions: Vec<String>,
 }
@@ -55,7 +53,6 @@ pub(crate) struct Matrix {
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) server: String,
-    pub(crate) kind: &'static str,
     pub(crate) told: String,
     pub(crate) trouble: Option<String>,
     pub(crate) is_open: bool,
@@ -100,17 +97,15 @@ pub(crate) struct Chip {
 }
 
 /// What an agent would see.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Preview {
     pub(crate) told: String,
     pub(crate) seen: Vec<Seen>,
-    pub(crate) hidden: Vec<(String, String)>,
-    /// Servers whose tools are not known.
-    pub(crate) unknown: Vec<String>,
+    pub(crate) hidden: Vec<String>,
+    /// Servers whose tools are not known, and why.
+    pub(crate) unknown: Vec<(String, String)>,
     /// What cannot be read as a permission.
     pub(crate) wrong: Vec<String>,
-    /// What a permission for everything includes, if there is one.
-    pub(crate) everything: bool,
 }
 
 /// The tools of a server that would be seen.
@@ -123,24 +118,36 @@ pub(crate) struct Seen {
 /// The verbs of a model's permissions, as Django has them.
 const VERBS: [&str; 4] = ["view", "add", "change", "delete"];
 
-/// What every server gives the viewer to grant.
+/// What there is to grant, as far as the viewer may know.
 pub(crate) async fn shelves(console: &Console, asked: &Asked) -> Result<Vec<Shelf>, Fault> {
-    if !asked.viewer()?.may("mcpass.view_server") {
-        return Ok(Vec::new());
-    }
-    let servers = console.authority().server_list(asked.ctx()?).await?;
-    let enabled = servers.into_iter().filter(|server| server.is_enabled);
-    Ok(enabled.map(|server| shelf(&server)).collect())
+    let catalogue = console.authority().permission_list(asked.ctx()?).await?;
+    let enabled = catalogue.servers.into_iter().filter(|server| server.is_enabled);
+    Ok(enabled.map(shelf).collect())
 }
 
-fn shelf(server: &ServerView) -> Shelf {
+fn shelf(server: CatalogueServer) -> Shelf {
+    let name = server.server;
+    let tools = server.tools.into_iter().filter_map(|tool| {
+        let tool_name = tool.permission.strip_prefix(&name)?.strip_prefix('.')?.to_owned();
+        let about = tool.description.lines().next().unwrap_or_default();
+        Some(Tool { about: cut(about, 200), class: class(&tool.class), name: tool_name })
+    });
+    let areas = server
+        .areas
+        .into_iter()
+        .map(|area| Area { name: format!("{name}/{}", area.name), permissions: area.permissions });
     Shelf {
-        server: server.name.clone(),
-        kind: server.kind.as_str(),
-        tools: Vec::new(),
-        trouble: None,
-        areas: Vec::new(),
+        tools: tools.collect(),
+        areas: areas.collect(),
+        trouble: server.error,
+        server: name.clone(),
     }
+}
+
+/// A tool of which nothing is said counts as destructive.
+fn class(text: &str) -> ToolClass {
+    let all = [ToolClass::Read, ToolClass::Write, ToolClass::Destructive];
+    all.into_iter().find(|class| class.as_str() == text).unwrap_or(ToolClass::Destructive)
 }
 
 /// The permissions of these texts, and those texts that are none.
@@ -204,7 +211,6 @@ fn group(shelf: &Shelf, chosen: &[String], grants: &Grants) -> Group {
     let whole: Vec<_> = whole.into_iter().map(|(name, word)| choose(name, word, None)).collect();
     let mut group = Group {
         server: server.clone(),
-        kind: shelf.kind,
         told: String::new(),
         trouble: shelf.trouble.clone(),
         is_open: false,
@@ -215,7 +221,7 @@ fn group(shelf: &Shelf, chosen: &[String], grants: &Grants) -> Group {
     let given = shelf.tools.iter().filter(|tool| sees(grants, server, tool)).count();
     group.told = match shelf.tools.len() {
         0 => String::new(),
-        all => format!("{given} of {} tools", count(all as u64)),
+        all => format!("{} of {} tools", count(given as u64), count(all as u64)),
     };
     group.is_open =
         shelf.tools.len() <= 12 || chosen.iter().any(|permission| group.has(permission));
@@ -270,32 +276,39 @@ impl Model {
     }
 }
 
-/// What an agent with these permissions sees.
-pub(crate) fn preview(shelves: &[Shelf], grants: &Grants, wrong: Vec<String>) -> Preview {
-    let (mut seen, mut hidden, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut shown, mut all, mut chars) = (0_u64, 0_u64, 0_u64);
-    for shelf in shelves {
-        if shelf.tools.is_empty() && grants.allow_server(&shelf.server) {
-            unknown.push(shelf.server.clone());
+/// What an agent with these permissions would see.
+pub(crate) async fn preview(
+    console: &Console,
+    asked: &Asked,
+    chosen: &[String],
+    groups: &[String],
+    wrong: Vec<String>,
+) -> Result<Preview, Fault> {
+    let permissions = chosen.iter().filter(|text| !wrong.contains(text)).cloned().collect();
+    let request = PreviewRequest { permissions, groups: groups.to_vec() };
+    let view = console.authority().preview(asked.ctx()?, request).await?;
+    let size = super::show::chars(view.characters);
+    let told = format!("{} of {} tools · {size}", count(view.seen), count(view.tools));
+    let mut preview = Preview { told, wrong, ..Preview::default() };
+    for server in view.servers {
+        preview.add(server);
+    }
+    Ok(preview)
+}
+
+impl Preview {
+    fn add(&mut self, server: PreviewServer) {
+        let name = server.server;
+        if let Some(why) = server.error {
+            self.unknown.push((name.clone(), why));
         }
-        let mut tools = Vec::new();
-        for tool in &shelf.tools {
-            all += 1;
-            if sees(grants, &shelf.server, tool) {
-                shown += 1;
-                chars += tool.chars;
-                tools.push((tool.name.clone(), tool.class));
-            } else {
-                hidden.push((shelf.server.clone(), tool.name.clone()));
-            }
-        }
+        let (seen, hidden): (Vec<_>, Vec<_>) = server.tools.into_iter().partition(|tool| tool.seen);
+        self.hidden.extend(hidden.into_iter().map(|tool| format!("{name}.{}", tool.name)));
+        let tools: Vec<_> = seen.into_iter().map(|tool| (tool.name, class(&tool.class))).collect();
         if !tools.is_empty() {
-            seen.push(Seen { server: shelf.server.clone(), tools });
+            self.seen.push(Seen { server: name, tools });
         }
     }
-    let told = format!("{} of {} tools · {}", count(shown), count(all), super::show::chars(chars));
-    let everything = grants.iter().any(|grant| grant.permission.is_everything());
-    Preview { told, seen, hidden, unknown, wrong, everything }
 }
 
 #[cfg(test)]
@@ -303,13 +316,12 @@ mod tests {
     use super::*;
 
     fn tool(name: &str, class: ToolClass) -> Tool {
-        Tool { name: name.to_owned(), about: String::new(), class, chars: 100 }
+        Tool { name: name.to_owned(), about: String::new(), class }
     }
 
     fn shelf() -> Shelf {
         Shelf {
             server: "notes".to_owned(),
-            kind: "http",
             tools: vec![
                 tool("get", ToolClass::Read),
                 tool("put", ToolClass::Write),
@@ -340,15 +352,9 @@ mod tests {
     }
 
     #[test]
-    fn the_preview_is_what_is_decided() {
-        let (grants, wrong) = grants(
-            &chosen(&["no permission"]),
-            &[("readers".to_owned(), chosen(&["notes.@read"]))],
-        );
-        let preview = preview(&[shelf()], &grants, wrong);
-        assert_eq!(preview.told, "1 of 3 tools · 100 characters");
-        assert_eq!(preview.seen[0].tools, [("get".to_owned(), ToolClass::Read)]);
-        assert_eq!((preview.hidden.len(), preview.wrong.len()), (2, 1));
+    fn what_is_no_permission_is_told() {
+        let (grants, wrong) = grants(&chosen(&["no permission", "notes.get"]), &[]);
+        assert_eq!((grants.iter().count(), wrong), (1, chosen(&["no permission"])));
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) enum Cookie {
     Flash,
     /// What forms are bound to before anybody has signed in.
     Form,
+    /// What a browser that is at the provider brings back.
+    Provider,
     /// Who has signed in.
     Session,
     /// A sign-in that is half done: the password was right, the code is asked for.
@@ -28,6 +30,8 @@ impl Cookie {
             (Self::Flash, true) => "__Host-mcpass_flash",
             (Self::Form, false) => "mcpass_form",
             (Self::Form, true) => "__Host-mcpass_form",
+            (Self::Provider, false) => "mcpass_provider",
+            (Self::Provider, true) => "__Host-mcpass_provider",
             (Self::Session, false) => "mcpass_session",
             (Self::Session, true) => "__Host-mcpass_session",
             (Self::Step, false) => "mcpass_step",
@@ -54,8 +58,10 @@ impl Cookie {
         let name = self.name(is_https);
         let secure = if is_https { "; Secure" } else { "" };
         let age = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
-        // Strict would leave people signed out who follow a link from a chat or a ticket.
-        let same_site = if self == Self::Session { "Lax" } else { "Strict" };
+        // Strict would leave people signed out who follow a link from a chat or a ticket, and
+        // would not come back from the provider.
+        let same_site =
+            if matches!(self, Self::Provider | Self::Session) { "Lax" } else { "Strict" };
         let text = format!("{name}={value}; Path=/; HttpOnly; SameSite={same_site}{secure}{age}");
         // Values are made here of characters that headers take; any other is dropped.
         HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))

@@ -16,6 +16,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/servers/new", get(save::show_new).post(save::add))
         .route("/servers/{name}", get(one::show))
         .route("/servers/{name}/edit", get(save::show_edit).post(save::edit))
+        .route("/servers/{name}/test", post(one::test))
         .route("/servers/{name}/switch", post(save::switch))
         .route("/servers/{name}/remove", get(one::ask_remove).post(save::remove))
 }

@@ -3,6 +3,8 @@
 use askama::Template;
 use axum::extract::State;
 
+use mcpass_authority::api::SettingView;
+
 use super::asked::Asked;
 use super::fault::Answer;
 use super::frame::{Frame, Section};
@@ -19,6 +21,7 @@ struct Page {
     listen: String,
     store: Option<String>,
     cap_to_user: bool,
+    settings: Vec<SettingView>,
 }
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
@@ -31,6 +34,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         listen: status.listen.unwrap_or_else(|| "nowhere".to_owned()),
         store: status.store_error,
         cap_to_user: status.cap_to_user,
+        settings: console.authority().settings(asked.ctx()?).await?,
     };
     page(&template)
 }

@@ -1,6 +1,7 @@
 //! Tokens.
 
 mod act;
+mod bulk;
 mod create;
 mod created;
 mod draft;
@@ -17,6 +18,7 @@ pub(crate) fn routes() -> Router<Console> {
     Router::new()
         .route("/tokens", get(list::show))
         .route("/tokens/new", get(create::show).post(create::take))
+        .route("/tokens/bulk", post(bulk::take))
         .route("/tokens/{id}", get(one::show).post(edit::take))
         .route("/tokens/{id}/permissions", get(edit::show_permissions).post(edit::take_permissions))
         .route("/tokens/{id}/created", get(created::show))

@@ -2,6 +2,7 @@
 //! time and size.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,10 @@ pub(crate) struct HttpError {
     why: String,
 }
 
+/// An answer that is on its way.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response, HttpError>> + Send>>;
+
+#[derive(Clone)]
 pub(super) struct Client {
     tls: TlsConnector,
 }
@@ -61,7 +66,17 @@ impl Client {
         Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
     }
 
-    pub(super) async fn send(&self, request: Request) -> Result<Response, HttpError> {
+    /// The client as the library takes one. It borrows nothing, so that what waits for it can move
+    /// between threads.
+    pub(super) fn sender(&self) -> impl Fn(Request) -> Answering + Send + Sync + 'static {
+        let client = self.clone();
+        move |request| {
+            let client = client.clone();
+            Box::pin(async move { client.send(request).await })
+        }
+    }
+
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
         let answer = tokio::time::timeout(PATIENCE, self.exchange(request)).await;
         let answer =

@@ -7,7 +7,7 @@ use mcpass_testkit::{Lie, Provider};
 use super::*;
 
 const NOW: i64 = 1_795_000_000;
-const BACK: &str = "https://mcpass.example.com/sign-in/oidc";
+const BACK: &str = "https://mcpass.example.com/sign-in/oidc/done";
 
 struct Bench {
     provider: Provider,

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use mcpass_authority::api::{AccessView, LogFilter, LogList, LogShow, LogTail};
+use mcpass_web::export::Csv;
 
 use super::answer;
 use crate::cli::DatabaseOption;
 use crate::context::Context;
-use crate::export::Csv;
 use crate::failure::Failure;
 use crate::output::{self, Text, Tone};
 use crate::times;

@@ -15,7 +15,7 @@ use super::file::{self, Source};
 use super::{
     ByteSize, ConfigError, DEFAULT_DATA, DatabaseUrl, Decided, Environment, LimitsConfig,
     NetworkConfig, Options, Origin, RecordConfig, SessionsConfig, Setting, SignInConfig, Span,
-    StreamsConfig, SyncMode, setting,
+    StreamsConfig, SyncMode, oidc, setting,
 };
 
 /// Decides one value after the other.
@@ -146,7 +146,11 @@ impl Decide<'_> {
     pub(super) fn sign_in(&self, file: file::SignIn) -> Result<SignInConfig, ConfigError> {
         let usual = SignInOptions::default();
         let (minute, year) = (Duration::from_mins(1), Duration::from_hours(365 * 24));
-        Ok(SignInConfig {
+        let oidc = match (&file.oidc, self.source) {
+            (Some(section), Some(source)) => Some(oidc::read(source, section)?),
+            _ => None,
+        };
+        let config = SignInConfig {
             idle: self.span(setting::SIGN_IN_IDLE, file.idle, usual.idle, minute..=year)?,
             longest: self.span(
                 setting::SIGN_IN_LONGEST,
@@ -160,7 +164,16 @@ impl Decide<'_> {
                 file.passwords,
                 usual.passwords,
             )?,
-        })
+            oidc,
+        };
+        if !config.passwords.value && config.oidc.is_none() {
+            return Err(ConfigError::new(format!(
+                "`{}` is false ({}), and there is no [sign_in.oidc]: nobody could sign in",
+                setting::SIGN_IN_PASSWORDS.key,
+                config.passwords.origin
+            )));
+        }
+        Ok(config)
     }
 
     pub(super) fn sessions(&self, file: file::Sessions) -> Result<SessionsConfig, ConfigError> {

@@ -59,6 +59,22 @@ pub(super) struct SignIn {
     pub(super) idle: Key<Span>,
     pub(super) longest: Key<Span>,
     pub(super) passwords: Key<bool>,
+    pub(super) oidc: Key<Oidc>,
+}
+
+/// `[sign_in.oidc]`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Oidc {
+    pub(super) issuer: Key<String>,
+    pub(super) client_id: Key<String>,
+    pub(super) client_secret: Key<String>,
+    pub(super) scopes: Option<Vec<String>>,
+    pub(super) name: Key<String>,
+    pub(super) allowed_domains: Option<Vec<String>>,
+    pub(super) create_users: Option<bool>,
+    pub(super) groups: Option<Vec<String>>,
+    pub(super) ca_file: Option<PathBuf>,
 }
 
 /// `[sessions]`

@@ -123,7 +123,10 @@ fn every_variable_of_the_list_decides_its_setting() {
             "log.format" => "json",
             other => panic!("no value for {other}"),
         };
-        let config = load("", &[(setting.variable, value)]).unwrap();
+        // Without passwords there has to be another way.
+        let other = "[sign_in.oidc]\nissuer = \"https://id.example.com\"\nclient_id = \"x\"\n";
+        let file = if setting.key == "sign_in.passwords" { other } else { "" };
+        let config = load(file, &[(setting.variable, value)]).unwrap();
         let decided = config.decisions().into_iter().find(|row| row.0 == *setting).unwrap();
         assert_eq!((decided.1.as_str(), decided.2), (value, Origin::Variable(setting.variable)));
     }
@@ -326,4 +329,42 @@ fn workspaces_are_declared_with_the_names_of_their_tools() {
         let error = load(&format!("[server.w]\n{text}\n"), &[]).unwrap_err();
         assert!(error.contains(told), "{error}");
     }
+}
+
+#[test]
+fn a_provider_is_declared_with_a_reference_to_its_secret() {
+    let text = r#"
+        public_url = "https://mcpass.example.com"
+        [sign_in]
+        passwords = false
+        [sign_in.oidc]
+        issuer = "https://id.example.com"
+        client_id = "mcpass"
+        client_secret = "${file:secret}"
+        name = "preferred_username"
+        allowed_domains = ["example.com"]
+        create_users = true
+        groups = ["readers"]
+    "#;
+    let oidc = load(text, &[]).unwrap().sign_in.oidc.unwrap();
+    assert!(oidc.client_secret.unwrap().ends_with("/secret}"), "taken from the file's folder");
+    assert_eq!(oidc.scopes, ["email", "profile"]);
+    assert!(oidc.is_named_by_username && oidc.create_users);
+    assert_eq!(
+        (oidc.groups, oidc.allowed_domains),
+        (vec!["readers".into()], vec!["example.com".into()])
+    );
+}
+
+#[test]
+fn a_provider_that_cannot_be_is_named_with_its_place() {
+    let head = "[sign_in.oidc]\nissuer = \"https://id.example.com\"\n";
+    let whole = format!("{head}client_id = \"mcpass\"\n");
+    assert_snapshot!(error(head), @"`/mcpass.toml`, line 1, column 1: [sign_in.oidc] has no `client_id`");
+    assert_snapshot!(error(&format!("{whole}client_secret = \"s3cret\"\n")), @r"
+    `/mcpass.toml`, line 4, column 17: `client_secret` holds a credential, or nothing
+    hint: name where it is: ${env:NAME} or ${file:PATH}
+    ");
+    assert_snapshot!(error(&format!("{whole}name = \"sub\"\n")), @"`/mcpass.toml`, line 4, column 8: users are called after `email` or `preferred_username`");
+    assert_snapshot!(error("[sign_in]\npasswords = false\n"), @"`sign_in.passwords` is false (/mcpass.toml line 2), and there is no [sign_in.oidc]: nobody could sign in");
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mcpass_authority::api::SettingView;
 use mcpass_authority::control::ControlSocket;
 use mcpass_authority::loader::{Loader, LoaderConfig, LoaderOptions};
 use mcpass_authority::{Authority, Context, Options};
@@ -19,9 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::Observed;
 use super::pages::Pages;
-use super::wiring::{BuiltIns, Healths, ToGateway, Tools, gateway_config, sign_in_options};
+use super::provider::provider;
+use super::wiring::{
+    BuiltIns, Healths, Inventories, ToGateway, Tools, gateway_config, public_url, sign_in_options,
+};
 use super::{demo, say};
-use crate::config::{Config, SyncMode};
+use crate::config::{Config, Origin, Setting, SyncMode};
 use crate::data::DataFolder;
 use crate::failure::Failure;
 use mcpass_web::snippets;
@@ -100,15 +104,19 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             tools: Some(Arc::new(Tools(Arc::clone(prepared.shared())))),
             health: Some(Arc::new(Healths(Arc::clone(prepared.shared())))),
             sign_in: sign_in_options(config, address),
+            inventory: Some(Arc::new(Inventories(Arc::clone(prepared.shared())))),
+            settings: shown(config),
         },
     );
     observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));
     fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
 
     let (shutdown, pages_end) = (CancellationToken::new(), CancellationToken::new());
+    let at = public_url(config, address).unwrap_or_default();
     let console = Console::new(ConsoleParts {
         authority: authority.clone(),
         clock: Arc::clone(&clock),
+        provider: provider(config, &at, &clock, Arc::new(entropy))?,
         entropy: Arc::new(entropy),
         listen: Some(address.to_string()),
         ending: pages_end.clone(),
@@ -130,6 +138,17 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     }
     greet(config, folder, &authority, address, is_demo).await?;
     Ok(Running { gateway, loader, control, shutdown, pages_end })
+}
+
+/// The configuration for whoever may see it; a password in the database's URL is not shown.
+fn shown(config: &Config) -> Vec<SettingView> {
+    let view = |(setting, value, origin): (Setting, String, Origin)| SettingView {
+        key: setting.key.to_owned(),
+        value,
+        decided_by: origin.to_string(),
+        about: setting.about.to_owned(),
+    };
+    config.decisions().into_iter().map(view).collect()
 }
 
 fn start_loader(

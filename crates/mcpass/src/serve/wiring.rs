@@ -4,16 +4,21 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use mcpass_authority::api::AreaView;
 use mcpass_authority::sign_in::SignInOptions;
-use mcpass_authority::{Publisher, ServerHealth, ToolClasses, Update};
+use mcpass_authority::{Inventory, KnownTool, Publisher, ServerHealth, ToolClasses, Update};
 use mcpass_domain::server::Health;
-use mcpass_domain::{Clock, Entropy, Server, ServerKind, ServerName, ToolClass, WorkspaceSettings};
+use mcpass_domain::{
+    Clock, Entropy, FamilyId, Limits, Server, ServerKind, ServerName, ToolClass, Usage,
+    WorkspaceSettings,
+};
 use mcpass_gateway::Shared;
 use mcpass_gateway::config::StreamTimes;
 use mcpass_gateway::sessions::Lifetime;
 use mcpass_gateway::upstream::{Local, LocalAnswer, LocalCaller, Locals};
 use mcpass_models::Workspace;
 use mcpass_models::local::{Body, Call, Caller, LocalServer};
+use mcpass_models::workspace::areas;
 use mcpass_protocol::{Era, Message};
 use mcpass_record::Options as JournalOptions;
 use mcpass_store::WorkspaceStore;
@@ -22,6 +27,7 @@ use super::life::sync_of;
 use super::workspace::Rows;
 use crate::config::Config;
 use crate::data::DataFolder;
+use crate::snippets;
 
 /// The configuration as the gateway takes it.
 pub(super) fn gateway_config(config: &Config, folder: &DataFolder) -> mcpass_gateway::Config {
@@ -59,17 +65,20 @@ pub(super) fn gateway_config(config: &Config, folder: &DataFolder) -> mcpass_gat
 
 /// How people sign in, as the authority takes it.
 pub(crate) fn sign_in_options(config: &Config, listens: SocketAddr) -> SignInOptions {
-    let public_url = match config.public_url.value.get() {
-        Some(url) => url.to_owned(),
-        None => format!("http://{listens}"),
-    };
     SignInOptions {
         idle: config.sign_in.idle.value.0,
         longest: config.sign_in.longest.value.0,
-        public_url: Some(public_url),
+        public_url: public_url(config, listens),
         passwords: config.sign_in.passwords.value,
         ..SignInOptions::default()
     }
+}
+
+/// Where people reach this server; nobody knows of one whose port the system chooses when it
+/// starts.
+pub(super) fn public_url(config: &Config, listens: SocketAddr) -> Option<String> {
+    let said = config.public_url.value.get().map(str::to_owned);
+    said.or_else(|| (listens.port() != 0).then(|| snippets::origin(listens)))
 }
 
 /// Changes of the authority, put in force in the gateway.
@@ -96,6 +105,38 @@ pub(super) struct Tools(pub(super) Arc<Shared>);
 impl ToolClasses for Tools {
     fn class(&self, server: &str, tool: &str) -> Option<ToolClass> {
         self.0.servers.find(server)?.catalogue.last_known(tool)
+    }
+}
+
+/// What servers list and what limits have left, for management.
+#[derive(Debug)]
+pub(super) struct Inventories(pub(super) Arc<Shared>);
+
+#[async_trait::async_trait]
+impl Inventory for Inventories {
+    async fn tools(&self, server: &str, fresh: bool) -> Result<Vec<KnownTool>, String> {
+        let listed = self.0.listed_tools(server, fresh).await?;
+        let known = listed.iter().cloned();
+        Ok(known
+            .map(|tool| KnownTool { name: tool.name, class: tool.class, json: tool.json })
+            .collect())
+    }
+
+    fn areas(&self, server: &Server) -> Vec<AreaView> {
+        if !matches!(server.kind, ServerKind::Workspace(_)) {
+            return Vec::new();
+        }
+        let named =
+            areas::NAMES.iter().flat_map(|name| ["read", "write"].map(|access| (*name, access)));
+        let area = |(name, access)| {
+            let area: areas::Area = format!("{}/{name}:{access}", server.name).parse().ok()?;
+            Some(AreaView { name: format!("{name}:{access}"), permissions: area.permissions() })
+        };
+        named.filter_map(area).collect()
+    }
+
+    fn usage(&self, family: FamilyId, limits: &Limits) -> Vec<Usage> {
+        self.0.meters.family(family).lock().usage(limits, self.0.monotonic()).to_vec()
     }
 }
 

@@ -31,6 +31,25 @@ fn users_and_groups_are_made_changed_and_listed() {
 }
 
 #[test]
+fn a_user_is_invited_and_gets_a_link_for_a_new_password() {
+    let place = Place::new();
+    place.ok(&["user", "create", "ana"]);
+    let link = place.json(&["user", "invite", "ana"]);
+    assert_eq!((text(&link, "/purpose"), text(&link, "/user")), ("invite".into(), "ana".into()));
+    let url = text(&link, "/url");
+    assert!(url.starts_with("http://127.0.0.1:7788/invite/"), "{url}");
+    let (_, secret) = url.rsplit_once('/').unwrap();
+    let public = [("MCPASS_PUBLIC_URL", "https://mcpass.example.com")];
+    let shown = place.run_with(&["user", "reset-link", "ana", "--remove-second-factor"], &public);
+    assert!(shown.stdout.contains("https://mcpass.example.com/reset/"), "{}", shown.stdout);
+    let audit = place.ok(&["audit", "--json"]);
+    assert!(audit.contains("user.link") && !audit.contains(secret), "{audit}");
+    place.ok(&["user", "disable", "ana"]);
+    assert!(place.fails(&["user", "invite", "ana"]).stderr.contains("not active"));
+    assert_eq!(place.fails(&["user", "invite", "ben"]).code, 1);
+}
+
+#[test]
 fn tokens_of_a_disabled_user_are_refused() {
     let place = Place::new();
     let (id, _) = place.token(&["--permission", "demo.*"]);

@@ -87,7 +87,8 @@ impl Desk {
 
     /// Waits until a page is open whose path begins so.
     async fn at(&self, wanted: &str) -> Result<()> {
-        let at = eventually(&format!("{wanted} is open"), async || {
+        let what = format!("{wanted} is open");
+        let at = eventually(&what, async || {
             let path = self.path().await?;
             anyhow::ensure!(path.starts_with(wanted), "{path}: {}", self.browser.text().await?);
             Ok(Some(()))

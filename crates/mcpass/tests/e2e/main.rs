@@ -6,6 +6,7 @@
 #![expect(clippy::indexing_slicing, reason = "in a test's helper, too, a bad index is a failure")]
 
 mod aggregate;
+mod api;
 mod bad_input;
 mod canary;
 mod clients;

@@ -3,7 +3,8 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use mcpass_authority::api::{
-    HealthView, KindView, LogFilter, LogList, ServerRef, ServerView, TokenList,
+    HealthView, KindView, LogFilter, LogList, ServerRef, ServerTest, ServerTools, ServerView,
+    TokenList, ToolView,
 };
 
 use super::list::state;
@@ -35,6 +36,10 @@ struct Page {
     /// The tool whose users are asked for.
     tool: String,
     is_removing: bool,
+    tools: Vec<ToolView>,
+    /// Why its tools are not known.
+    tools_trouble: String,
+    test: Option<ServerTest>,
 }
 
 pub(super) async fn show(
@@ -43,6 +48,19 @@ pub(super) async fn show(
     asked: Asked,
 ) -> Answer {
     page(&template(&console, &asked, name, false).await?)
+}
+
+/// Asks the server for its tools now, and shows what came of it.
+pub(super) async fn test(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    asked: Asked,
+) -> Answer {
+    let request = ServerRef { name: name.clone() };
+    let test = console.authority().server_test(asked.ctx()?, request).await?;
+    let mut template = template(&console, &asked, name, false).await?;
+    template.test = Some(test);
+    page(&template)
 }
 
 pub(super) async fn ask_remove(
@@ -65,7 +83,11 @@ async fn template(
         server.health.as_ref().and_then(of).map(|at| When::new(at, now))
     };
     let tool = asked.query.text("tool").to_owned();
+    let (tools, tools_trouble) = tools(console, asked, &server).await?;
     Ok(Page {
+        tools,
+        tools_trouble,
+        test: None,
         frame: asked.frame(Section::Servers, server.name.clone()),
         path: format!("/servers/{}", segment(&server.name)),
         endpoint: asked.absolute(&format!("/mcp/{}", server.name)),
@@ -80,6 +102,22 @@ async fn template(
         server,
         is_removing,
     })
+}
+
+/// What it lists; a server that does not answer has a page all the same.
+async fn tools(
+    console: &Console,
+    asked: &Asked,
+    server: &ServerView,
+) -> Result<(Vec<ToolView>, String), Fault> {
+    if !server.is_enabled {
+        return Ok((Vec::new(), "it is disabled".to_owned()));
+    }
+    let request = ServerTools { name: server.name.clone(), fresh: false };
+    match console.authority().server_tools(asked.ctx()?, request).await {
+        Ok(view) => Ok((view.tools, String::new())),
+        Err(error) => Ok((Vec::new(), error.message)),
+    }
 }
 
 async fn requests(console: &Console, asked: &Asked, name: &str) -> Result<Vec<log::Row>, Fault> {
@@ -152,6 +190,11 @@ fn settings(kind: &KindView) -> Vec<(&'static str, String)> {
 }
 
 impl Page {
+    /// Who may use this tool: the same page, asked for it.
+    fn who(&self, tool: &ToolView) -> String {
+        format!("{}#h-who", Fields::from([("tool", tool.name.as_str())]).after(&self.path))
+    }
+
     fn log(&self) -> String {
         Fields::from([("server", self.server.name.as_str())]).after("/log")
     }

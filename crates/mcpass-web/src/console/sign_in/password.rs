@@ -23,6 +23,10 @@ struct Page {
     action: String,
     /// Whether anybody on the way could read the password.
     is_open: bool,
+    /// Whether people sign in with passwords.
+    has_passwords: bool,
+    /// Whether people sign in at a provider.
+    has_provider: bool,
 }
 
 #[derive(Template)]
@@ -33,20 +37,22 @@ struct CodePage {
     action: String,
 }
 
-fn template(asked: &Asked, form: Form) -> Page {
+fn template(console: &Console, asked: &Asked, form: Form) -> Page {
     Page {
         frame: asked.frame(Section::None, "Sign in"),
         form,
         action: asked.query.only(&["next"]).after("/sign-in"),
         is_open: !asked.is_https && !asked.is_loopback,
+        has_passwords: console.authority().has_passwords(),
+        has_provider: console.provider().is_some(),
     }
 }
 
-pub(super) async fn show(asked: Asked) -> Answer {
+pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
     if asked.viewer.is_some() {
         return Ok(go(within(asked.query.text("next"))));
     }
-    page(&template(&asked, Form::default()))
+    page(&template(&console, &asked, Form::default()))
 }
 
 pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer {
@@ -61,7 +67,7 @@ pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer
         // The password is not shown again.
         Err(error) => {
             let kept = form.only(&["name"]);
-            refused(&template(&asked, Form::refused(kept, &error)), &error)
+            refused(&template(&console, &asked, Form::refused(kept, &error)), &error)
         }
     }
 }

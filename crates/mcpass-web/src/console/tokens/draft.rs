@@ -88,11 +88,12 @@ pub(super) async fn draft(
         is_chosen: groups.contains(&group.name),
         name: group.name.clone(),
     });
-    let preview = catalogue::preview(shelves, &grants, wrong);
+    let preview = catalogue::preview(console, asked, chosen, groups, wrong).await?;
+    let asks_about_everything = grants.iter().any(|grant| grant.permission.is_everything());
     Ok(Draft {
         groups: choosable.collect(),
         matrix: catalogue::matrix(shelves, chosen, &grants),
-        asks_about_everything: preview.everything,
+        asks_about_everything,
         preview,
     })
 }

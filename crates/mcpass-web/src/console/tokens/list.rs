@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use mcpass_authority::api::{TokenList, TokenView};
+use mcpass_authority::api::{TokenCount, TokenCountsView, TokenList, TokenView};
 use mcpass_domain::Timestamp;
 
 use crate::console::asked::Asked;
@@ -10,7 +10,7 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
 use crate::console::form::{Choice, Pager};
 use crate::console::frame::{Frame, Section};
-use crate::console::show::{Badge, When, cut};
+use crate::console::show::{Badge, When, count, cut};
 use crate::console::{Console, page};
 
 const PATH: &str = "/tokens";
@@ -29,6 +29,22 @@ struct Page {
     is_filtered: bool,
     rows: Vec<Row>,
     pager: Pager,
+    /// Numbers that lead to what they count.
+    sum: Vec<(String, &'static str)>,
+    heads: Vec<Head>,
+    /// Groups that selected tokens can be added to.
+    groups: Vec<String>,
+    /// The filter as hidden fields, for what is done to all that fit.
+    hidden: Vec<(String, String)>,
+}
+
+/// A column's head: where sorting by it leads, and which way it is sorted.
+#[derive(Debug)]
+struct Head {
+    word: &'static str,
+    class: &'static str,
+    path: String,
+    order: &'static str,
 }
 
 /// One token.
@@ -44,16 +60,38 @@ struct Row {
     used: Option<When>,
     used_ip: String,
     groups: String,
+    requests: String,
 }
+
+/// Columns, and what they sort by.
+const COLUMNS: [(&str, &str, &str); 9] = [
+    ("Name", "", "name"),
+    ("Token", "w-m", ""),
+    ("User", "w-m", ""),
+    ("State", "w-l", ""),
+    ("Created", "w-m", "created"),
+    ("Expires", "w-m", "expires"),
+    ("Last used", "w-l", "last_used"),
+    ("Today", "w-s num", ""),
+    ("Groups", "w-m", ""),
+];
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
     let ctx = asked.ctx()?;
     let query = asked.query.only(FILTERS);
     let tokens = console.authority().token_list(ctx, request(&query)).await?;
+    let counts = console.authority().token_counts(ctx, TokenCount::default()).await?;
+    let choices = choices(&console, &asked, &query).await?;
+    let groups = choices.iter().find(|choice| choice.name == "group");
+    let groups = groups.into_iter().flat_map(|choice| &choice.options);
     let now = console.now();
     let template = Page {
         frame: asked.frame(Section::Tokens, "Tokens").at_top(),
-        choices: choices(&console, &asked, &query).await?,
+        groups: groups.map(|group| group.value.clone()).filter(|name| !name.is_empty()).collect(),
+        choices,
+        sum: sum(&counts),
+        heads: heads(&query),
+        hidden: query.without(&["sort", "cursor"]).pairs().to_vec(),
         text: query.text("q").to_owned(),
         is_filtered: !query.without(&["sort", "cursor"]).is_empty(),
         pager: Pager::new(PATH, &query, tokens.items.len(), tokens.next.as_deref()),
@@ -70,10 +108,48 @@ fn request(query: &Fields) -> TokenList {
         unused: query.some("unused"),
         expiring: query.some("expiring"),
         text: query.some("q"),
+        // A list by permission goes through the tokens as they were created.
+        permission: query.some("server"),
+        sort: query.some("sort").filter(|_| !query.has("server")),
+        requests: true,
         limit: Some(ROWS),
         cursor: query.some("cursor"),
         ..TokenList::default()
     }
+}
+
+fn sum(counts: &TokenCountsView) -> Vec<(String, &'static str)> {
+    let line = |number: u64, word: &str, query| (format!("{} {word}", count(number)), query);
+    vec![
+        line(counts.active, "active", "/tokens?state=active"),
+        line(counts.expiring, "expire within 7 days", "/tokens?expiring=7d"),
+        line(counts.unused, "unused for 30 days", "/tokens?unused=30d"),
+        line(counts.disabled, "disabled", "/tokens?state=disabled"),
+        line(counts.revoked, "revoked", "/tokens?state=revoked"),
+    ]
+}
+
+fn heads(query: &Fields) -> Vec<Head> {
+    let sort = match query.text("sort") {
+        "" => "-created",
+        sort => sort,
+    };
+    let head = |(word, class, key): &(&'static str, &'static str, &'static str)| {
+        let down = format!("-{key}");
+        let order = match sort {
+            _ if key.is_empty() => "none",
+            sort if sort == *key => "ascending",
+            sort if sort == down => "descending",
+            _ => "none",
+        };
+        let next = if order == "ascending" { &down } else { *key };
+        let path = match *key {
+            "" => String::new(),
+            _ => query.without(&["cursor"]).with("sort", next).after(PATH),
+        };
+        Head { word, class, path, order }
+    };
+    COLUMNS.iter().map(head).collect()
 }
 
 async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec<Choice>, Fault> {
@@ -107,6 +183,7 @@ async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec
 }
 
 fn row(token: TokenView, now: Timestamp) -> Row {
+    let requests = token.requests_today.map(count).unwrap_or_default();
     let facts = token.facts;
     Row {
         id: token.id.to_string(),
@@ -119,5 +196,6 @@ fn row(token: TokenView, now: Timestamp) -> Row {
         used: facts.last_used_at.map(|at| When::new(at, now)),
         used_ip: facts.last_used_ip.unwrap_or_default(),
         groups: facts.groups.join(", "),
+        requests,
     }
 }

@@ -15,7 +15,7 @@ use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::log;
-use crate::console::show::{Badge, When, chars, count};
+use crate::console::show::{Badge, Meter, When, chars, count};
 use crate::console::{Console, page};
 
 /// Requests and changes that are shown.
@@ -33,6 +33,8 @@ pub(super) struct Page {
     times: Times,
     secrets: Vec<Secret>,
     limits: [(&'static str, String); 3],
+    meters: Vec<Meter>,
+    today: String,
     requests: Vec<log::Row>,
     changes: Vec<audit::Row>,
     sees_audit: bool,
@@ -97,7 +99,16 @@ pub(super) async fn template(
     let (question, explanation) = explain(console, asked, &id).await?;
     let facts = &token.facts;
     let limits = facts.limits;
+    let request = TokenRef { id: id.clone() };
+    let usage = console.authority().token_usage(asked.ctx()?, request).await?;
+    let meters = usage.windows.iter().map(|window| Meter {
+        label: if window.window == "hour" { "This hour" } else { "This minute" },
+        used: u64::from(window.used),
+        limit: u64::from(window.limit),
+    });
     Ok(Page {
+        meters: meters.collect(),
+        today: count(usage.requests_today),
         frame: asked.frame(Section::Tokens, facts.name.clone()),
         state: Badge::token(&facts.state, &facts.state_text, facts.user_active),
         is_live: matches!(facts.state.as_str(), "active" | "disabled"),

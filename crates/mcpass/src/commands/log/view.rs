@@ -110,7 +110,22 @@ fn status(row: &AccessView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::tests::sample;
+
+    /// A row with every field set.
+    fn sample() -> AccessView {
+        serde_json::from_str(
+            r#"{"id":"req_0000000000000000000001","at":"2026-11-21T08:30:00Z","surface":"mcp",
+            "token":"tok_0000000000000000000001","family":"fam_0000000000000000000001",
+            "token_name":"ci","hint":"mcp_Ab3dEf9h","user":"ana","remote_ip":"10.0.0.9",
+            "user_agent":"curl/8","client_name":"c","client_version":"1","server":"demo",
+            "method":"tools/call","target_kind":"tool","target":"get_note","allowed":true,
+            "reason":"allowed","detail":"","cost":1,"state":"done","http_status":200,
+            "rpc_code":null,"is_error":false,"failure":null,"request_bytes":120,
+            "response_bytes":340,"response_chars":300,"duration_us":12900,"upstream_us":11000,
+            "session":"","rpc_id":"1","trace_id":"","arguments":""}"#,
+        )
+        .unwrap()
+    }
 
     #[test]
     fn a_line_says_who_did_what_and_how_it_went() {

@@ -18,6 +18,7 @@ Examples:
   mcpass token list --user ana --state active
   mcpass token list --unused 30d
   mcpass token list --expiring 7d --json
+  mcpass token list --sort last_used
   mcpass token list --permission github.create_issue"
 )]
 pub(super) struct List {
@@ -42,6 +43,9 @@ pub(super) struct List {
     /// Whose name, note or hint holds this
     #[arg(long)]
     text: Option<String>,
+    /// created, expires, last_used or name; -name from the last to the first [default: -created]
+    #[arg(long, allow_hyphen_values = true, value_name = "BY")]
+    sort: Option<String>,
     /// Tokens at most
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     limit: u32,
@@ -66,6 +70,8 @@ pub(super) async fn run(list: List, context: &mut Context) -> Result<(), Failure
         expiring: list.expiring,
         permission: list.permission,
         text: list.text,
+        sort: list.sort,
+        requests: false,
         limit: None,
         cursor: list.cursor,
     };

@@ -43,14 +43,15 @@ const COLUMNS: &[&str] = &[
 ];
 
 /// Writes rows of the access log as CSV.
-pub(crate) struct Csv<W: Write>(csv::Writer<W>);
+#[derive(Debug)]
+pub struct Csv<W: Write>(csv::Writer<W>);
 
 impl<W: Write> Csv<W> {
     /// Begins with the header row.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn new(to: W) -> csv::Result<Self> {
+    pub fn new(to: W) -> csv::Result<Self> {
         let mut writer =
             csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(to);
         writer.write_record(COLUMNS)?;
@@ -61,15 +62,20 @@ impl<W: Write> Csv<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn row(&mut self, row: &AccessView) -> csv::Result<()> {
+    pub fn row(&mut self, row: &AccessView) -> csv::Result<()> {
         self.0.write_record(cells(row).map(|cell| defuse(&cell)))
+    }
+
+    /// The same without the header row, for the rest of a file.
+    pub fn rest(to: W) -> Self {
+        Self(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(to))
     }
 
     /// Writes what is left.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn flush(&mut self) -> csv::Result<()> {
+    pub fn flush(&mut self) -> csv::Result<()> {
         Ok(self.0.flush()?)
     }
 }
@@ -127,11 +133,11 @@ fn cells(row: &AccessView) -> impl Iterator<Item = String> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
     /// A row with every field set.
-    pub(crate) fn sample() -> AccessView {
+    fn sample() -> AccessView {
         serde_json::from_str(
             r#"{"id":"req_0000000000000000000001","at":"2026-11-21T08:30:00Z","surface":"mcp",
             "token":"tok_0000000000000000000001","family":"fam_0000000000000000000001",

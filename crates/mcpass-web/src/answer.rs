@@ -1,0 +1,71 @@
+//! Forms of answers.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use mcpass_authority::api::{GroupView, ServerView, TokenDetails, UserView};
+use serde::Serialize;
+
+/// Something with a version, which stands in its `ETag`.
+pub(crate) trait Versioned: Serialize {
+    /// Counts changes.
+    fn version(&self) -> i64;
+}
+
+impl Versioned for TokenDetails {
+    fn version(&self) -> i64 {
+        self.facts.version
+    }
+}
+
+impl Versioned for UserView {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Versioned for GroupView {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Versioned for ServerView {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// A thing, with its `ETag`.
+#[derive(Debug)]
+pub(crate) struct Tagged<T>(pub(crate) T);
+
+impl<T: Versioned> IntoResponse for Tagged<T> {
+    fn into_response(self) -> Response {
+        let tag = HeaderValue::from_str(&format!("\"{}\"", self.0.version())).ok();
+        let mut response = Json(self.0).into_response();
+        if let Some(tag) = tag {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
+        response
+    }
+}
+
+/// A thing that was created, and where it is.
+#[derive(Debug)]
+pub(crate) struct Created<T> {
+    /// The thing.
+    pub(crate) made: T,
+    /// Its path.
+    pub(crate) at: String,
+}
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = (StatusCode::CREATED, Json(self.made)).into_response();
+        if let Ok(at) = HeaderValue::from_str(&self.at) {
+            response.headers_mut().insert(header::LOCATION, at);
+        }
+        response
+    }
+}

@@ -1,0 +1,159 @@
+//! The OpenAPI document: what the code says of itself, and what all operations have in common.
+
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
+
+use crate::problem::Problem;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "mcpass management API",
+        description = "Tokens, users, groups, servers and logs of mcpass. Whoever asks shows a token \
+            with `mcpass.` permissions as `Authorization: Bearer`, or the session of somebody who \
+            signed in to the console; they see and give only what is theirs. Errors are problems \
+            (RFC 9457) with a stable `code`.",
+    ),
+    components(schemas(Problem))
+)]
+struct Document;
+
+/// The beginning of the document.
+pub(super) fn base() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// The members that a path names, and a body does not.
+const NAMED_BY_PATHS: [(&str, &str); 7] = [
+    ("CheckPermissions", "id"),
+    ("GroupEdit", "group"),
+    ("ServerEdit", "name"),
+    ("TokenEdit", "id"),
+    ("TokenRevoke", "id"),
+    ("TokenRotate", "id"),
+    ("UserEdit", "user"),
+];
+
+/// The whole document as JSON.
+pub(super) fn finish(document: utoipa::openapi::OpenApi) -> String {
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    for (schema, member) in NAMED_BY_PATHS {
+        if let Some(schema) = document.pointer_mut(&format!("/components/schemas/{schema}")) {
+            leave_out(schema, member);
+        }
+    }
+    if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
+        for (path, methods) in paths {
+            for (method, operation) in methods.as_object_mut().into_iter().flatten() {
+                complete(path, method, operation);
+            }
+        }
+    }
+    if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
+        components.insert("securitySchemes".to_owned(), schemes());
+    }
+    if let Some(document) = document.as_object_mut() {
+        document.insert("security".to_owned(), json!([{"token": []}, {"session": []}]));
+    }
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+fn schemes() -> Value {
+    json!({
+        "token": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A mcpass token that holds `mcpass.` permissions.",
+        },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "__Host-mcpass",
+            "description": "The session of somebody who signed in to the console. Changes are \
+                            taken from the console's own pages alone.",
+        },
+    })
+}
+
+fn leave_out(schema: &mut Value, member: &str) {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.remove(member);
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| name != member);
+    }
+    if schema.get("required").and_then(Value::as_array).is_some_and(Vec::is_empty)
+        && let Some(schema) = schema.as_object_mut()
+    {
+        schema.remove("required");
+    }
+}
+
+/// What every operation may answer besides what it is for, and the headers of some.
+fn complete(path: &str, method: &str, operation: &mut Value) {
+    let has_body = operation.get("requestBody").is_some();
+    let is_named = path.contains('{');
+    let is_change = method != "get";
+    let makes = operation.pointer("/responses/201").is_some();
+    let edits = matches!(method, "patch" | "delete");
+    let mut statuses = vec![
+        ("400", "The request is malformed"),
+        ("401", "No token or session, or one that is not valid"),
+        ("403", "The caller may not do this"),
+        ("408", "The body took too long"),
+        ("422", "Something in the request cannot be used"),
+        ("429", "Too many requests; Retry-After says how long to wait"),
+        ("500", "mcpass is at fault"),
+        ("503", "mcpass cannot do this now; Retry-After says when to try again"),
+    ];
+    if is_named {
+        statuses.push(("404", "There is no such thing, for this caller"));
+    }
+    if is_change || path.ends_with("/tools") {
+        statuses.push(("409", "The state of things does not allow it"));
+    }
+    if edits {
+        statuses.push(("412", "It was changed since the version of If-Match"));
+    }
+    if has_body {
+        statuses.push(("413", "The body is too large"));
+        statuses.push(("415", "The body is not application/json"));
+    }
+    let Some(operation) = operation.as_object_mut() else { return };
+    if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+        for (status, description) in statuses {
+            responses.entry(status).or_insert_with(|| problem(description));
+        }
+        responses.sort_keys();
+    }
+    if makes {
+        let about = "The same request with the same key is done once a day; the second is answered \
+                     409 `idempotent_replay` with the `object` that the first created.";
+        add_header(operation, "Idempotency-Key", about);
+    }
+    if edits {
+        add_header(operation, "If-Match", "The `ETag` of the version that is to be changed.");
+    }
+}
+
+fn problem(description: &str) -> Value {
+    json!({
+        "description": description,
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+        },
+    })
+}
+
+fn add_header(operation: &mut Map<String, Value>, name: &str, about: &str) {
+    let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
+    if let Some(parameters) = parameters.as_array_mut() {
+        parameters.push(json!({
+            "name": name,
+            "in": "header",
+            "description": about,
+            "required": false,
+            "schema": {"type": "string"},
+        }));
+    }
+}

@@ -1,0 +1,143 @@
+//! The same done to many tokens: first a page that says to which, then the deed.
+
+use askama::Template;
+use axum::extract::State;
+use mcpass_authority::api::{ApiError, BulkItem, TokenBulk, TokenMatch};
+
+use crate::console::asked::Asked;
+use crate::console::fault::{Answer, Fault};
+use crate::console::fields::Fields;
+use crate::console::form::Form;
+use crate::console::frame::{Frame, Section};
+use crate::console::show::{count, cut};
+use crate::console::{Console, done, page, refused};
+
+/// Tokens that are named on the page.
+const NAMED: usize = 100;
+
+#[derive(Template)]
+#[template(path = "tokens/bulk.html")]
+struct Page {
+    frame: Frame,
+    form: Form,
+    /// What would be done, as a sentence.
+    deed: String,
+    button: &'static str,
+    changed: u64,
+    items: Vec<BulkItem>,
+    /// Tokens that are not named.
+    more: String,
+    unchanged: u64,
+    /// Everything that was chosen, for the second form.
+    hidden: Vec<(String, String)>,
+    is_revoking: bool,
+}
+
+pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer {
+    let form = &asked.form;
+    let request = request(form)?;
+    if form.has("confirmed") {
+        let request = TokenBulk {
+            reason: form.text("reason").to_owned(),
+            expected: form.text("expected").parse().ok(),
+            ..request.clone()
+        };
+        return match console.authority().token_bulk(asked.ctx()?, request.clone()).await {
+            Ok(view) => {
+                let (_, done_word) = words(&request.action);
+                Ok(done("/tokens", format!("{} tokens {done_word}.", count(view.changed))))
+            }
+            Err(error) => {
+                let form = Form::refused(form.clone(), &error);
+                refused(&template(&console, &asked, request, form).await?, &error)
+            }
+        };
+    }
+    page(&template(&console, &asked, request, Form::new(form.clone())).await?)
+}
+
+/// What a form asks for: the ticked tokens, or all that fit the filter of the list.
+fn request(form: &Fields) -> Result<TokenBulk, ApiError> {
+    let some = |name: &str| form.some(&format!("filter_{name}"));
+    let (ids, filter) = if form.has("all") {
+        let filter = TokenMatch {
+            user: some("user"),
+            group: some("group"),
+            state: some("state"),
+            unused: some("unused"),
+            expiring: some("expiring"),
+            text: some("q"),
+        };
+        (Vec::new(), Some(filter))
+    } else {
+        (form.all("id"), None)
+    };
+    if ids.is_empty() && filter.is_none() {
+        return Err(ApiError::new("bulk.nothing", "no token is selected")
+            .with_hint("go back and tick the tokens that are meant"));
+    }
+    let action = form.text("action").to_owned();
+    Ok(TokenBulk {
+        group: form.some("to_group").filter(|_| action.ends_with("_group")),
+        expires: form.some("expires").filter(|_| action == "extend"),
+        action,
+        ids,
+        filter,
+        ..TokenBulk::default()
+    })
+}
+
+/// What is done, as a button and afterwards.
+fn words(action: &str) -> (&'static str, &'static str) {
+    match action {
+        "revoke" => ("Revoke tokens", "revoked"),
+        "disable" => ("Disable tokens", "disabled"),
+        "extend" => ("Extend tokens", "extended"),
+        "add_group" => ("Add tokens", "added to the group"),
+        _ => ("Remove tokens", "removed from the group"),
+    }
+}
+
+async fn template(
+    console: &Console,
+    asked: &Asked,
+    request: TokenBulk,
+    form: Form,
+) -> Result<Page, Fault> {
+    let dry = TokenBulk { dry_run: true, expected: None, ..request.clone() };
+    let view = console.authority().token_bulk(asked.ctx()?, dry).await?;
+    let (button, _) = words(&request.action);
+    let group = request.group.unwrap_or_default();
+    let number = count(view.changed);
+    let deed = match request.action.as_str() {
+        "revoke" => format!("{number} tokens end for good. Every request with them is refused."),
+        "disable" => format!("{number} tokens are refused until they are enabled again."),
+        "extend" => {
+            let end = request.expires.unwrap_or_default();
+            format!("{number} tokens end {end} from now instead.")
+        }
+        "add_group" => format!("{number} tokens get what the group {group} gives."),
+        _ => format!("{number} tokens lose what the group {group} gives."),
+    };
+    let fields = asked.form.without(&["csrf", "confirmed", "expected", "reason"]);
+    Ok(Page {
+        frame: asked.frame(Section::Tokens, button),
+        form,
+        deed,
+        button,
+        changed: view.changed,
+        unchanged: view.matched.saturating_sub(view.changed),
+        more: match view.items.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!("and {} more", count(more as u64)),
+        },
+        items: view
+            .items
+            .into_iter()
+            .take(NAMED)
+            .map(|item| BulkItem { name: cut(&item.name, 120), ..item })
+            .collect(),
+        hidden: fields.pairs().to_vec(),
+        is_revoking: request.action == "revoke",
+    })
+}

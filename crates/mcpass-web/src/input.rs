@@ -1,0 +1,180 @@
+//! What a request brings, read strictly: unknown members are refused, and an error says where it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{FromRequest, FromRequestParts, Path, RawQuery, Request};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use mcpass_authority::Context;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::Site;
+use crate::identity::Caller;
+use crate::problem::Problem;
+
+/// Bytes of a body at most.
+const MAX_BODY: usize = 1024 * 1024;
+/// How long a body may take.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// The header that makes a creation safe to repeat
+/// (draft-ietf-httpapi-idempotency-key-header-07).
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// A version that nothing has.
+const NO_VERSION: i64 = -1;
+
+/// A JSON object. No body is an empty one.
+#[derive(Debug)]
+pub(crate) struct Input(Map<String, Value>);
+
+impl Input {
+    /// As what it means.
+    pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| {
+            let path = error.path().to_string();
+            let message = error.inner().to_string();
+            // An unknown or missing member stands in the message alone.
+            let named = message.split('`').nth(1).filter(|_| message.contains("field `"));
+            let field = named.map_or(path, str::to_owned);
+            invalid(message, Some(field).filter(|field| field != "."))
+        })
+    }
+
+    /// The same, for a thing that the path names.
+    pub(crate) fn about<T: DeserializeOwned>(
+        mut self,
+        member: &str,
+        name: String,
+    ) -> Result<T, Problem> {
+        if self.0.insert(member.to_owned(), Value::String(name)).is_some() {
+            let message = format!("unknown field `{member}`: the path names it");
+            return Err(invalid(message, Some(member.to_owned())));
+        }
+        self.read()
+    }
+}
+
+fn invalid(message: String, field: Option<String>) -> Problem {
+    let detail = format!("the request cannot be used: {message}");
+    Problem { field, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", detail) }
+}
+
+impl FromRequest<Arc<Site>> for Input {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Arc<Site>) -> Result<Self, Problem> {
+        let is_json = is_json(request.headers());
+        let bytes = read_body(request).await?;
+        if bytes.is_empty() {
+            return Ok(Self(Map::new()));
+        }
+        if !is_json {
+            let detail = "send the body as `Content-Type: application/json`";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", detail));
+        }
+        let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+            let detail = format!("the body is not JSON: {error}");
+            Problem::new(StatusCode::BAD_REQUEST, "json.malformed", detail)
+        })?;
+        match value {
+            Value::Object(map) => Ok(Self(map)),
+            _ => Err(invalid("the body has to be a JSON object".to_owned(), None)),
+        }
+    }
+}
+
+async fn read_body(request: Request) -> Result<Bytes, Problem> {
+    let body = Limited::new(request.into_body(), MAX_BODY);
+    match tokio::time::timeout(BODY_TIME, body.collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            let detail = format!("the body is larger than {MAX_BODY} bytes");
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail))
+        }
+        Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body", "the body broke off")),
+        Err(_) => {
+            let detail = format!("the body did not arrive within {} s", BODY_TIME.as_secs());
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail))
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = text.and_then(|text| text.split(';').next()).unwrap_or("").trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+/// The query.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<Site>> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
+        let RawQuery(query) =
+            RawQuery::from_request_parts(parts, site).await.unwrap_or_else(|never| match never {});
+        let read = serde_urlencoded::from_str(query.as_deref().unwrap_or_default());
+        read.map(Self).map_err(|error| invalid(format!("query: {error}"), None))
+    }
+}
+
+/// The thing that the path names.
+#[derive(Debug)]
+pub(crate) struct Named(pub(crate) String);
+
+impl FromRequestParts<Arc<Site>> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
+        let named = Path::<String>::from_request_parts(parts, site).await;
+        named.map(|Path(name)| Self(name)).map_err(|_| Problem::no_such_place())
+    }
+}
+
+/// Somebody who creates something, once if the request has a key.
+#[derive(Debug)]
+pub(crate) struct Creator(pub(crate) Context);
+
+impl FromRequestParts<Arc<Site>> for Creator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
+        let Caller(ctx) = Caller::from_request_parts(parts, site).await?;
+        Ok(Self(match parts.headers.get(IDEMPOTENCY_KEY) {
+            // What is no key at all is refused as an empty one is.
+            Some(key) => ctx.with_key(key.to_str().unwrap_or_default()),
+            None => ctx,
+        }))
+    }
+}
+
+/// Somebody who changes something, of one version only if the request has `If-Match` (RFC 9110,
+/// section 13.1.1).
+#[derive(Debug)]
+pub(crate) struct Editor(pub(crate) Context);
+
+impl FromRequestParts<Arc<Site>> for Editor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
+        let Caller(ctx) = Caller::from_request_parts(parts, site).await?;
+        let Some(condition) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(ctx)) };
+        let text = condition.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(Self(ctx));
+        }
+        let tag = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let version = tag.and_then(|tag| tag.parse().ok()).unwrap_or(NO_VERSION);
+        Ok(Self(ctx.with_version(version)))
+    }
+}
+
+/// The place in a stream that a client has seen already (HTML, 9.2.4).
+pub(crate) fn last_event(headers: &HeaderMap) -> Option<i64> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}

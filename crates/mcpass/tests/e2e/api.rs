@@ -1,0 +1,161 @@
+//! The management API on the real binary.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use mcpass_testkit::clients::schemathesis;
+use mcpass_testkit::wire::Answer;
+use mcpass_testkit::{Wire, wire};
+use serde_json::{Value, json};
+
+use crate::{GENEROUS, Setup, UP};
+
+/// How long a stream may take to end with its token.
+const SOON: Duration = Duration::from_secs(10);
+
+async fn api(setup: &Setup, token: &str, what: (&str, &str), body: &str) -> Result<Answer> {
+    let (method, path) = what;
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    let mut wire = Wire::connect(setup.mcpass.address()?).await?;
+    wire.request(method, &format!("/api/v1{path}"), &headers, body.as_bytes()).await
+}
+
+/// A token that may do everything.
+async fn manager(setup: &Setup) -> Result<String> {
+    Ok(setup.mcpass.token("manager", &["*", "mcpass.*"], GENEROUS).await?.token)
+}
+
+#[tokio::test]
+async fn a_token_issued_by_the_api_works_until_the_api_revokes_it() -> Result<()> {
+    let setup = Setup::start().await?;
+    let manager = manager(&setup).await?;
+    let users = api(&setup, &manager, ("GET", "/users"), "").await?.json()?;
+    let user = users[0]["name"].as_str().context("a user")?;
+    let body = json!({"name": "bot", "user": user, "permissions": ["up.look"]}).to_string();
+    let made = api(&setup, &manager, ("POST", "/tokens"), &body).await?;
+    ensure!(made.status == 201, "{}", made.shown());
+    let made = made.json()?;
+    let (id, secret) = (made["id"].as_str().context("id")?, made["token"].as_str().context("t")?);
+    let call = setup.mcpass.post(UP, Some(secret), &wire::call("look", "m1")).await?;
+    ensure!(call.status == 200, "{}", call.shown());
+
+    let usage = api(&setup, &manager, ("GET", &format!("/tokens/{id}/usage")), "").await?.json()?;
+    ensure!(usage["windows"][0]["used"] == 1 && usage["requests_today"].as_u64() >= Some(1));
+    let log = api(&setup, &manager, ("GET", &format!("/log?token={id}&target=look")), "").await?;
+    ensure!(log.json()?["items"][0]["target"] == "look", "{}", log.shown());
+
+    let gone = api(&setup, &manager, ("POST", &format!("/tokens/{id}/revoke")), "").await?;
+    ensure!(gone.json()?["state"] == "revoked", "{}", gone.shown());
+    let refused = setup.mcpass.post(UP, Some(secret), &wire::call("look", "m2")).await?;
+    ensure!(refused.status == 401, "{}", refused.shown());
+    let own = api(&setup, secret, ("GET", "/whoami"), "").await?;
+    ensure!(own.status == 401 && own.json()?["code"] == "revoked", "{}", own.shown());
+    ensure!(own.header("content-type") == Some("application/problem+json"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_management_call_is_on_record_with_its_reason() -> Result<()> {
+    let setup = Setup::start().await?;
+    let weak = setup.mcpass.token("weak", &["up.look", "mcpass.view_token"], GENEROUS).await?;
+    let all = [
+        ("GET", "/tokens", 200),
+        ("GET", "/users", 403),
+        ("GET", "/tokens/tok_none", 422),
+        ("PUT", "/tokens", 405),
+    ];
+    for (method, path, status) in all {
+        let answer = api(&setup, &weak.token, (method, path), "").await?;
+        ensure!(answer.status == status, "{method} {path}: {}", answer.shown());
+    }
+    let wrong = api(&setup, "mcp_nonsense", ("GET", "/tokens"), "").await?;
+    ensure!(wrong.status == 401 && wrong.json()?["code"] == "malformed_token", "{}", wrong.shown());
+    let address = setup.mcpass.address()?;
+    let nobody = wire::get(address, "/api/v1/tokens").await?;
+    ensure!(nobody.status == 401 && nobody.json()?["code"] == "missing_token");
+    let rows = setup.mcpass.log().await?;
+    let row = |method: &str, status: u64| {
+        let found = rows.iter().find(|row| row["method"] == method && row["http_status"] == status);
+        found.with_context(|| format!("{method} {status} in {rows:?}"))
+    };
+    for (method, status, failure) in [
+        ("GET /api/v1/tokens", 200, Value::Null),
+        ("GET /api/v1/users", 403, json!("insufficient_permissions")),
+        ("GET /api/v1/tokens/tok_none", 422, json!("bad_request")),
+        ("PUT /api/v1/tokens", 405, json!("method_not_allowed")),
+    ] {
+        let row = row(method, status)?;
+        ensure!(row["surface"] == "api" && row["failure"] == failure, "{row}");
+        ensure!(row["token"] == weak.id.as_str() && row["server"] == "mcpass", "{row}");
+    }
+    ensure!(row("GET /api/v1/tokens", 401)?["allowed"] == false);
+    Ok(())
+}
+
+#[tokio::test]
+async fn servers_show_their_tools_and_a_preview_counts_what_an_agent_reads() -> Result<()> {
+    let setup = Setup::start().await?;
+    let manager = manager(&setup).await?;
+    let tested = api(&setup, &manager, ("POST", "/servers/up/test"), "").await?.json()?;
+    ensure!(tested["ok"] == true && tested["tools"].as_u64() > Some(1), "{tested}");
+    let tools = api(&setup, &manager, ("GET", "/servers/up/tools"), "").await?.json()?;
+    let look = tools["tools"].as_array().context("tools")?.iter();
+    let look = look.clone().find(|tool| tool["name"] == "look").context("look")?;
+    ensure!(look["permission"] == "up.look" && look["definition"]["inputSchema"].is_object());
+    let body = r#"{"permissions":["up.look","up.destroy"]}"#;
+    let seen = api(&setup, &manager, ("POST", "/preview"), body).await?.json()?;
+    ensure!(seen["seen"] == 2, "{seen}");
+
+    // The truth: what an agent with such a token is answered.
+    let agent = setup.mcpass.token("agent", &["up.look", "up.destroy"], GENEROUS).await?;
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let listed = setup.mcpass.post("/mcp", Some(&agent.token), list).await?.json()?;
+    let result = serde_json::to_string(&listed["result"])?.chars().count() as u64;
+    ensure!(seen["characters"].as_u64() == Some(result), "{seen} is not {result}: {listed}");
+
+    let dead = json!({"name": "dead", "url": "http://127.0.0.1:9/mcp"}).to_string();
+    let added = api(&setup, &manager, ("POST", "/servers"), &dead).await?;
+    ensure!(added.status == 201, "{}", added.shown());
+    let tested = api(&setup, &manager, ("POST", "/servers/dead/test"), "").await?.json()?;
+    ensure!(tested["ok"] == false && tested["error"].is_string(), "{tested}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_follows_the_log_hears_of_calls_until_their_token_ends() -> Result<()> {
+    let setup = Setup::start().await?;
+    let agent = setup.mcpass.token("agent", &["up.look"], GENEROUS).await?;
+    let watcher = setup.mcpass.token("watcher", &["mcpass.view_log"], GENEROUS).await?;
+    let bearer = format!("Bearer {}", watcher.token);
+    let mut stream = Wire::connect(setup.mcpass.address()?).await?;
+    let headers = [("Authorization", bearer.as_str())];
+    let path = "/api/v1/log.events?target=look";
+    let bytes = stream.request_bytes("GET", path, &headers, b"");
+    stream.send(&bytes).await?;
+    ensure!(stream.answer_head().await?.header("content-type") == Some("text/event-stream"));
+    stream.until(": following").await?;
+    setup.mcpass.post(UP, Some(&agent.token), &wire::call("look", "seen")).await?;
+    stream.until("event: row").await?;
+    stream.until("seen").await?;
+    setup.mcpass.cli(&["token", "revoke", &watcher.id]).await?;
+    stream.closed(SOON).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_as_the_document_says() -> Result<()> {
+    let setup = Setup::start().await?;
+    let manager = manager(&setup).await?;
+    let url = setup.mcpass.url("/api/openapi.json")?;
+    let folder = tempfile::tempdir()?;
+    // A stream without an end is not asked for; who_follows_the_log does.
+    let left_out = ["/api/v1/log.events"];
+    let finished = schemathesis(&url, &manager, (15, 20_261_121), &left_out, folder.path()).await?;
+    ensure!(finished.code == Some(0), "{}\n{}", finished.stdout, finished.stderr);
+    let output = setup.mcpass.output();
+    ensure!(!output.contains("panicked"), "{output}");
+    let who = api(&setup, &manager, ("GET", "/whoami"), "").await?;
+    ensure!(who.status == 200, "it does not answer as before: {}", who.shown());
+    Ok(())
+}
