@@ -14,10 +14,17 @@ pub(crate) const NAMES: &[&str] = &[
     "=HYPERLINK(\"http://evil.example\",\"ok\")",
     "@SUM(1+1)*cmd|' /C calc'!A0",
     "{{ 7 * 7 }} ${7*7} <%= 7*7 %>",
-    "safe\u{202E}gnp.exe",
-    "\u{2066}isolated and never ended",
     "a\u{0300}\u{0301}\u{0302}\u{0303}\u{0304}\u{0305}\u{0306}\u{0307}\u{0308}\u{0309}",
     "&lt;b&gt; &amp; &#x27;",
+];
+
+/// What no name may be, and a client may still say.
+const UNSEEN: &[&str] = &[
+    "safe\u{202E}gnp.exe",
+    "\u{2066}isolated and never ended",
+    "bell\u{0007}",
+    "\u{001B}[31mred",
+    "two\nlines",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,6 +38,14 @@ async fn names_are_texts_and_nothing_else() -> Result<()> {
         let body = mcpass_testkit::wire::call(name, name);
         desk.mcpass.post("/mcp/up", Some(&issued.token), &body).await?;
         secrets.push(issued);
+    }
+    let caller = secrets.first().context("a token")?;
+    for name in UNSEEN {
+        let create =
+            ["token", "create", "--name", name, "--user", "ana", "--permission", "up.look"];
+        assert_eq!(desk.mcpass.command(&create).await?.code, Some(2), "{name:?}");
+        let body = mcpass_testkit::wire::call(name, name);
+        desk.mcpass.post("/mcp/up", Some(&caller.token), &body).await?;
     }
     for path in ["/tokens", "/log", "/audit", "/", "/search?q=a", "/users/tester"] {
         desk.open(path).await?;

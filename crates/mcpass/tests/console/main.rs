@@ -15,6 +15,7 @@ mod pages;
 mod people;
 mod servers;
 mod sign_in;
+mod token;
 mod tokens;
 mod visitor;
 

@@ -103,7 +103,7 @@ async fn fill(desk: &Desk) -> Result<String> {
     for name in [
         "مفتاح الإصدار للفريق",
         "רובוט הבנייה",
-        "🚀 Launch 👩‍👩‍👧‍👦 family",
+        "🚀 Launch 🧪 of the family 👪",
         "発行ボット",
         &"Averyveryverylongnamewithoutanyspace".repeat(2),
         &"a long name of many words ".repeat(3),

@@ -45,7 +45,7 @@ async fn a_user_is_added_invited_and_deactivated() -> Result<()> {
 
 /// Says yes to the question of a button, which is the page's own.
 pub(crate) async fn confirm(desk: &Desk) -> Result<()> {
-    desk.browser.click(Find::Css("dialog[open] [data-yes], dialog[open] button[value=yes]")).await
+    desk.browser.click(Find::Css("dialog[open] button.is-bad")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,12 +24,22 @@ async fn a_server_is_added_switched_off_and_removed() -> Result<()> {
     desk.at("/servers/up").await?;
     browser.see(&upstream.url()).await?;
 
+    browser.press("Test").await?;
+    browser.see("It answers: 5 tools").await?;
+    browser.find(Find::Row("destroy")).await?;
+
     let token = desk.mcpass.token("reader", &["up.look"], &[]).await?;
     let body = mcpass_testkit::wire::call("look", "first");
     let answer = desk.mcpass.post("/mcp/up", Some(&token.token), &body).await?;
     assert_eq!(answer.status, 200, "{}", answer.shown());
     desk.open("/servers/up").await?;
     browser.find(Find::Row("reader")).await?;
+    browser.fill("Tool", "look").await?;
+    browser.press("Show").await?;
+    browser.find(Find::Css("#who .chip")).await?;
+    browser.fill("Tool", "destroy").await?;
+    browser.press("Show").await?;
+    browser.see("No active token may use destroy").await?;
 
     browser.click(Find::Css("#actions summary")).await?;
     browser.click(Find::Css("#disable")).await?;

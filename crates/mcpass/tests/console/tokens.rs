@@ -120,3 +120,42 @@ async fn the_list_is_used_by_keys_alone() -> Result<()> {
     browser.see("Robot 003").await?;
     desk.is_calm().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_tokens_are_changed_at_once_after_a_look() -> Result<()> {
+    let desk = Desk::signed_in().await?;
+    let browser = &desk.browser;
+    many(&desk.mcpass, 12).await?;
+    desk.open("/tokens").await?;
+    for name in ["Robot 001", "Robot 002"] {
+        browser.tick(Find::Css(&format!("input[aria-label='Select {name}']")), true).await?;
+    }
+    browser.see("2 selected").await?;
+    browser.choose("Action", "Disable").await?;
+    browser.press("Continue").await?;
+    browser.find(Find::Row("Robot 001")).await?;
+    browser.see_no("Robot 003").await?;
+    assert_eq!(in_state(&desk, "disabled").await?, 0, "only looked at");
+    browser.click(Find::Css("#do")).await?;
+    browser.find(Find::Css("#flash")).await?;
+    assert_eq!(in_state(&desk, "disabled").await?, 2);
+
+    desk.open("/tokens?group=editors").await?;
+    browser.tick(Find::Css("input[name=id]"), true).await?;
+    browser.tick(Find::Field("all that fit the filter"), true).await?;
+    browser.choose("Action", "Revoke").await?;
+    browser.press("Continue").await?;
+    browser.fill("Reason", "the team is gone").await?;
+    browser.click(Find::Css("#do")).await?;
+    browser.find(Find::Css("#flash")).await?;
+    assert_eq!(in_state(&desk, "revoked").await?, 3, "of editors, seen or not");
+    desk.is_calm().await
+}
+
+async fn in_state(desk: &Desk, state: &str) -> Result<usize> {
+    let tokens = desk.mcpass.cli(&["token", "list", "--state", state]).await?;
+    Ok(match tokens {
+        serde_json::Value::Array(tokens) => tokens.len(),
+        _ => 1,
+    })
+}
