@@ -208,3 +208,6 @@ async fn nothing(uri: Uri, headers: HeaderMap) -> Answer {
     let message = "there is nothing here; the MCP endpoint is /mcp";
     Ok(crate::problem(StatusCode::NOT_FOUND, message))
 }
+
+#[cfg(test)]
+mod tests;

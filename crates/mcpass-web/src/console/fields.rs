@@ -57,11 +57,6 @@ impl Fields {
         words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
     }
 
-    /// The number of this name, if it is one.
-    pub(crate) fn number(&self, name: &str) -> Option<u32> {
-        self.text(name).parse().ok()
-    }
-
     /// The same with this name said once, or not at all if the text is empty.
     pub(crate) fn with(&self, name: &str, text: &str) -> Self {
         let others = self.0.iter().filter(|(each, _)| each != name).cloned();

@@ -49,7 +49,8 @@ pub(crate) async fn gate(
     let (asked, fresh) = match visit(&console, &parts).await {
         Ok(visit) => visit,
         Err(fault) => {
-            return finish(trouble::page(&console, &Asked::new(Inner::default()), &fault));
+            let asked = Asked::new(Inner::default());
+            return finish(&asked, trouble::page(&console, &asked, &fault));
         }
     };
     let entered = enter(asked.clone(), door, &parts, body, is_get).await;
@@ -66,7 +67,7 @@ pub(crate) async fn gate(
         response = trouble::page(&console, &asked, &fault);
     }
     remember(&asked, &mut response, is_get, fresh.as_deref());
-    finish(response)
+    finish(&asked, response)
 }
 
 /// What a request says of itself, and a new text to bind forms by if it has none.
@@ -157,15 +158,17 @@ fn is_page(response: &Response) -> bool {
 }
 
 /// The headers that every answer of the console has.
-fn finish(mut response: Response) -> Response {
+fn finish(asked: &Asked, mut response: Response) -> Response {
+    // Over plain http to another machine browsers say nothing but `Origin` of where a form is from,
+    // and that only if pages may say where they are.
+    let is_plain = !asked.is_https && !asked.is_loopback && !asked.host.is_empty();
+    let referrer = if is_plain { "same-origin" } else { "no-referrer" };
     let headers = response.headers_mut();
     for (name, value) in [
         ("content-security-policy", POLICY),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
-        // Not `no-referrer`: under that, browsers send `Origin: null` with our own forms (Fetch,
-        // "append a request Origin header").
-        ("referrer-policy", "same-origin"),
+        ("referrer-policy", referrer),
         ("cross-origin-opener-policy", "same-origin"),
         ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
     ] {

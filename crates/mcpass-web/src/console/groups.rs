@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::routing::{get, post};
+use axum::routing::get;
 use mcpass_authority::api::{ApiError, GroupCreate, GroupEdit, GroupRef, GroupView, TokenList};
 
 use super::asked::Asked;

@@ -8,7 +8,7 @@ mod number;
 mod state;
 mod when;
 
-pub(crate) use bars::{Meter, Strip};
+pub(crate) use bars::{Meter, Span, Strip};
 pub(crate) use number::{bytes, chars, count, duration};
 pub(crate) use state::{Badge, Tone};
 pub(crate) use when::When;

@@ -6,6 +6,7 @@ mod create;
 mod created;
 mod draft;
 mod edit;
+mod hours;
 mod list;
 mod one;
 

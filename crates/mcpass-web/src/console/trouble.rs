@@ -60,11 +60,23 @@ fn log(console: &Console, asked: &Asked, fault: &Fault, status: StatusCode) -> S
     let id = id.unwrap_or_default().replace('…', "");
     let path = super::show::plain(&super::show::cut(&asked.path, 200));
     if status.is_server_error() {
-        tracing::error!(id, path, ?fault, "a page could not be shown");
+        tracing::error!(id, path, error = reason(fault), "a page could not be shown");
     } else {
-        tracing::info!(id, path, %status, ?fault, "a page was refused");
+        tracing::info!(id, path, %status, error = reason(fault), "a page was refused");
     }
     id
+}
+
+/// For whoever reads the log.
+fn reason(fault: &Fault) -> String {
+    match fault {
+        Fault::Api(error) => format!("{}: {}", error.code, error.message),
+        Fault::Forged(why) => (*why).to_owned(),
+        Fault::NotFound => "there is no such page".to_owned(),
+        Fault::Page(why) => why.clone(),
+        Fault::SignIn(_) => "nobody has signed in".to_owned(),
+        Fault::TooLarge => "the form is too large".to_owned(),
+    }
 }
 
 fn words(fault: &Fault) -> (&'static str, String, Option<String>) {

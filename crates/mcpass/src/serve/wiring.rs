@@ -27,7 +27,7 @@ use super::life::sync_of;
 use super::workspace::Rows;
 use crate::config::Config;
 use crate::data::DataFolder;
-use crate::snippets;
+use mcpass_web::snippets;
 
 /// The configuration as the gateway takes it.
 pub(super) fn gateway_config(config: &Config, folder: &DataFolder) -> mcpass_gateway::Config {

@@ -26,6 +26,8 @@ struct Page {
     rows: Vec<Row>,
     pager: Pager,
     live: String,
+    /// The same rows as CSV and as JSON lines, from the API.
+    export: (String, String),
     sum: Vec<(String, &'static str)>,
 }
 
@@ -62,6 +64,7 @@ async fn template(console: &Console, asked: &Asked, query: &Fields) -> Result<Pa
         is_filtered: !filters.is_empty(),
         // Following begins now: what was until a moment of the past never comes.
         live: filters.without(&["until", "since"]).after("/log/live"),
+        export: export(query),
         form: Form::new(query.clone()),
         rows: Vec::new(),
         pager: Pager::new(PATH, query, 0, None),
@@ -73,6 +76,19 @@ async fn template(console: &Console, asked: &Asked, query: &Fields) -> Result<Pa
         .map(|(word, query)| (format!("{PATH}?{query}"), word))
         .to_vec(),
     })
+}
+
+/// Where the API gives the same rows. It names outcomes by their two parts.
+fn export(query: &Fields) -> (String, String) {
+    let (allowed, is_error) = match query.text("outcome") {
+        "refused" => ("false", ""),
+        "ok" => ("true", "false"),
+        "error" => ("true", "true"),
+        _ => ("", ""),
+    };
+    let query = query.without(&["cursor", "outcome"]);
+    let query = query.with("allowed", allowed).with("is_error", is_error);
+    (query.after("/api/v1/log.csv"), query.after("/api/v1/log.ndjson"))
 }
 
 async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec<Choice>, Fault> {

@@ -56,11 +56,12 @@ fn relative(seconds: i64) -> String {
         10..MINUTE => format!("{size} s"),
         MINUTE..HOUR => format!("{} min", size / MINUTE),
         HOUR..DAY => format!("{} h", size / HOUR),
-        _ => match (size / DAY, seconds < 0) {
+        // What is to come is rounded: 90 days are not 89 a moment after they were chosen.
+        _ => match (if seconds < 0 { size / DAY } else { (size + DAY / 2) / DAY }, seconds < 0) {
             (1, true) => return "yesterday".to_owned(),
             (1, false) => "1 day".to_owned(),
-            (days @ 2..60, _) => format!("{days} days"),
-            (days @ 60..730, _) => format!("{} months", days / 30),
+            (days @ ..=100, _) => format!("{days} days"),
+            (days @ 101..730, _) => format!("{} months", days / 30),
             (days, _) => format!("{} years", days / 365),
         },
     };
@@ -82,7 +83,8 @@ mod tests {
             (-DAY, "yesterday"),
             (DAY, "in 1 day"),
             (-21 * DAY, "21 days ago"),
-            (90 * DAY, "in 3 months"),
+            (90 * DAY - 5, "in 90 days"),
+            (-120 * DAY, "4 months ago"),
             (-800 * DAY, "2 years ago"),
         ] {
             assert_eq!(relative(seconds), text);

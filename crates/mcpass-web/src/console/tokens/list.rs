@@ -66,14 +66,14 @@ struct Row {
 /// Columns, and what they sort by.
 const COLUMNS: [(&str, &str, &str); 9] = [
     ("Name", "", "name"),
-    ("Token", "w-m", ""),
-    ("User", "w-m", ""),
+    ("Token", "w-m hide-s", ""),
+    ("User", "w-s", ""),
     ("State", "w-l", ""),
-    ("Created", "w-m", "created"),
-    ("Expires", "w-m", "expires"),
-    ("Last used", "w-l", "last_used"),
-    ("Today", "w-s num", ""),
-    ("Groups", "w-m", ""),
+    ("Created", "w-s hide-s", "created"),
+    ("Expires", "w-s hide-s", "expires"),
+    ("Last used", "w-m hide-s", "last_used"),
+    ("Today", "w-xs num hide-s", ""),
+    ("Groups", "w-s hide-s", ""),
 ];
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {

@@ -15,7 +15,8 @@ use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::log;
-use crate::console::show::{Badge, Meter, When, chars, count};
+use super::hours;
+use crate::console::show::{Badge, Meter, Strip, When, chars, count};
 use crate::console::{Console, page};
 
 /// Requests and changes that are shown.
@@ -34,6 +35,7 @@ pub(super) struct Page {
     secrets: Vec<Secret>,
     limits: [(&'static str, String); 3],
     meters: Vec<Meter>,
+    strip: Strip,
     today: String,
     requests: Vec<log::Row>,
     changes: Vec<audit::Row>,
@@ -108,6 +110,7 @@ pub(super) async fn template(
     });
     Ok(Page {
         meters: meters.collect(),
+        strip: hours::strip(console, asked, &id).await?,
         today: count(usage.requests_today),
         frame: asked.frame(Section::Tokens, facts.name.clone()),
         state: Badge::token(&facts.state, &facts.state_text, facts.user_active),
