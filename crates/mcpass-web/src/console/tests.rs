@@ -50,8 +50,7 @@ impl Bench {
         });
         let bench = Self { console, authority };
         for (name, superuser) in [("ana", true), ("bo", false)] {
-            let request =
-                UserCreate { name: name.to_owned(), superuser, ..UserCreate::default() };
+            let request = UserCreate { name: name.to_owned(), superuser, ..UserCreate::default() };
             bench.authority.user_create(&operator(), request).await.unwrap();
         }
         bench
@@ -134,12 +133,38 @@ async fn paths(bench: &Bench) -> Vec<String> {
     let group =
         GroupCreate { name: "readers".to_owned(), permissions: vec!["demo.@read".to_owned()] };
     bench.authority.group_create(&operator(), group).await.unwrap();
-    let token = ["", "?edit=1", "?permission=demo.x", "/permissions", "/created", "/rotate",
-        "/revoke", "/disable"];
-    let fixed = ["/", "/tokens", "/tokens?state=active&sort=name", "/tokens/new", "/servers",
-        "/servers/new", "/servers/new?kind=stdio", "/log", "/audit", "/users", "/users/new",
-        "/users/bo", "/groups", "/groups/new", "/groups/readers", "/groups/readers/delete",
-        "/settings", "/account", "/keys", "/search?q=zzz"];
+    let token = [
+        "",
+        "?edit=1",
+        "?permission=demo.x",
+        "/permissions",
+        "/created",
+        "/rotate",
+        "/revoke",
+        "/disable",
+    ];
+    let fixed = [
+        "/",
+        "/tokens",
+        "/tokens?state=active&sort=name",
+        "/tokens/new",
+        "/servers",
+        "/servers/new",
+        "/servers/new?kind=stdio",
+        "/log",
+        "/audit",
+        "/users",
+        "/users/new",
+        "/users/bo",
+        "/groups",
+        "/groups/new",
+        "/groups/readers",
+        "/groups/readers/delete",
+        "/settings",
+        "/account",
+        "/keys",
+        "/search?q=zzz",
+    ];
     let token = token.iter().map(|end| format!("/tokens/{id}{end}"));
     fixed.iter().map(|path| (*path).to_owned()).chain(token).collect()
 }
@@ -163,11 +188,14 @@ async fn every_page_is_whole_and_keeps_to_the_policy() {
         assert_eq!(page.body.matches("<h1").count(), 1, "{path}");
         assert!(page.body.contains("<title>") && page.body.contains(r#"<main id="main""#));
         let size = page.body.len()
-            + [include_str!("../../assets/console.css"), include_str!("../../assets/console.js"),
-                include_str!("../../assets/icons.svg")]
-                .map(str::len)
-                .iter()
-                .sum::<usize>();
+            + [
+                include_str!("../../assets/console.css"),
+                include_str!("../../assets/console.js"),
+                include_str!("../../assets/icons.svg"),
+            ]
+            .map(str::len)
+            .iter()
+            .sum::<usize>();
         assert!(size < 100_000, "{path} and what it loads has {size} bytes");
     }
 }
@@ -191,10 +219,12 @@ async fn a_form_of_another_site_changes_nothing() {
     let own = csrf(&bench.get("/keys", &ana).await.body);
     let other = csrf(&bench.get("/keys", &bo).await.body);
     let form = "name=evil&superuser=yes";
-    for (csrf, site) in
-        [(own.as_str(), "cross-site"), (&own, "same-site"), (&other, "same-origin"),
-            ("", "same-origin")]
-    {
+    for (csrf, site) in [
+        (own.as_str(), "cross-site"),
+        (&own, "same-site"),
+        (&other, "same-origin"),
+        ("", "same-origin"),
+    ] {
         let body = format!("csrf={csrf}&{form}");
         let page = bench.post_as("/users/new", &ana, &body, site).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{site}");

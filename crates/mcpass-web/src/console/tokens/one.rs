@@ -8,6 +8,7 @@ use mcpass_authority::api::{
 };
 use mcpass_domain::Timestamp;
 
+use super::hours;
 use crate::console::asked::Asked;
 use crate::console::audit;
 use crate::console::fault::{Answer, Fault};
@@ -15,7 +16,6 @@ use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::log;
-use super::hours;
 use crate::console::show::{Badge, Meter, Strip, When, chars, count};
 use crate::console::{Console, page};
 
