@@ -92,9 +92,19 @@ impl Desk {
         let at = eventually(&what, async || {
             let path = self.path().await?;
             anyhow::ensure!(path.starts_with(wanted), "{path}: {}", self.browser.text().await?);
+            // Scripts have run then, so keys are listened to.
+            let state = self.browser.run("return document.readyState", &[]).await?;
+            anyhow::ensure!(state == "complete", "{state}");
             Ok(Some(()))
         });
         at.await
+    }
+
+    /// How many tokens the command line lists.
+    async fn tokens(&self, filter: &[&str]) -> Result<usize> {
+        let listed = self.mcpass.cli(&[&["token", "list"], filter].concat()).await?;
+        let items = listed["items"].as_array().with_context(|| format!("no list: {listed}"))?;
+        Ok(items.len())
     }
 
     /// Signs in by the form.
@@ -112,9 +122,11 @@ impl Desk {
         self.at("/sign-in").await
     }
 
-    /// Fails if the browser has complained of anything.
+    /// Fails if the browser has complained of anything, but for pages with a status of 4xx, which
+    /// a form that was not taken has to have.
     async fn is_calm(&self) -> Result<()> {
-        let complaints = self.browser.complaints().await?;
+        let mut complaints = self.browser.complaints().await?;
+        complaints.retain(|complaint| !complaint.contains("responded with a status of 4"));
         anyhow::ensure!(complaints.is_empty(), "the browser complains: {complaints:#?}");
         Ok(())
     }

@@ -12,8 +12,7 @@ const LIGHT: u64 = 100_000;
 /// What a page may move by itself: nothing, but for rounding.
 const STILL: f64 = 0.001;
 
-/// Looks at a page from all sides. `status` is whether it is an error's page, which the browser
-/// mentions.
+/// Looks at a page from all sides.
 async fn look_at(desk: &Desk, path: &str, name: &str) -> Result<()> {
     desk.open(path).await?;
     look(desk, name).await.with_context(|| format!("{name} ({path})"))
@@ -31,7 +30,9 @@ async fn look(desk: &Desk, name: &str) -> Result<()> {
     }
     ensure!(found.is_empty(), "axe-core finds: {found:#?}");
     browser.screenshots(name).await?;
-    desk.is_calm().await
+    let complaints = browser.complaints().await?;
+    ensure!(complaints.is_empty(), "the browser complains: {complaints:#?}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,7 +50,7 @@ pub(crate) async fn confirm(desk: &Desk) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_is_created_changed_and_deleted() -> Result<()> {
-    let desk = Desk::signed_in().await?;
+    let (desk, _upstream) = Desk::with_server().await?;
     let browser = &desk.browser;
     desk.open("/groups").await?;
     browser.see("A group is a named set of permissions").await?;

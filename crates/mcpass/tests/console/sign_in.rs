@@ -14,7 +14,7 @@ async fn guessing_takes_longer_and_longer() -> Result<()> {
     let browser = &desk.browser;
     browser.forget_cookies().await?;
     desk.sign_in(ANA, "not the password at all").await?;
-    browser.see("the name or the password is wrong").await?;
+    browser.see("The name or the password is wrong").await?;
     let unknown = browser.text().await?;
     assert_eq!(browser.value(Find::Field("Name")).await?, ANA, "what was typed is kept");
     assert_eq!(browser.value(Find::Field("Password")).await?, "", "but no password");
@@ -57,7 +57,7 @@ async fn a_second_factor_is_asked_for() -> Result<()> {
     desk.at("/sign-in").await.context("a password alone is not enough")?;
     desk.sign_in(ANA, PASSWORD).await?;
     use_code(browser, "123456").await?;
-    browser.see("the code is wrong").await?;
+    browser.see("The code is wrong").await?;
     // The one that turned it on was used; the next one is taken early.
     use_code(browser, &code(&key, 30)?).await?;
     desk.at("/").await?;
@@ -70,7 +70,7 @@ async fn a_second_factor_is_asked_for() -> Result<()> {
     desk.sign_out().await?;
     desk.sign_in(ANA, PASSWORD).await?;
     use_code(browser, recovery).await?;
-    browser.see("the code is wrong").await?;
+    browser.see("The code is wrong").await?;
     Ok(())
 }
 
@@ -122,7 +122,7 @@ async fn other_sessions_are_seen_and_ended() -> Result<()> {
     assert_eq!(other.get("/account").await?.status, 303, "a new password ends other sessions");
     desk.sign_out().await?;
     desk.sign_in(ANA, PASSWORD).await?;
-    browser.see("the name or the password is wrong").await?;
+    browser.see("The name or the password is wrong").await?;
     desk.sign_in(ANA, changed).await?;
     desk.at("/").await?;
     browser.find(Find::Css("#create-token")).await?;

@@ -135,10 +135,10 @@ async fn many_tokens_are_changed_at_once_after_a_look() -> Result<()> {
     browser.press("Continue").await?;
     browser.find(Find::Row("Robot 001")).await?;
     browser.see_no("Robot 003").await?;
-    assert_eq!(in_state(&desk, "disabled").await?, 0, "only looked at");
+    assert_eq!(desk.tokens(&["--state", "disabled"]).await?, 0, "only looked at");
     browser.click(Find::Css("#do")).await?;
     browser.find(Find::Css("#flash")).await?;
-    assert_eq!(in_state(&desk, "disabled").await?, 2);
+    assert_eq!(desk.tokens(&["--state", "disabled"]).await?, 2);
 
     desk.open("/tokens?group=editors").await?;
     browser.tick(Find::Css("input[name=id]"), true).await?;
@@ -148,14 +148,6 @@ async fn many_tokens_are_changed_at_once_after_a_look() -> Result<()> {
     browser.fill("Reason", "the team is gone").await?;
     browser.click(Find::Css("#do")).await?;
     browser.find(Find::Css("#flash")).await?;
-    assert_eq!(in_state(&desk, "revoked").await?, 3, "of editors, seen or not");
+    assert_eq!(desk.tokens(&["--state", "revoked"]).await?, 3, "of editors, seen or not");
     desk.is_calm().await
-}
-
-async fn in_state(desk: &Desk, state: &str) -> Result<usize> {
-    let tokens = desk.mcpass.cli(&["token", "list", "--state", state]).await?;
-    Ok(match tokens {
-        serde_json::Value::Array(tokens) => tokens.len(),
-        _ => 1,
-    })
 }
