@@ -118,7 +118,10 @@ async fn tables_and_exports(desk: &Desk) -> Result<()> {
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let fields = fields_of(&finished.stdout);
     holds(fields.iter().any(|field| field.contains("SUM(1+1)")), "the names are there")?;
-    let formula = fields.iter().find(|field| field.starts_with(['=', '@', '+', '-', '\t', '\r']));
+    let is_formula = |field: &&String| {
+        field.starts_with(['=', '@', '+', '-', '\t', '\r']) && field.parse::<f64>().is_err()
+    };
+    let formula = fields.iter().find(is_formula);
     holds(formula.is_none(), format_args!("a spreadsheet runs {formula:?}"))
 }
 
@@ -131,6 +134,7 @@ fn fields_of(csv: &str) -> Vec<String> {
             '"' if is_quoted && letters.next_if_eq(&'"').is_some() => push(&mut fields, '"'),
             '"' => is_quoted = !is_quoted,
             ',' | '\n' if !is_quoted => fields.push(String::new()),
+            '\r' if !is_quoted => {}
             each => push(&mut fields, each),
         }
     }

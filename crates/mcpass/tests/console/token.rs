@@ -82,7 +82,7 @@ async fn what_is_allowed_is_explained_and_switched() -> Result<()> {
     holds(!works().await?, "it is refused")?;
     browser.click(Find::Css("#actions summary")).await?;
     browser.click(Find::Css("#enable")).await?;
-    browser.see_no("disabled").await?;
+    browser.see("Laptop is enabled").await?;
     holds(works().await?, "it works again")?;
     desk.is_calm().await
 }

@@ -1,6 +1,6 @@
 //! The list of tokens, and the page of one.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use mcpass_testkit::Mcpass;
 use mcpass_testkit::browser::{Find, Key};
 use mcpass_testkit::eventually::eventually;
@@ -114,10 +114,16 @@ async fn the_list_is_used_by_keys_alone() -> Result<()> {
     desk.at("/tokens/tok_").await?;
     browser.see(&first).await?;
     browser.key(Key::Letter('/')).await?;
-    browser.type_text("Robot 003").await?;
+    let search = browser.focused().await?;
+    holds(search.starts_with("Search"), &search)?;
+    browser.type_text("Robot 00").await?;
     browser.key(Key::Enter).await?;
     desk.at("/search").await?;
-    browser.see("Robot 003").await?;
+    browser.find(Find::Row("Robot 003")).await?;
+    browser.key(Key::Letter('/')).await?;
+    browser.fill_in(Find::Css("#find"), "Robot 003").await?;
+    browser.key(Key::Enter).await?;
+    desk.at("/tokens/tok_").await.context("the only one that is called so")?;
     desk.is_calm().await
 }
 
