@@ -127,6 +127,9 @@ pub struct SignInOptions {
     /// Whether people may sign in with passwords. Where they may not, they sign in at the
     /// OpenID Connect provider.
     pub passwords: bool,
+    /// Whether connections come from where people are: failures are then counted for addresses,
+    /// too. Not so behind a proxy, whose address is everybody's.
+    pub count_addresses: bool,
     /// What a guess at a password costs.
     pub cost: PasswordCost,
 }
@@ -138,6 +141,7 @@ impl Default for SignInOptions {
             longest: Duration::from_hours(7 * 24),
             public_url: None,
             passwords: true,
+            count_addresses: true,
             cost: PasswordCost::default(),
         }
     }

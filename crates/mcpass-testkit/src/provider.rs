@@ -298,9 +298,10 @@ impl Shared {
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(challenge);
         ensure!(asked.get("code_challenge") == Some(&challenge), "another browser");
         let mut answer = json!({ "access_token": "x", "token_type": "Bearer", "expires_in": 60 });
-        if state.lie != Lie::NoToken {
+        if let (Some(answer), true) = (answer.as_object_mut(), state.lie != Lie::NoToken) {
             let nonce = asked.get("nonce").map(String::as_str).unwrap_or_default();
-            answer["id_token"] = sign(&state, &claims(&state, &self.issuer, nonce))?.into();
+            let token = sign(&state, &claims(&state, &self.issuer, nonce))?;
+            answer.insert("id_token".to_owned(), token.into());
         }
         Ok(answer)
     }

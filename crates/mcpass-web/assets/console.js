@@ -252,6 +252,7 @@ document.addEventListener("submit", (event) => {
   const submitter = event.submitter;
   if (form.dataset.confirm && !form.dataset.sure) {
     event.preventDefault();
+    form.closest("details.menu")?.removeAttribute("open");
     confirmed(form).then((sure) => {
       if (!sure) return submitter?.focus();
       form.dataset.sure = "yes";

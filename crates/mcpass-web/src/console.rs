@@ -46,7 +46,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use mcpass_authority::Authority;
 use mcpass_authority::api::ApiError;
 use mcpass_domain::{Clock, Entropy, Monotonic, Timestamp};
@@ -154,10 +154,14 @@ impl Console {
         &self.0.drawer
     }
 
-    /// Whether browsers come over https: as the proxy in front says. Whoever lies about it gets
-    /// a cookie that their own browser will not send.
-    fn is_https(headers: &HeaderMap) -> bool {
-        headers.get("x-forwarded-proto").is_some_and(|scheme| scheme.as_bytes() == b"https")
+    /// Whether the browser came over https: as the proxy in front says, or because the host that it
+    /// asked for is the public one, which is so. Whoever lies about it gets a cookie that their own
+    /// browser does not send.
+    fn is_https(&self, headers: &HeaderMap) -> bool {
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let public = self.authority().public_url().and_then(|url| url.strip_prefix("https://"));
+        text(HeaderName::from_static("x-forwarded-proto")) == Some("https")
+            || public.is_some() && public == text(header::HOST)
     }
 
     /// 128 random bits as a text.
@@ -165,7 +169,7 @@ impl Console {
         let mut bytes = [0_u8; 16];
         let filled = self.0.parts.entropy.fill(&mut bytes);
         filled.map_err(|error| ApiError::new(ApiError::INTERNAL, error.to_string()))?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(show::hex(&bytes))
     }
 }
 
@@ -210,4 +214,4 @@ async fn nothing(uri: Uri, headers: HeaderMap) -> Answer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

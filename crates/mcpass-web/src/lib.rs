@@ -110,21 +110,10 @@ mod tests {
         }
     }
 
-    fn console(authority: &Authority) -> Console {
-        Console::new(console::Parts {
-            authority: authority.clone(),
-            provider: None,
-            clock: Arc::new(mcpass_domain::SystemClock::new()),
-            entropy: Arc::new(mcpass_domain::OsEntropy),
-            listen: None,
-            ending: CancellationToken::new(),
-        })
-    }
-
     async fn ask(state: Option<&'static str>, method: &str, path: &str) -> (StatusCode, String) {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let site = site(state);
-        let console = console(&site.authority);
+        let console = console::tests::console(&site.authority);
         let response = router(site, console).oneshot(request).await.unwrap();
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -244,9 +244,12 @@ impl Oidc {
             .id_token_verifier()
             .set_allowed_algs(ALGORITHMS)
             .set_time_fn(move || now)
-            .set_issue_time_verifier_fn(move |issued| match issued <= latest {
-                true => Ok(()),
-                false => Err("it was issued in the future".to_owned()),
+            .set_issue_time_verifier_fn(move |issued| {
+                if issued <= latest {
+                    Ok(())
+                } else {
+                    Err("it was issued in the future".to_owned())
+                }
             });
         token.claims(&verifier, &Nonce::new(nonce.to_owned())).cloned()
     }

@@ -56,9 +56,10 @@ impl Authority {
             let user = subject.user.map(|user| user.id);
             return Err(self.attempt_failed(visitor, user, &attempt, "password").await);
         };
-        let upgrade = match hasher.is_outdated(held) {
-            true => Some(hasher.hash(core.entropy.as_ref(), &password).await?),
-            false => None,
+        let upgrade = if hasher.is_outdated(held) {
+            Some(hasher.hash(core.entropy.as_ref(), &password).await?)
+        } else {
+            None
         };
         let needs_code = subject.credentials.as_ref().is_some_and(Credentials::needs_code);
         let challenge = Challenge {
@@ -109,7 +110,10 @@ impl Authority {
             locked_until: held.locked_until,
         });
         let core = self.core();
-        core.sign_in.throttle.begin(name, visitor.ip(), stored, core.clock.now())
+        // What a proxy on this machine, or one that is said to be there, hides.
+        let is_known = core.options.sign_in.count_addresses && !visitor.ip().is_loopback();
+        let ip = is_known.then_some(visitor.ip());
+        core.sign_in.throttle.begin(name, ip, stored, core.clock.now())
     }
 
     /// Notes a failed attempt; answers what whoever made it is told.

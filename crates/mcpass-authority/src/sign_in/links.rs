@@ -86,9 +86,10 @@ impl Authority {
         self.change(ctx, Action::ChangeUser, request, |turn, request| {
             Box::pin(async move {
                 let user = turn.user("user", &request.user).await?;
-                let purpose = match request.remove_second_factor {
-                    true => LinkPurpose::ResetAll,
-                    false => LinkPurpose::Reset,
+                let purpose = if request.remove_second_factor {
+                    LinkPurpose::ResetAll
+                } else {
+                    LinkPurpose::Reset
                 };
                 turn.issue_for(&user, purpose, RESET).await
             })
@@ -345,9 +346,10 @@ impl Turn {
         };
         let record = json!({ "by": purpose.as_str(), "second_factor_removed": removes });
         let audit = self.audit("user.password", &user, None, Some(&record), "")?;
-        let change = match is_new {
-            true => SignInChange::CredentialsInsert(after.clone()),
-            false => SignInChange::CredentialsUpdate(after.clone()),
+        let change = if is_new {
+            SignInChange::CredentialsInsert(after.clone())
+        } else {
+            SignInChange::CredentialsUpdate(after.clone())
         };
         plan.change(Change::SignIn(change), audit);
         Ok(after)

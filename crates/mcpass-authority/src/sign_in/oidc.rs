@@ -121,9 +121,10 @@ impl Turn {
             None => (Credentials::none(user.id, self.now), true),
         };
         let after = Credentials { oidc_subject: Some(subject), ..held };
-        let change = match is_new {
-            true => SignInChange::CredentialsInsert(after),
-            false => SignInChange::CredentialsUpdate(after),
+        let change = if is_new {
+            SignInChange::CredentialsInsert(after)
+        } else {
+            SignInChange::CredentialsUpdate(after)
         };
         let record = json!({ "issuer": identity.issuer, "subject": identity.subject });
         let audit = self.audit("user.identity", &user.id, None, Some(&record), "")?;

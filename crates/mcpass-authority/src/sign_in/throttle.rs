@@ -55,35 +55,41 @@ pub(super) struct Failures {
 #[derive(Debug)]
 pub(super) struct Attempt {
     name: (Key, Entry),
-    address: (Key, Entry),
+    address: Option<(Key, Entry)>,
     /// What the failures of the name are if this attempt is one.
     pub(super) failures: Failures,
 }
 
 impl Throttle {
-    /// Begins an attempt, or refuses it with how long to wait.
+    /// Begins an attempt, or refuses it with how long to wait. Without an address, that of whoever
+    /// tries is not known.
     pub(super) fn begin(
         &self,
         name: &str,
-        ip: IpAddr,
+        ip: Option<IpAddr>,
         stored: Failures,
         now: Timestamp,
     ) -> Result<Attempt, ApiError> {
-        let (name, address) = (Key::Name(SecretDigest::of(name.as_bytes())), Key::of_address(ip));
+        let (name, address) =
+            (Key::Name(SecretDigest::of(name.as_bytes())), ip.map(Key::of_address));
         let mut entries = self.entries.lock();
         let of_name = current(entries.get(&name), stored, now);
-        let of_address = current(entries.get(&address), Failures::default(), now);
-        let locked = of_name.locked_until.max(of_address.locked_until);
+        let address = address
+            .map(|address| (address, current(entries.get(&address), Failures::default(), now)));
+        let of_address = address.and_then(|(_, before)| before.locked_until);
+        let locked = of_name.locked_until.max(of_address);
         if let Some(until) = locked.filter(|until| *until > now) {
             return Err(locked_out(until.since(now)));
         }
         make_room(&mut entries, now);
         let failed = of_name.fail(FREE_OF_NAME, now);
         entries.insert(name, failed);
-        entries.insert(address, of_address.fail(FREE_OF_ADDRESS, now));
+        if let Some((address, before)) = address {
+            entries.insert(address, before.fail(FREE_OF_ADDRESS, now));
+        }
         Ok(Attempt {
             name: (name, of_name),
-            address: (address, of_address),
+            address,
             failures: Failures { count: failed.failures, locked_until: failed.locked_until },
         })
     }
@@ -92,7 +98,7 @@ impl Throttle {
     /// without its code.
     pub(super) fn undo(&self, attempt: &Attempt) {
         let mut entries = self.entries.lock();
-        for (key, before) in [attempt.name, attempt.address] {
+        for (key, before) in std::iter::once(attempt.name).chain(attempt.address) {
             if let Some(entry) = entries.get_mut(&key) {
                 entry.failures = entry.failures.saturating_sub(1);
                 entry.locked_until = before.locked_until;
@@ -182,7 +188,7 @@ fn locked_out(wait: Duration) -> ApiError {
 mod tests {
     use super::*;
 
-    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const HOME: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)));
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros((1_790_000_000 + seconds) * 1_000_000)
@@ -205,15 +211,15 @@ mod tests {
         let throttle = Throttle::default();
         let none = Failures::default();
         for n in 0..5 {
-            throttle.begin("ana", address(n), none, at(0)).unwrap();
+            throttle.begin("ana", Some(address(n)), none, at(0)).unwrap();
         }
-        let error = throttle.begin("ana", address(9), none, at(1)).unwrap_err();
+        let error = throttle.begin("ana", Some(address(9)), none, at(1)).unwrap_err();
         assert_eq!(error.code, "sign_in.locked");
         assert!(error.message.contains("wait 29 s"), "{error}");
         throttle.begin("ben", HOME, none, at(1)).unwrap();
-        throttle.begin("ana", address(9), none, at(30)).unwrap();
-        assert!(throttle.begin("ana", address(9), none, at(89)).is_err());
-        throttle.begin("ana", address(9), none, at(90)).unwrap();
+        throttle.begin("ana", Some(address(9)), none, at(30)).unwrap();
+        assert!(throttle.begin("ana", Some(address(9)), none, at(89)).is_err());
+        throttle.begin("ana", Some(address(9)), none, at(90)).unwrap();
         throttle.begin("ana", HOME, none, at(90 + 121 + 86_400)).unwrap();
         throttle.begin("ana", HOME, none, at(90 + 121 + 86_400)).unwrap();
     }
@@ -221,12 +227,24 @@ mod tests {
     #[test]
     fn an_address_is_locked_whatever_name_it_tries() {
         let throttle = Throttle::default();
-        let ip = |n: u128| IpAddr::V6(Ipv6Addr::from_bits((0x2001_0DB8 << 96) + n));
+        let ip = |n: u128| Some(IpAddr::V6(Ipv6Addr::from_bits((0x2001_0DB8 << 96) + n)));
         for n in 0..20 {
             throttle.begin(&format!("u{n}"), ip(n), Failures::default(), at(0)).unwrap();
         }
         assert!(throttle.begin("ana", ip(77), Failures::default(), at(1)).is_err());
         throttle.begin("ana", HOME, Failures::default(), at(1)).unwrap();
+    }
+
+    #[test]
+    fn where_addresses_are_not_known_names_alone_are_locked() {
+        let throttle = Throttle::default();
+        for n in 0..100 {
+            throttle.begin(&format!("u{n}"), None, Failures::default(), at(0)).unwrap();
+        }
+        for _ in 0..5 {
+            throttle.begin("ana", None, Failures::default(), at(0)).unwrap();
+        }
+        assert!(throttle.begin("ana", None, Failures::default(), at(1)).is_err());
     }
 
     #[test]
@@ -275,7 +293,9 @@ mod tests {
         let throttle = Throttle::default();
         for n in 0..100_000_u32 {
             let seconds = i64::from(n / 100);
-            throttle.begin(&n.to_string(), address(n), Failures::default(), at(seconds)).unwrap();
+            throttle
+                .begin(&n.to_string(), Some(address(n)), Failures::default(), at(seconds))
+                .unwrap();
             assert!(throttle.len() <= MAX_ENTRIES);
         }
         assert!(throttle.len() > MAX_ENTRIES / 4);

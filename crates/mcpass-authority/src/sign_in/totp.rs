@@ -1,6 +1,8 @@
 //! Codes of authenticators (RFC 6238 over RFC 4226): six digits, SHA-1, a new one every 30
 //! seconds, which is what all authenticators speak.
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use mcpass_domain::{Timestamp, TotpKey};
 use sha1::Sha1;
@@ -66,7 +68,8 @@ fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -62,7 +62,9 @@ impl Ledger {
             SignInChange::LinksDelete(user) => {
                 let all = self.sign_ins.links.values().filter(|link| link.user == user);
                 let all: Vec<_> = all.map(|link| link.digest).collect();
-                all.into_iter().for_each(|digest| self.put_link(digest, None));
+                for digest in all {
+                    self.put_link(digest, None);
+                }
                 Ok(())
             }
             SignInChange::SessionDelete(id) => {
@@ -77,7 +79,9 @@ impl Ledger {
                 let all = self.sign_ins.sessions.values();
                 let all = all.filter(|one| one.user == user && Some(one.id) != kept);
                 let all: Vec<_> = all.map(|session| session.id).collect();
-                all.into_iter().for_each(|id| self.put_session(id, None));
+                for id in all {
+                    self.put_session(id, None);
+                }
                 Ok(())
             }
         }

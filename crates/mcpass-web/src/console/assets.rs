@@ -11,6 +11,7 @@ use http::{HeaderValue, header};
 use sha2::{Digest as _, Sha256};
 
 use super::fault::Fault;
+use super::show::hex;
 
 /// How all pages look.
 pub(crate) static STYLE: Asset = Asset {
@@ -51,7 +52,7 @@ impl Asset {
     pub(crate) fn path(&'static self) -> &'static str {
         self.path.get_or_init(|| {
             let digest = Sha256::digest(self.text.as_bytes());
-            let start: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            let start = hex(digest.get(..4).unwrap_or_default());
             format!("/assets/{start}/{}", self.name)
         })
     }

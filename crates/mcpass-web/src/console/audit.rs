@@ -1,5 +1,7 @@
 //! The audit log: who changed what.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
@@ -8,7 +10,7 @@ use mcpass_authority::api::{AuditList, AuditView};
 use mcpass_domain::Timestamp;
 
 use super::asked::Asked;
-use super::fault::Answer;
+use super::fault::{Answer, Fault};
 use super::fields::{Fields, segment};
 use super::form::{Choice, Form, Pager};
 use super::frame::{Frame, Section};
@@ -42,6 +44,8 @@ pub(crate) struct Row {
     pub(crate) origin: String,
     pub(crate) action: String,
     pub(crate) object: String,
+    /// What people call it; empty if that is not known.
+    pub(crate) name: String,
     pub(crate) link: String,
     pub(crate) note: String,
     pub(crate) changes: Vec<Change>,
@@ -79,7 +83,8 @@ async fn show(State(console): State<Console>, asked: Asked) -> Answer {
         Ok(found) => {
             let now = console.now();
             template.pager = Pager::new(PATH, &query, found.items.len(), found.next.as_deref());
-            template.rows = found.items.iter().map(|audit| Row::new(audit, now)).collect();
+            let names = names(&console, &asked).await?;
+            template.rows = found.items.iter().map(|audit| Row::new(audit, &names, now)).collect();
             page(&template)
         }
         Err(error) if error.field.is_some() => {
@@ -109,10 +114,11 @@ fn choices(query: &Fields) -> Vec<Choice> {
 }
 
 impl Row {
-    pub(crate) fn new(audit: &AuditView, now: Timestamp) -> Self {
+    pub(crate) fn new(audit: &AuditView, names: &Names, now: Timestamp) -> Self {
         Self {
             at: When::new(audit.at, now),
-            actor: audit.actor.clone(),
+            actor: names.get(&audit.actor).unwrap_or(&audit.actor).clone(),
+            name: name(audit, names),
             origin: audit.origin.clone(),
             action: audit.action.clone(),
             object: audit.object.clone(),
@@ -121,6 +127,26 @@ impl Row {
             changes: changes(&audit.before, &audit.after),
         }
     }
+}
+
+/// The names of users by their ids, which the log holds.
+pub(crate) type Names = HashMap<String, String>;
+
+/// Those that the viewer may know.
+pub(crate) async fn names(console: &Console, asked: &Asked) -> Result<Names, Fault> {
+    if !asked.viewer()?.may("mcpass.view_user") {
+        return Ok(Names::new());
+    }
+    let users = console.authority().user_list(asked.ctx()?).await?;
+    Ok(users.into_iter().map(|user| (user.id.to_string(), user.name)).collect())
+}
+
+/// What the thing is called: as the row itself says, afterwards or before.
+fn name(audit: &AuditView, names: &Names) -> String {
+    let said = [&audit.after, &audit.before].into_iter().find_map(|state| state.get("name"));
+    let said = said.and_then(serde_json::Value::as_str).map(str::to_owned);
+    let said = said.or_else(|| names.get(&audit.object).cloned());
+    said.filter(|name| *name != audit.object).map(|name| cut(&name, 120)).unwrap_or_default()
 }
 
 /// The page of what was changed.

@@ -8,18 +8,15 @@ use http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::show::hex;
+
 /// The name of the hidden field.
 pub(crate) const FIELD: &str = "csrf";
 
 /// The text that forms hold which are sent with this cookie.
 pub(crate) fn token(cookie: &str) -> String {
     let digest = Sha256::new().chain_update(b"mcpass form\0").chain_update(cookie).finalize();
-    digest.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
-        for half in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(half), 16));
-        }
-        text
-    })
+    hex(digest.get(..16).unwrap_or_default())
 }
 
 /// Whether a form holds the text that was expected of it.

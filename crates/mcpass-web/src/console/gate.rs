@@ -73,7 +73,7 @@ pub(crate) async fn gate(
 /// What a request says of itself, and a new text to bind forms by if it has none.
 async fn visit(console: &Console, parts: &Parts) -> Result<(Asked, Option<String>), Fault> {
     let headers = &parts.headers;
-    let is_https = Console::is_https(headers);
+    let is_https = console.is_https(headers);
     let host = text(headers, header::HOST.as_str());
     let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let visitor = visitor(headers, ip);

@@ -73,6 +73,7 @@ async fn send(to: SocketAddr, secret: &str) -> Result<Heard, String> {
     Ok(Heard { status, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "errors are handed over by map_err")]
 fn told(error: hyper::Error) -> String {
     format!("the call broke off: {error}")
 }

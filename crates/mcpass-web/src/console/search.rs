@@ -36,7 +36,7 @@ struct Place {
 pub(super) async fn take(asked: Asked) -> Answer {
     let typed = asked.form.text("q");
     let text = match TokenSecret::parse(typed) {
-        Ok(secret) => secret.hint().to_string(),
+        Ok(secret) => secret.hint().as_str().to_owned(),
         Err(_) => redact::mask(typed).chars().take(200).collect(),
     };
     Ok(go(&Fields::from([("q", text.as_str())]).after("/search")))

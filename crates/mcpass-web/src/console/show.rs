@@ -9,7 +9,7 @@ mod state;
 mod when;
 
 pub(crate) use bars::{Meter, Span, Strip};
-pub(crate) use number::{bytes, chars, count, duration};
+pub(crate) use number::{bytes, chars, count, duration, hex};
 pub(crate) use state::{Badge, Tone};
 pub(crate) use when::When;
 

@@ -22,6 +22,22 @@ struct Bench {
     authority: Authority,
 }
 
+fn clock() -> ManualClock {
+    ManualClock::at(Timestamp::parse("2026-11-29T03:00:00Z").unwrap())
+}
+
+/// A console over `authority`, for this crate's tests.
+pub(crate) fn console(authority: &Authority) -> Console {
+    Console::new(Parts {
+        authority: authority.clone(),
+        clock: Arc::new(clock()),
+        provider: None,
+        entropy: Arc::new(OsEntropy),
+        listen: None,
+        ending: CancellationToken::new(),
+    })
+}
+
 /// An answer, whole.
 struct Page {
     status: StatusCode,
@@ -31,24 +47,14 @@ struct Page {
 
 impl Bench {
     async fn new() -> Self {
-        let clock = Arc::new(ManualClock::at(Timestamp::parse("2026-11-29T03:00:00Z").unwrap()));
-        let entropy = Arc::new(OsEntropy);
         let authority = Authority::new(
             Arc::new(MemoryStore::new()),
-            Arc::clone(&clock) as _,
-            Arc::clone(&entropy) as _,
+            Arc::new(clock()),
+            Arc::new(OsEntropy),
             Arc::new(NoGateway),
             Options::default(),
         );
-        let console = Console::new(Parts {
-            authority: authority.clone(),
-            clock,
-            provider: None,
-            entropy,
-            listen: None,
-            ending: CancellationToken::new(),
-        });
-        let bench = Self { console, authority };
+        let bench = Self { console: console(&authority), authority };
         for (name, superuser) in [("ana", true), ("bo", false)] {
             let request = UserCreate { name: name.to_owned(), superuser, ..UserCreate::default() };
             bench.authority.user_create(&operator(), request).await.unwrap();
@@ -303,7 +309,7 @@ async fn a_token_that_is_pasted_into_the_search_goes_no_further() {
     let ana = bench.sign_in("ana").await;
     let secret = mcpass_domain::TokenSecret::generate(&OsEntropy).unwrap();
     let page = bench.post("/search", &ana, &format!("q={}", secret.expose())).await;
-    assert_eq!(page.to(), format!("/search?q={}", secret.hint()));
+    assert_eq!(page.to(), format!("/search?q={}", secret.hint().as_str()));
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ impl Console {
         headers: &HeaderMap,
         visitor: &Visitor,
     ) -> Result<Option<OpenSession>, ApiError> {
-        let sent = Cookie::Session.read(headers, Self::is_https(headers));
+        let sent = Cookie::Session.read(headers, self.is_https(headers));
         match sent.and_then(SignInSecret::parse) {
             Some(secret) => self.authority().session_find(&secret, visitor).await,
             None => Ok(None),

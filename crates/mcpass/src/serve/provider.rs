@@ -44,9 +44,10 @@ fn settings(
         client_secret: secret,
         redirect_url: format!("{public_url}{CALLBACK}"),
         scopes: declared.scopes.clone(),
-        name_claim: match declared.is_named_by_username {
-            true => NameClaim::PreferredUsername,
-            false => NameClaim::Email,
+        name_claim: if declared.is_named_by_username {
+            NameClaim::PreferredUsername
+        } else {
+            NameClaim::Email
         },
         allowed_domains: declared.allowed_domains.clone(),
         newcomers: Newcomers { create: declared.create_users, groups: declared.groups.clone() },

@@ -70,6 +70,7 @@ pub(crate) fn sign_in_options(config: &Config, listens: SocketAddr) -> SignInOpt
         longest: config.sign_in.longest.value.0,
         public_url: public_url(config, listens),
         passwords: config.sign_in.passwords.value,
+        count_addresses: config.public_url.value.get().is_none(),
         ..SignInOptions::default()
     }
 }

@@ -26,6 +26,7 @@ mod revocation;
 mod rmcp_client;
 mod rmcp_server;
 mod shutdown;
+mod sign_in;
 mod stdio;
 mod upstreams;
 mod validate;

@@ -163,12 +163,13 @@ impl World {
         let row_id = row.admission.id.to_string();
         let batch = AccessBatch { rows: vec![row], ..AccessBatch::default() };
         store.access_load(batch).await.unwrap();
-        let router = crate::router(Site {
+        let site = Site {
             authority: authority.clone(),
             operations: Arc::new(Well),
             sessions: Arc::new(Cookies),
             ending: tokio_util::sync::CancellationToken::new(),
-        });
+        };
+        let router = crate::router(site, crate::console::tests::console(&authority));
         Self { authority, router, known, token: id.to_string(), row: row_id }
     }
 

@@ -110,7 +110,7 @@ impl Follower {
         let rows = batch.rows.iter().rev().map(|access| Row::new(access, now)).collect();
         let html = Rows { rows }.render();
         let html = html.map_err(|error| ApiError::new(ApiError::INTERNAL, error.to_string()))?;
-        let lines = html.lines().map(|line| format!("data: {line}\n")).collect::<String>();
-        Ok(Some(format!("event: rows\n{lines}\n")))
+        // Each line of the rows is a line of the event.
+        Ok(Some(format!("event: rows\ndata: {}\n\n", html.trim_end().replace('\n', "\ndata: "))))
     }
 }

@@ -47,6 +47,10 @@ impl Span {
     fn total(&self) -> u64 {
         self.ok + self.errors + self.refused
     }
+
+    fn numbers(&self) -> [String; 3] {
+        [count(self.ok), count(self.errors), count(self.refused)]
+    }
 }
 
 /// Requests over time: one bar an hour, with errors and refusals in colours of their own.
@@ -113,8 +117,12 @@ impl Strip {
         pieces
     }
 
-    fn number(&self, number: &u64) -> String {
-        count(*number)
+    fn top_told(&self) -> String {
+        count(self.top())
+    }
+
+    fn total_told(&self) -> String {
+        count(self.total())
     }
 
     fn total(&self) -> u64 {

@@ -13,6 +13,12 @@ pub(crate) fn count(number: impl Into<u64>) -> String {
     text
 }
 
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    halves.filter_map(|half| char::from_digit(u32::from(half), 16)).collect()
+}
+
 /// A duration in ms or s.
 pub(crate) fn duration(micros: u64) -> String {
     match micros {
@@ -54,6 +60,7 @@ mod tests {
         ] {
             assert_eq!(count(number as u64), text);
         }
+        assert_eq!(hex(&[0, 10, 255]), "000aff");
         assert_eq!(duration(420), "0.4 ms");
         assert_eq!(duration(4_210), "4.2 ms");
         assert_eq!(duration(42_100), "42 ms");

@@ -76,7 +76,7 @@ pub(super) async fn test(
     let mut template = template(&console, &asked, id, secret.clone()).await?;
     // Only a token's own secret is shown as one.
     let is_token = TokenSecret::parse(&secret)
-        .is_ok_and(|secret| secret.hint().to_string() == template.token.facts.hint);
+        .is_ok_and(|secret| secret.hint().as_str() == template.token.facts.hint);
     if !is_token {
         template.secret.clear();
     }
@@ -86,11 +86,11 @@ pub(super) async fn test(
 
 async fn try_out(console: &Console, asked: &Asked, id: &str, secret: &str) -> Result<Test, Fault> {
     let Some(listen) = console.listen() else {
-        return Ok(failed("mcpass does not listen for MCP clients".to_owned()));
+        return Ok(failed("mcpass does not listen for MCP clients"));
     };
     let heard = match probe::ask(listen, secret).await {
         Ok(heard) => heard,
-        Err(why) => return Ok(failed(why)),
+        Err(why) => return Ok(failed(&why)),
     };
     let request = LogList {
         filter: LogFilter { token: Some(id.to_owned()), ..LogFilter::default() },
@@ -112,7 +112,7 @@ async fn try_out(console: &Console, asked: &Asked, id: &str, secret: &str) -> Re
     })
 }
 
-fn failed(why: String) -> Test {
+fn failed(why: &str) -> Test {
     let told = format!("There was no answer: {why}.");
     Test { is_good: false, told, answer: String::new(), row: Vec::new() }
 }

@@ -2,21 +2,21 @@
 
 use askama::Template;
 use axum::extract::State;
-use mcpass_authority::api::{TokenCount, TokenCountsView, TokenList, TokenView};
+use mcpass_authority::api::{Page as Listed, TokenCount, TokenCountsView, TokenList, TokenView};
 use mcpass_domain::Timestamp;
 
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
-use crate::console::form::{Choice, Pager};
+use crate::console::form::{Choice, Form, Pager};
 use crate::console::frame::{Frame, Section};
 use crate::console::show::{Badge, When, count, cut};
-use crate::console::{Console, page};
+use crate::console::{Console, page, refused};
 
 const PATH: &str = "/tokens";
 /// The names that a list's address may hold.
 pub(super) const FILTERS: &[&str] =
-    &["state", "user", "group", "server", "unused", "expiring", "q", "sort", "cursor"];
+    &["state", "user", "group", "may", "unused", "expiring", "q", "sort", "cursor"];
 /// Rows on a page.
 const ROWS: u32 = 50;
 
@@ -25,7 +25,7 @@ const ROWS: u32 = 50;
 struct Page {
     frame: Frame,
     choices: Vec<Choice>,
-    text: String,
+    form: Form,
     is_filtered: bool,
     rows: Vec<Row>,
     pager: Pager,
@@ -79,7 +79,13 @@ const COLUMNS: [(&str, &str, &str); 9] = [
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
     let ctx = asked.ctx()?;
     let query = asked.query.only(FILTERS);
-    let tokens = console.authority().token_list(ctx, request(&query)).await?;
+    let (tokens, wrong) = match console.authority().token_list(ctx, request(&query)).await {
+        Ok(tokens) => (tokens, None),
+        Err(error) if error.field.is_some() => {
+            (Listed { items: Vec::new(), next: None }, Some(error))
+        }
+        Err(error) => return Err(error.into()),
+    };
     let counts = console.authority().token_counts(ctx, TokenCount::default()).await?;
     let choices = choices(&console, &asked, &query).await?;
     let groups = choices.iter().find(|choice| choice.name == "group");
@@ -92,12 +98,18 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         sum: sum(&counts),
         heads: heads(&query),
         hidden: query.without(&["sort", "cursor"]).pairs().to_vec(),
-        text: query.text("q").to_owned(),
+        form: match &wrong {
+            Some(error) => Form::refused(query.clone(), error),
+            None => Form::new(query.clone()),
+        },
         is_filtered: !query.without(&["sort", "cursor"]).is_empty(),
         pager: Pager::new(PATH, &query, tokens.items.len(), tokens.next.as_deref()),
         rows: tokens.items.into_iter().map(|token| row(token, now)).collect(),
     };
-    page(&template)
+    match wrong {
+        Some(error) => refused(&template, &error),
+        None => page(&template),
+    }
 }
 
 fn request(query: &Fields) -> TokenList {
@@ -109,12 +121,11 @@ fn request(query: &Fields) -> TokenList {
         expiring: query.some("expiring"),
         text: query.some("q"),
         // A list by permission goes through the tokens as they were created.
-        permission: query.some("server"),
-        sort: query.some("sort").filter(|_| !query.has("server")),
+        permission: query.some("may"),
+        sort: query.some("sort").filter(|_| !query.has("may")),
         requests: true,
         limit: Some(ROWS),
         cursor: query.some("cursor"),
-        ..TokenList::default()
     }
 }
 

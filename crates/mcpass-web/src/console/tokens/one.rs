@@ -164,7 +164,8 @@ async fn changes(console: &Console, asked: &Asked, id: &str) -> Result<Vec<audit
         AuditList { object: Some(id.to_owned()), limit: Some(FEW), ..AuditList::default() };
     let found = console.authority().audit_list(asked.ctx()?, request).await?;
     let now = console.now();
-    Ok(found.items.iter().map(|change| audit::Row::new(change, now)).collect())
+    let names = audit::names(console, asked).await?;
+    Ok(found.items.iter().map(|change| audit::Row::new(change, &names, now)).collect())
 }
 
 /// The answer to the question in the address, if there is one.
