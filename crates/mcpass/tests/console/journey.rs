@@ -29,9 +29,9 @@ async fn from_a_new_token_to_a_client_that_is_refused() -> Result<()> {
     desk.open("/log").await?;
     browser.press("Follow live").await?;
     call(&desk, &upstream, &copied.secret).await?;
-    browser.find(Find::Row("up.look")).await.or(browser.find(Find::Row("look")).await)?;
+    browser.find(Find::Row("look")).await?;
     browser.see("Release bot").await?;
-    browser.press("Follow live").await?;
+    browser.press("Stop following").await?;
 
     rotate(&desk).await?;
     let rotated = copy(browser).await?;
@@ -173,6 +173,7 @@ async fn rotate(desk: &Desk) -> Result<()> {
     desk.open("/tokens").await?;
     browser.follow("Release bot").await?;
     browser.click(Find::Css("#rotate")).await?;
+    browser.tick(Find::Field("no time"), true).await?;
     browser.click(Find::Css("#do")).await?;
     browser.see("This is the only time it is shown").await
 }

@@ -19,6 +19,7 @@ async fn guessing_takes_longer_and_longer() -> Result<()> {
     assert_eq!(browser.value(Find::Field("Name")).await?, ANA, "what was typed is kept");
     assert_eq!(browser.value(Find::Field("Password")).await?, "", "but no password");
     desk.sign_in("nobody", "not the password at all").await?;
+    browser.see("The name or the password is wrong").await?;
     assert_eq!(browser.text().await?, unknown, "an unknown name is answered alike");
     let mut guesser = Visitor::new(&desk.mcpass)?;
     for _ in 0..8 {
