@@ -1,7 +1,9 @@
 //! Names that try to be more than names: shown harmlessly in pages, tables, exports and logs.
 
 use anyhow::{Context, Result};
+use mcpass_testkit::Wire;
 use mcpass_testkit::browser::Find;
+use mcpass_testkit::wire::MCP_HEADERS;
 
 use crate::{Desk, holds};
 
@@ -47,6 +49,16 @@ async fn names_are_texts_and_nothing_else() -> Result<()> {
         let body = mcpass_testkit::wire::call(name, name);
         desk.mcpass.post("/mcp/up", Some(&caller.token), &body).await?;
     }
+    let agent = ("User-Agent", "<script>document.title='taken'</script>");
+    let bearer = format!("Bearer {}", caller.token);
+    let headers = [&[agent, ("Authorization", bearer.as_str())], MCP_HEADERS].concat();
+    let body = mcpass_testkit::wire::call("look", "an agent");
+    let mut wire = Wire::connect(desk.mcpass.address()?).await?;
+    wire.request("POST", "/mcp/up", &headers, body.as_bytes()).await?;
+    desk.open("/log").await?;
+    browser.click(Find::Css("#log-rows .go")).await?;
+    browser.see(agent.1).await?;
+    is_harmless(&desk, "/log/req_…").await?;
     for path in ["/tokens", "/log", "/audit", "/", "/search?q=a", "/users/tester"] {
         desk.open(path).await?;
         is_harmless(&desk, path).await?;

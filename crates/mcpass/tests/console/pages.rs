@@ -78,9 +78,11 @@ async fn pages_with_much_on_them() -> Result<()> {
         (&format!("{token}/permissions"), "token-permissions"),
         (&format!("{token}/rotate"), "token-rotate"),
         (&format!("{token}/revoke"), "token-revoke"),
+        (&format!("{token}/disable"), "token-disable"),
         (&format!("{token}?permission=up.destroy"), "token-explain"),
         ("/servers", "servers"),
         ("/servers/up", "server"),
+        ("/servers/up/edit", "server-edit"),
         ("/servers/up/remove", "server-remove"),
         ("/users", "users"),
         ("/users/tester", "user"),
@@ -135,9 +137,35 @@ async fn pages_after_something_was_done() -> Result<()> {
     browser.click(Find::Css("#create")).await?;
     browser.see("This is the only time it is shown").await?;
     look(&desk, "token-created").await?;
+    browser.press("Test connection").await?;
+    browser.see("Its row in the access log").await?;
+    look(&desk, "token-tested").await?;
     look_at(&desk, "/tokens", "tokens-1").await?;
-    desk.open("/no/such/page").await?;
+    browser.tick(Find::Css("input[name=id]"), true).await?;
+    browser.press("Continue").await?;
+    browser.find(Find::Css("#do")).await?;
+    look(&desk, "tokens-bulk").await?;
+    desk.open("/servers/up").await?;
+    browser.press("Test").await?;
+    browser.see("It answers").await?;
+    look(&desk, "server-tested").await?;
+    desk.open("/users/ana").await?;
+    browser.click(Find::Css("#actions summary")).await?;
+    browser.click(Find::Css("#reset")).await?;
+    browser.find(Find::Css("#one-time-link")).await?;
+    look(&desk, "user-link").await?;
+    desk.open("/account").await?;
+    browser.press("Set up an authenticator").await?;
+    browser.find(Find::Css("#totp-key")).await?;
+    look(&desk, "account-code").await?;
+    desk.open("/users/new").await?;
+    browser.fill("Name", "not a name").await?;
+    browser.click(Find::Css("#create")).await?;
+    browser.find(Find::Css("#trouble")).await?;
     // The status is what the browser mentions.
+    browser.complaints().await?;
+    look(&desk, "user-new-refused").await?;
+    desk.open("/no/such/page").await?;
     browser.complaints().await?;
     look(&desk, "not-found").await
 }
