@@ -34,4 +34,5 @@ function done(summary, latency, requests)
   local bad = errors.connect + errors.read + errors.write + errors.status + errors.timeout
   io.write(string.format("RESULT %d %d %d %d %d\n", summary.requests, summary.duration,
     latency:percentile(50), latency:percentile(99), bad))
+  io.write(string.format("BYTES %d\n", summary.bytes))
 end

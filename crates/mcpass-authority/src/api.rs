@@ -16,19 +16,19 @@ use serde::{Deserialize, Serialize};
 
 pub use error::ApiError;
 pub use request::{
-    AuditList, CheckPermissions, Explain, GroupCreate, GroupEdit, GroupRef, LogFilter, LogList,
-    LogShow, LogTail, Preview, ServerAdd, ServerEdit, ServerRef, ServerTools, TokenBulk,
-    TokenCount, TokenCreate, TokenEdit, TokenList, TokenMatch, TokenRef, TokenRevoke, TokenRotate,
-    UserCreate, UserEdit, UserRef, UserResetLink,
+    AuditList, CheckPermissions, DatabaseEdit, Explain, GroupCreate, GroupEdit, GroupRef,
+    LogFilter, LogList, LogShow, LogTail, Preview, ServerAdd, ServerEdit, ServerRef, ServerTools,
+    TokenBulk, TokenCount, TokenCreate, TokenEdit, TokenList, TokenMatch, TokenRef, TokenRevoke,
+    TokenRotate, UserCreate, UserEdit, UserRef, UserResetLink,
 };
 pub use view::{
     AccessView, AccountView, AreaView, AuditView, BulkItem, BulkView, CatalogueServer,
-    CatalogueTool, EffectivePermission, Explanation, FamilyMember, GroupView, HealthView, HttpView,
-    IssuedLink, IssuedToken, KindView, LimitsView, LinkView, LogBatch, ManagementPermission, Page,
-    PermissionCatalogue, PermissionCheck, Plaintext, PreviewServer, PreviewTool, PreviewView,
-    RecoveryCodes, ServerTest, ServerToolsView, ServerView, SessionView, SettingView, Status,
-    StdioView, TokenCountsView, TokenDetails, TokenFacts, TokenUsage, TokenView, ToolView,
-    TotpEnrolment, UserView, WhoAmI, WindowUsage, WorkspaceView,
+    CatalogueTool, DatabaseView, EffectivePermission, Explanation, FamilyMember, GroupView,
+    HealthView, HttpView, IssuedLink, IssuedToken, KindView, LimitsView, LinkView, LogBatch,
+    ManagementPermission, Page, PermissionCatalogue, PermissionCheck, Plaintext, PreviewServer,
+    PreviewTool, PreviewView, RecoveryCodes, ServerTest, ServerToolsView, ServerView, SessionView,
+    SettingView, Status, StdioView, TokenCountsView, TokenDetails, TokenFacts, TokenUsage,
+    TokenView, ToolView, TotpEnrolment, UserView, WhoAmI, WindowUsage, WorkspaceView,
 };
 
 /// One thing to be done. On the wire `{"op":"token.create", …}` with the fields of the request

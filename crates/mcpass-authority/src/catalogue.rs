@@ -175,7 +175,7 @@ fn catalogue_of(
     }
 }
 
-fn covers(turn: &Turn, permission: &String) -> bool {
+fn covers(turn: &Turn, permission: &str) -> bool {
     permission.parse::<Permission>().is_ok_and(|permission| turn.caller.covers(&permission))
 }
 

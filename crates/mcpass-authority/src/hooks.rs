@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mcpass_domain::server::Health;
-use mcpass_domain::{FamilyId, Limits, Server, ServerName, Subject, TokenDigest, ToolClass, Usage};
+use mcpass_domain::{
+    DatabaseServer, FamilyId, Limits, Server, ServerName, Subject, TokenDigest, ToolClass, Usage,
+};
 
 use crate::api::{AreaView, SettingView};
-
 use crate::sign_in::SignInOptions;
 
 /// Where changes go to be in force.
@@ -68,6 +69,29 @@ pub trait ServerHealth: Send + Sync + fmt::Debug {
     fn health(&self) -> Vec<(ServerName, Health)>;
 }
 
+/// Looks at databases before servers on them are added.
+#[async_trait]
+pub trait DatabaseProbe: Send + Sync + fmt::Debug {
+    /// What is in the database of a server, with the settings that it is to have.
+    ///
+    /// # Errors
+    /// When it cannot be served: why, for the operator, without credentials.
+    async fn probe(
+        &self,
+        name: &ServerName,
+        database: &DatabaseServer,
+    ) -> Result<DatabaseFound, String>;
+}
+
+/// What is in a database.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DatabaseFound {
+    /// The apps of a Django project; none if it is no such database.
+    pub apps: Vec<String>,
+    /// The models that are offered.
+    pub models: Vec<String>,
+}
+
 /// A tool as its server lists it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KnownTool {
@@ -107,6 +131,9 @@ pub struct Options {
     pub log: Option<Arc<dyn LogFlush>>,
     /// Asked where an answer depends on a tool's annotations.
     pub tools: Option<Arc<dyn ToolClasses>>,
+    /// Asked before a server on a database is added or changed. Without it, the database is
+    /// taken as it is said to be.
+    pub databases: Option<Arc<dyn DatabaseProbe>>,
     /// How people sign in.
     pub sign_in: SignInOptions,
     /// Asked when servers are shown. Without it, nobody knows how they do.

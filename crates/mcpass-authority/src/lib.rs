@@ -47,6 +47,6 @@ mod world;
 pub use authority::Authority;
 pub use context::Context;
 pub use hooks::{
-    Inventory, KnownTool, LogFlush, NoGateway, Options, PublishedToken, Publisher, ServerHealth,
-    ToolClasses, Update,
+    DatabaseFound, DatabaseProbe, Inventory, KnownTool, LogFlush, NoGateway, Options,
+    PublishedToken, Publisher, ServerHealth, ToolClasses, Update,
 };

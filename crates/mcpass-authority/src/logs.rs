@@ -197,7 +197,8 @@ fn moment(field: &str, text: Option<&str>, now: Timestamp) -> Result<Option<Time
 }
 
 impl Turn {
-    async fn flush_log(&self) -> Result<(), ApiError> {
+    /// Brings into the store what was recorded before this call.
+    pub(crate) async fn flush_log(&self) -> Result<(), ApiError> {
         let Some(log) = &self.core.options.log else { return Ok(()) };
         log.flush().await.map_err(|reason| {
             ApiError::new("log.unavailable", format!("the newest rows cannot be read: {reason}"))

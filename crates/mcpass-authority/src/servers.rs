@@ -1,15 +1,18 @@
 //! Servers: added by hand, or declared in the configuration file.
 
 pub(crate) mod credential;
+pub mod database;
 mod declared;
 mod field;
+mod namespaces;
+mod probe;
 mod settings;
 pub mod stdio;
 pub mod upstream;
 
 use std::collections::BTreeMap;
 
-use mcpass_domain::{Server, ServerKind};
+use mcpass_domain::{Server, ServerKind, Timestamp};
 use mcpass_store::Change;
 
 use crate::api::{ApiError, HealthView, ServerAdd, ServerEdit, ServerRef, ServerView};
@@ -22,13 +25,15 @@ use crate::turn::{Plan, Turn};
 use crate::{parse, show};
 
 pub use declared::DeclaredChanges;
+use probe::Probed;
 
-/// Checks a server's settings: those of [`upstream`] or of [`stdio`].
+/// Checks a server's settings: those of [`database`], [`upstream`] or [`stdio`].
 ///
 /// # Errors
 /// When something cannot be used; the error names the field.
 pub fn check(kind: ServerKind) -> Result<ServerKind, ApiError> {
     Ok(match kind {
+        ServerKind::Database(database) => ServerKind::Database(database::check(database)?),
         ServerKind::Demo => ServerKind::Demo,
         ServerKind::Http(http) => ServerKind::Http(upstream::check(http)?),
         ServerKind::Stdio(child) => ServerKind::Stdio(stdio::check(child)?),
@@ -46,8 +51,9 @@ impl Authority {
         ctx: &Context,
         request: ServerAdd,
     ) -> Result<ServerView, ApiError> {
-        let added = self
-            .change(ctx, Action::AddServer, request, |turn, request| Box::pin(add(turn, request)));
+        let probed = self.probe_added(ctx, request).await?;
+        let added =
+            self.change(ctx, Action::AddServer, probed, |turn, probed| Box::pin(add(turn, probed)));
         Ok(self.with_health(added.await?))
     }
 
@@ -88,9 +94,9 @@ impl Authority {
         ctx: &Context,
         request: ServerEdit,
     ) -> Result<ServerView, ApiError> {
-        let edited = self.change(ctx, Action::ChangeServer, request, |turn, request| {
-            Box::pin(edit(turn, request))
-        });
+        let probed = self.probe_edited(ctx, request).await?;
+        let edited = self
+            .change(ctx, Action::ChangeServer, probed, |turn, probed| Box::pin(edit(turn, probed)));
         Ok(self.with_health(edited.await?))
     }
 
@@ -162,17 +168,11 @@ impl Authority {
     }
 }
 
-async fn add(turn: &mut Turn, request: &ServerAdd) -> Result<ServerView, ApiError> {
-    let server = Server {
-        // The name is the permission namespace as well, so a free name is a free namespace.
-        name: parse::field("name", &request.name)?,
-        kind: settings::added(request)?,
-        is_enabled: true,
-        is_declared: false,
-        created_at: turn.now,
-        version: 0,
-    };
+async fn add(turn: &mut Turn, probed: &Probed<ServerAdd>) -> Result<ServerView, ApiError> {
+    let server = new_server(&probed.request, turn.now)?;
+    let server = probed.applied(server);
     let mut all = turn.core.store.server_list().await.map_err(store_failed)?;
+    namespaces::check(&server, &all)?;
     let view = show::server(&server);
     let after = show::record(&view);
     let audit = turn.audit("server.add", &server.name, None, Some(&after), "")?;
@@ -190,10 +190,25 @@ async fn add(turn: &mut Turn, request: &ServerAdd) -> Result<ServerView, ApiErro
     Ok(view)
 }
 
-async fn edit(turn: &mut Turn, request: &ServerEdit) -> Result<ServerView, ApiError> {
+/// The server that is asked for, as far as the request says it.
+fn new_server(request: &ServerAdd, now: Timestamp) -> Result<Server, ApiError> {
+    Ok(Server {
+        name: parse::field("name", &request.name)?,
+        kind: settings::added(request)?,
+        is_enabled: true,
+        is_declared: false,
+        created_at: now,
+        version: 0,
+    })
+}
+
+async fn edit(turn: &mut Turn, probed: &Probed<ServerEdit>) -> Result<ServerView, ApiError> {
+    let request = &probed.request;
     let (before, others) = turn.editable(&request.name).await?;
     turn.check_version(before.version)?;
     let after = Server { kind: settings::edited(&before.kind, request)?, ..before.clone() };
+    let after = probed.applied(after);
+    namespaces::check(&after, &others)?;
     turn.update_server("server.edit", before, after, others).await
 }
 

@@ -156,7 +156,8 @@ impl Subject {
 
     /// Whether it may do what is asked; the cap counts too.
     pub fn allows(&self, ask: &Ask<'_>) -> bool {
-        self.verdict(ask).is_ok()
+        // The texts of a verdict are for `explain` and refusals; the common way builds none.
+        self.grants.allow(ask) && self.cap.as_ref().is_none_or(|cap| cap.allow(ask))
     }
 
     /// Whether it may do anything at `server`.
@@ -228,13 +229,25 @@ impl Admitted {
     /// # Errors
     /// When nothing grants what is asked, or something denies it.
     pub fn permit(self, ask: &Ask<'_>) -> Result<Permitted, Denial> {
-        // The texts of a verdict are for `explain` and refusals; the common way builds none.
-        let allowed = self.subject.grants.allow(ask)
-            && self.subject.cap.as_ref().is_none_or(|cap| cap.allow(ask));
-        if allowed {
+        if self.subject.allows(ask) {
             return Ok(Permitted { subject: self.subject });
         }
         Err(self.subject.verdict(ask).err().unwrap_or(Reason::InsufficientPermissions.into()))
+    }
+
+    /// Phase 4 where one of several permissions is enough.
+    ///
+    /// # Errors
+    /// When none of them is given: the refusal of the first.
+    pub fn permit_any(self, asks: &[Ask<'_>]) -> Result<Permitted, Denial> {
+        match asks.iter().find(|ask| self.subject.allows(ask)).or_else(|| asks.first()) {
+            Some(ask) => self.permit(ask),
+            None => {
+                let detail = Some("there is no such thing to permit".to_owned());
+                let reason = Reason::InsufficientPermissions;
+                Err(Denial { reason, exceeded: None, detail })
+            }
+        }
     }
 
     /// Phase 4 for what belongs to no server: handshakes and lists at `/mcp`. A token without

@@ -45,7 +45,9 @@ pub use limit::{Exceeded, Limiter, Limits, Usage, Window};
 pub use network::CidrList;
 pub use permission::{Ask, Grants, Permission, Source, Target, ToolClass};
 pub use secret::{Hint, TokenDigest, TokenSecret};
-pub use server::{Server, ServerKind, ServerName, ToolNames, WorkspaceSettings};
+pub use server::{
+    DatabaseServer, Server, ServerKind, ServerName, ToolNames, ToolsForm, WorkspaceSettings,
+};
 pub use sign_in::{
     Credentials, LinkPurpose, OneTimeLink, Password, PasswordHash, SecretDigest, Session,
     SignInMethod, SignInSecret, Totp, TotpKey,

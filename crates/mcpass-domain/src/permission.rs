@@ -44,6 +44,18 @@ impl ToolClass {
         }
     }
 
+    /// The class of what a permission on a database's model gives (`view_article`): to view is to
+    /// read, to add is to write, and whatever else there is may destroy.
+    pub fn of_codename(codename: &str) -> Self {
+        if codename.starts_with("view_") {
+            Self::Read
+        } else if codename.starts_with("add_") {
+            Self::Write
+        } else {
+            Self::Destructive
+        }
+    }
+
     /// `read`, `write` or `destructive`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -128,6 +140,38 @@ impl<'a> Target<'a> {
     }
 }
 
+/// What a target needs of a token at a server whose permissions are not the names of its tools.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Needs {
+    /// Any permission at all at the server.
+    Anything,
+    /// The permission that is called as it is.
+    #[default]
+    Itself,
+    /// One of these; if there is none, nobody may.
+    OneOf(Vec<Needed>),
+}
+
+/// A permission that something needs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Needed {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name there.
+    pub name: String,
+}
+
+impl Needed {
+    /// The question whether somebody has it.
+    pub fn ask(&self) -> Ask<'_> {
+        Ask {
+            server: &self.namespace,
+            target: Target::Permission(&self.name),
+            class: Some(ToolClass::of_codename(&self.name)),
+        }
+    }
+}
+
 /// One question to a set of grants.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
@@ -135,7 +179,8 @@ pub struct Ask<'a> {
     pub server: &'a str,
     /// What is asked for there.
     pub target: Target<'a>,
-    /// What the tool's annotations say, where the target is a tool and they are known.
+    /// What the tool's annotations say, where the target is a tool and they are known; or what a
+    /// permission on a database's model does.
     pub class: Option<ToolClass>,
 }
 
@@ -214,7 +259,7 @@ impl Permission {
         }
         if let Some(class) = self.class {
             return match ask.target {
-                Target::Tool(_) => ask.class == Some(class),
+                Target::Permission(_) | Target::Tool(_) => ask.class == Some(class),
                 // Any grant at a server opens the server itself; no partial denial closes it.
                 Target::Server => !self.is_denial(),
                 _ => false,

@@ -8,6 +8,10 @@ use std::time::Duration;
 use crate::permission::MANAGEMENT;
 use crate::time::Timestamp;
 
+mod database;
+
+pub use database::{DatabaseServer, ToolsForm, is_namespace};
+
 /// A server's name: `[a-z][a-z0-9_-]{0,31}` without `__`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ServerName(Box<str>);
@@ -63,7 +67,8 @@ pub struct InvalidServerName {
 /// A named MCP server behind mcpass.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Server {
-    /// Its name, which is also its permission namespace.
+    /// Its name, which is its permission namespace too, unless [`Server::namespaces`] says
+    /// otherwise.
     pub name: ServerName,
     /// What it is and how it is reached.
     pub kind: ServerKind,
@@ -77,9 +82,37 @@ pub struct Server {
     pub version: i64,
 }
 
+impl Server {
+    /// The namespaces that its permissions are in: its name, or the apps of a database.
+    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
+        let apps: &[String] = match &self.kind {
+            ServerKind::Database(database) => &database.apps,
+            _ => &[],
+        };
+        let own = apps.is_empty().then_some(self.name.as_str());
+        own.into_iter().chain(apps.iter().map(String::as_str))
+    }
+
+    /// Whether permissions of this namespace are its own.
+    pub fn owns(&self, namespace: &str) -> bool {
+        self.namespaces().any(|own| own == namespace)
+    }
+
+    /// Whether the two would have a namespace, or a name, in common.
+    pub fn clashes_with(&self, other: &Self) -> bool {
+        let (one, two) = (self.name.as_str(), other.name.as_str());
+        one == two
+            || other.owns(one)
+            || self.owns(two)
+            || self.namespaces().any(|namespace| other.owns(namespace))
+    }
+}
+
 /// What a server is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ServerKind {
+    /// A database whose tables are models with tools.
+    Database(DatabaseServer),
     /// The small built-in server of `serve --demo`.
     Demo,
     /// Streamable HTTP.
@@ -91,9 +124,10 @@ pub enum ServerKind {
 }
 
 impl ServerKind {
-    /// `demo`, `http`, `stdio` or `workspace`.
+    /// `database`, `demo`, `http`, `stdio` or `workspace`.
     pub const fn as_str(&self) -> &'static str {
         match self {
+            Self::Database(_) => "database",
             Self::Demo => "demo",
             Self::Http(_) => "http",
             Self::Stdio(_) => "stdio",
@@ -267,6 +301,41 @@ impl HealthState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn database(name: &str, apps: &[&str]) -> Server {
+        let apps = apps.iter().map(|app| (*app).to_owned()).collect();
+        Server {
+            name: name.parse().unwrap(),
+            kind: ServerKind::Database(DatabaseServer { apps, ..DatabaseServer::new("sqlite:x") }),
+            is_enabled: true,
+            is_declared: false,
+            created_at: Timestamp::default(),
+            version: 0,
+        }
+    }
+
+    #[test]
+    fn a_database_owns_its_apps_or_its_name() {
+        let shop = database("shop", &[]);
+        assert_eq!(shop.namespaces().collect::<Vec<_>>(), ["shop"]);
+        let django = database("site", &["blog", "auth"]);
+        assert_eq!(django.namespaces().collect::<Vec<_>>(), ["blog", "auth"]);
+        assert!(django.owns("auth") && !django.owns("site"));
+        assert!(!shop.clashes_with(&django));
+        for other in [database("blog", &[]), database("x", &["auth"]), database("y", &["site"])] {
+            assert!(django.clashes_with(&other) && other.clashes_with(&django), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn namespaces() {
+        for good in ["blog", "django_admin_mcp", "a-b", "1"] {
+            assert!(is_namespace(good), "{good}");
+        }
+        for bad in ["", "Blog", "a.b", "a*", "ä", &"a".repeat(65)] {
+            assert!(!is_namespace(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn server_names() {

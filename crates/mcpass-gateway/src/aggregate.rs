@@ -189,8 +189,8 @@ fn instructions(worker: &Worker, subject: &Subject) -> String {
     let servers = worker.shared.servers.all();
     let names: Vec<&str> = servers
         .iter()
+        .filter(|upstream| upstream.is_open_to(subject))
         .map(|upstream| upstream.name())
-        .filter(|name| subject.allows_server(name))
         .collect();
     if names.is_empty() {
         return "This token may use no server yet; the operator of mcpass grants permissions."

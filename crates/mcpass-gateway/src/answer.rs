@@ -249,8 +249,8 @@ fn unauthorized(reason: Reason, asker: &Asker<'_>) -> Answer {
 /// A thing that may not be used is answered exactly like one that is not there.
 fn not_there(facts: &Facts<'_>, asker: &Asker<'_>) -> Answer {
     let fault = match facts.target {
-        Target::Tool(name) => Fault::unknown_tool(facts.asked.unwrap_or(name)),
-        Target::Prompt(name) => Fault::unknown_prompt(facts.asked.unwrap_or(name)),
+        Target::Tool(name) => Fault::unknown_tool(facts.asked.as_deref().unwrap_or(name)),
+        Target::Prompt(name) => Fault::unknown_prompt(facts.asked.as_deref().unwrap_or(name)),
         Target::Resource(uri) => Fault::unknown_resource(uri, asker.era),
         Target::Method(name) => Fault::unknown_method(name, asker.era),
         Target::Permission(name) => Fault::new(
@@ -271,7 +271,7 @@ fn rate_limited(shared: &Shared, denial: &Denial, facts: &Facts<'_>, asker: &Ask
     };
     let what = match facts.target {
         Target::Server => "this token".to_owned(),
-        target => format!("{} {}", target.kind(), facts.asked.unwrap_or(target.name())),
+        target => format!("{} {}", target.kind(), facts.asked.as_deref().unwrap_or(target.name())),
     };
     let wait = seconds(exceeded.retry_after);
     let again = match wait {

@@ -206,6 +206,7 @@ async fn converse(
         name = name.map(|_| &*renamed.inner);
     }
     let may = |ask: &Ask<'_>| subject.allows(ask);
+    let (token_id, request) = (subject.token.to_string(), forward.trail.id().to_string());
     let speaker = Speaker {
         family: Some(subject.family),
         party: forward.asking.party(),
@@ -213,6 +214,8 @@ async fn converse(
         caller: LocalCaller {
             may: &may,
             token: &subject.name,
+            token_id: &token_id,
+            request: &request,
             user: &subject.user,
             max_context: subject.limits.max_context,
         },

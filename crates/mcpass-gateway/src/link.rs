@@ -120,7 +120,14 @@ impl Speaker<'_> {
         family: None,
         party: None,
         asks: Asks::NONE,
-        caller: LocalCaller { token: "", user: "", max_context: 0, may: &|_| true },
+        caller: LocalCaller {
+            token: "",
+            token_id: "",
+            request: "",
+            user: "",
+            max_context: 0,
+            may: &|_| true,
+        },
     };
 }
 

@@ -69,7 +69,7 @@ pub async fn serve(
     parts.headers.remove(header::AUTHORIZATION);
     parts.extensions.insert(opened.admitted.clone());
     let response = shared.elsewhere.call(peer, Request::from_parts(parts, body)).await;
-    finish(trail, response, opened, peer).await
+    finish(trail, response, &opened, peer).await
 }
 
 /// A token that may come in.
@@ -105,7 +105,7 @@ fn open(
 async fn finish(
     trail: Trail,
     response: Response<Body>,
-    opened: Opened,
+    opened: &Opened,
     peer: SocketAddr,
 ) -> Response<Body> {
     let status = response.status();
@@ -132,7 +132,7 @@ async fn finish(
 fn stream(
     trail: Trail,
     response: Response<Body>,
-    opened: Opened,
+    opened: &Opened,
     peer: SocketAddr,
     ending: Ending,
 ) -> Response<Body> {

@@ -56,8 +56,8 @@ pub struct Relay {
 impl Relay {
     /// Whoever hears what is said besides the answer.
     fn hearer(&self) -> Hearer<'_> {
-        let (subject, server, asker) = (&self.subject, self.upstream.name(), self.asking.asker());
-        Hearer { subject, server, asker }
+        let (subject, upstream, asker) = (&self.subject, &self.upstream, self.asking.asker());
+        Hearer { subject, upstream, asker }
     }
 }
 

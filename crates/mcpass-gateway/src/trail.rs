@@ -41,7 +41,7 @@ pub struct Facts<'a> {
     /// What is asked for.
     pub target: Target<'a>,
     /// What the client calls it, where the server knows it by another name.
-    pub asked: Option<&'a str>,
+    pub asked: Option<Cow<'a, str>>,
     /// Bytes of the body.
     pub request_bytes: u64,
     /// The session id that was sent.

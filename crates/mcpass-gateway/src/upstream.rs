@@ -8,6 +8,7 @@ mod connection;
 pub mod credentials;
 pub mod failure;
 pub mod health;
+pub mod needs;
 pub mod pool;
 pub mod remote;
 mod slots;
@@ -23,14 +24,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::join_all;
-use mcpass_domain::server::{HttpUpstream, StdioUpstream};
+use mcpass_domain::permission::Needs;
+use mcpass_domain::server::{Health, HttpUpstream, StdioUpstream};
 use mcpass_domain::{Ask, Server, ServerKind, Target, Timestamp};
 use mcpass_stdio::{Spec, Stdio};
+use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use self::circuit::{Circuit, Sources};
 use self::credentials::Secrets;
+pub use self::needs::Wanted;
 use self::remote::Remote;
 use self::target::Origin;
 use crate::catalogue::Catalogue;
@@ -50,6 +54,27 @@ pub trait Local: Send + Sync + fmt::Debug {
         let _ = name;
         None
     }
+
+    /// What a target needs of a token. Without `arguments` the question is whether there is any
+    /// call of it that the token might make.
+    fn needs(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Needs {
+        let _ = (target, arguments);
+        Needs::Itself
+    }
+
+    /// What a target is called in refusals, if its name alone does not tell what was asked for.
+    fn shown_as(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Option<String> {
+        let _ = (target, arguments);
+        None
+    }
+
+    /// How it does; none if nothing can be wrong with it.
+    fn health(&self) -> Option<Health> {
+        None
+    }
+
+    /// Called when the server is taken away, switched off or replaced. Calls that run go on.
+    fn retire(&self) {}
 }
 
 /// Where servers inside this process come from.
@@ -74,6 +99,10 @@ impl Locals for BTreeMap<&'static str, Arc<dyn Local>> {
 pub struct LocalCaller<'a> {
     /// The token's name.
     pub token: &'a str,
+    /// The token's id; empty where mcpass asks for itself.
+    pub token_id: &'a str,
+    /// The request's id; empty where mcpass asks for itself.
+    pub request: &'a str,
     /// The user's name.
     pub user: &'a str,
     /// The token's `max_context`; 0 means no limit.
@@ -145,8 +174,10 @@ impl Upstream {
     }
 
     async fn let_go(&self) {
-        if let Reach::Remote(remote) = &self.reach {
-            remote.retire().await;
+        match &self.reach {
+            Reach::Broken(_) => {}
+            Reach::Local(local) => local.retire(),
+            Reach::Remote(remote) => remote.retire().await,
         }
     }
 }
@@ -178,6 +209,12 @@ impl Servers {
     /// The enabled server of this name.
     pub fn find(&self, name: &str) -> Option<Arc<Upstream>> {
         self.all.load().get(name).cloned()
+    }
+
+    /// The enabled server that permissions of this namespace are for.
+    pub fn owner(&self, namespace: &str) -> Option<Arc<Upstream>> {
+        let all = self.all.load();
+        all.values().find(|upstream| upstream.server.owns(namespace)).cloned()
     }
 
     /// All enabled servers in the order of their names.
@@ -224,7 +261,7 @@ impl Servers {
     fn reach(&self, server: &Server) -> Reach {
         let name = server.name.as_str();
         match &server.kind {
-            ServerKind::Demo | ServerKind::Workspace(_) => {
+            ServerKind::Database(_) | ServerKind::Demo | ServerKind::Workspace(_) => {
                 self.locals.open(server).map_or_else(Reach::Broken, Reach::Local)
             }
             ServerKind::Http(http) => {

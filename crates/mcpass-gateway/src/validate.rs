@@ -17,8 +17,8 @@ use http::{Method as HttpMethod, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use mcpass_domain::permission::MANAGEMENT;
 use mcpass_domain::{
-    Ask, Denial, FamilyId, Permit, Permitted, Reason, Subject, Surface, Target, TokenDigest,
-    ToolClass,
+    Admitted, Ask, Denial, FamilyId, Permit, Permitted, Reason, ServerKind, Subject, Surface,
+    Target, TokenDigest, ToolClass,
 };
 use mcpass_protocol::Fault;
 
@@ -33,6 +33,7 @@ use crate::mcp::{self, Stop};
 use crate::read;
 use crate::shared::{Shared, Worker};
 use crate::trail::{Ending, Facts, Trail};
+use crate::upstream::Wanted;
 
 const METHOD: &str = "validate_mcp_token";
 /// Where a question's client is if nobody says.
@@ -217,7 +218,7 @@ fn still_holds(
         return false;
     };
     let class = class.as_ref().ok().copied().flatten();
-    question.ask(class).is_none_or(|ask| admitted.permit(&ask).is_ok())
+    permit(shared, admitted, question, class).is_ok()
 }
 
 /// Phases 2 to 5 for the token that is asked about.
@@ -235,10 +236,7 @@ fn decide(
     }
     let address = question.client_ip.unwrap_or(NO_ADDRESS);
     let admitted = subject.admit(shared.now(), address)?;
-    let permitted: Permitted = match question.ask(class) {
-        Some(ask) => admitted.permit(&ask)?,
-        None => admitted.open(),
-    };
+    let permitted = permit(shared, admitted, question, class)?;
     let meter = shared.meters.family(subject.family);
     let now = shared.monotonic();
     let mut limiter = meter.lock();
@@ -247,6 +245,26 @@ fn decide(
     }
     permitted.peek(&mut limiter, now, question.cost)?;
     Ok(permitted.uncounted(now))
+}
+
+/// Phase 4. A tool of a server behind mcpass needs what it needs there.
+fn permit(
+    shared: &Shared,
+    admitted: Admitted,
+    question: &Question,
+    class: Option<ToolClass>,
+) -> Result<Permitted, Denial> {
+    let Some(ask) = question.ask(class) else {
+        return Ok(admitted.open());
+    };
+    match shared.servers.find(ask.server).filter(|_| question.is_tool()) {
+        Some(upstream) => {
+            let target = upstream.reach.known_as(ask.target);
+            let wanted = Wanted { target, class, arguments: None };
+            upstream.asking(wanted, |asks| admitted.permit_any(asks))
+        }
+        None => admitted.permit(&ask),
+    }
 }
 
 /// Any refusal but that of the network.
@@ -264,14 +282,26 @@ async fn class(
     if question.class.is_some() || !subject.needs_class(question.server()) {
         return Ok(question.class);
     }
+    if let Some(class) = class_of_permission(&worker.shared, question, tool) {
+        return Ok(Some(class));
+    }
     let Some(upstream) = worker.shared.servers.find(question.server()) else {
         return Ok(None);
     };
+    if !upstream.needs_class(subject, Wanted::any(Target::Tool(tool))) {
+        return Ok(None);
+    }
     upstream.catalogue.class(worker, &upstream, tool).await.map_err(|error| Denial {
         reason: crate::dispatch::reason(&error),
         exceeded: None,
         detail: Some(error.to_string()),
     })
+}
+
+/// The class of a permission on a database's model.
+fn class_of_permission(shared: &Shared, question: &Question, name: &str) -> Option<ToolClass> {
+    let owner = shared.servers.owner(question.server()).filter(|_| !question.is_tool())?;
+    matches!(owner.server.kind, ServerKind::Database(_)).then(|| ToolClass::of_codename(name))
 }
 
 /// Phases 6, 9 and 10. A permit that cannot be recorded is given back.

@@ -9,9 +9,12 @@
     reason = "a program for the terminal that ends at the first fault"
 )]
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use mcpass_domain::SystemClock;
 use mcpass_models::Caller;
+use mcpass_models::database::history::NoKeeper;
 use mcpass_models::database::settings::DatabaseSettings;
 use mcpass_models::database::{Database, get, json, list};
 use serde_json::{Map, Value, json};
@@ -49,7 +52,9 @@ async fn main() {
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql(TABLES).execute(&mut connection).await.unwrap();
     let url = format!("sqlite:{}", path.display());
-    let database = Database::open("blog", &url, DatabaseSettings::default()).await.unwrap();
+    let clock = Arc::new(SystemClock::new());
+    let settings = DatabaseSettings::default();
+    let database = Database::open("blog", &url, settings, clock, Arc::new(NoKeeper)).await.unwrap();
     for (name, given) in [
         ("list 10", json!({"limit": 10})),
         ("list 100", json!({"limit": 100})),
@@ -75,7 +80,14 @@ async fn measure(database: &Database, name: &str, given: Value) {
 
 /// Reads, and writes the text as a tool's result has it.
 async fn call(database: &Database, name: &str, given: &Map<String, Value>) -> usize {
-    let caller = Caller { token: "bench", user: "bench", max_context: 0, may: &|_| true };
+    let caller = Caller {
+        token: "bench",
+        token_id: "",
+        request: "",
+        user: "bench",
+        max_context: 0,
+        may: &|_| true,
+    };
     let access = database.access(caller);
     let answer = match name {
         "get" => get::run(database, &access, "article", given).await,

@@ -9,23 +9,39 @@
 //! | [`access`] | the one place that decides what a caller may do |
 //! | [`sql`] | the one place that writes SQL |
 //! | [`engine`] | statements on a live database |
+//! | [`history`] | who changed what, where that is kept, and the tool that tells it |
 //! | [`value`], [`json`] | values between JSON and the database |
+//! | [`face`], [`served`] | the database as a server: tools, resources, prompts; opening it |
 //! | [`errors`] | what tools answer when they cannot do it |
+//! | [`list`], [`get`], [`related`], [`autocomplete`], [`describe`], [`find`] | tools that read |
+//! | [`create`], [`update`], [`delete`], [`bulk`], [`actions`], [`action`] | tools that write |
+//! | `write` | what those have in common: one transaction, links, child rows, deletions |
+
+use std::sync::Arc;
+
+use mcpass_domain::Clock;
 
 use crate::local::Caller;
 
 pub mod access;
+pub mod action;
+pub mod actions;
 pub mod aggregate;
 pub mod arguments;
 pub mod autocomplete;
+pub mod bulk;
+pub mod create;
+pub mod delete;
 pub mod describe;
 pub mod engine;
 pub mod errors;
+pub mod face;
 pub mod filter;
 pub mod find;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod get;
+pub mod history;
 pub mod inspect;
 pub mod json;
 pub mod list;
@@ -35,14 +51,18 @@ pub mod page;
 pub mod related;
 pub mod rows;
 pub mod scope;
+pub mod served;
 pub mod settings;
 pub mod sql;
 #[cfg(test)]
 mod tests;
+pub mod update;
 pub mod value;
+mod write;
 
 use access::Access;
 use engine::{Bounds, Engine, EngineError};
+use history::HistoryKeeper;
 use model::Catalogue;
 use settings::{DatabaseSettings, InvalidSettings};
 
@@ -55,6 +75,10 @@ pub struct Database {
     pub catalogue: Catalogue,
     /// What its operator says about it.
     pub settings: DatabaseSettings,
+    /// Where the time of changes comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Who keeps changes, unless the database itself does.
+    pub keeper: Arc<dyn HistoryKeeper>,
 }
 
 /// A database that cannot be served.
@@ -63,6 +87,12 @@ pub enum DatabaseError {
     /// It cannot be reached or read.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// It has no table for its history, and none can be made.
+    #[error(
+        "the table mcpass_history cannot be made or has another form: {0}. Let the database's user \
+         create it, or leave `with_history` out"
+    )]
+    History(#[source] EngineError),
     /// The settings do not fit it.
     #[error(transparent)]
     Settings(#[from] InvalidSettings),
@@ -70,7 +100,7 @@ pub enum DatabaseError {
 
 impl Database {
     /// Opens a database by its URL and reads its models. `app` is the namespace of their
-    /// permissions.
+    /// permissions; `keeper` keeps changes where the settings do not say `with_history`.
     ///
     /// # Errors
     /// When it cannot be reached or read, or the settings do not fit it.
@@ -78,10 +108,20 @@ impl Database {
         app: &str,
         url: &str,
         settings: DatabaseSettings,
+        clock: Arc<dyn Clock>,
+        keeper: Arc<dyn HistoryKeeper>,
     ) -> Result<Self, DatabaseError> {
         let engine = Engine::open(url, Bounds::from(&settings)).await?;
+        if settings.with_history && !settings.read_only {
+            history::table::make(&engine).await.map_err(DatabaseError::History)?;
+        }
         let catalogue = settings.apply(inspect::catalogue(&engine, app, &settings).await?)?;
-        Ok(Self { engine, catalogue, settings })
+        Ok(Self { engine, catalogue, settings, clock, keeper })
+    }
+
+    /// A namespace of its permissions: of things that it does not know.
+    pub fn namespace(&self) -> &str {
+        self.catalogue.models().first().map_or("", |model| model.app.as_str())
     }
 
     /// What a caller may do in it.

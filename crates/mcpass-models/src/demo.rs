@@ -3,6 +3,7 @@
 //! Notes live in memory and are seeded with three about mcpass. All is bounded, so that a demo
 //! that is left running stays small.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mcpass_domain::{Clock, Timestamp};
@@ -11,8 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::local::{BoxFuture, Caller};
 use crate::provider::{
-    About, Arguments, Content, Prompt, PromptArgument, Provider, Resource, ResourceTemplate, Tool,
-    ToolFailure,
+    About, Arguments, Content, Outcome, Prompt, PromptArgument, Provider, Resource,
+    ResourceTemplate, Tool, ToolFailure,
 };
 use crate::service::Service;
 
@@ -57,17 +58,19 @@ impl Demo {
 
 static ABOUT: About = About {
     name: "mcpass-demo",
-    title: "mcpass demo notebook",
+    title: Cow::Borrowed("mcpass demo notebook"),
     version: env!("CARGO_PKG_VERSION"),
-    instructions: "A small shared notebook. Start with list_notes or search_notes, read one with \
+    instructions: Cow::Borrowed(
+        "A small shared notebook. Start with list_notes or search_notes, read one with \
                    get_note. Notes are kept in memory and end with the server.",
+    ),
 };
 
 static TEMPLATES: [ResourceTemplate; 1] = [ResourceTemplate {
-    uri_template: "note://{id}",
-    name: "note",
-    title: "A note",
-    description: "One note as Markdown, by its number.",
+    uri_template: Cow::Borrowed("note://{id}"),
+    name: Cow::Borrowed("note"),
+    title: Cow::Borrowed("A note"),
+    description: Cow::Borrowed("One note as Markdown, by its number."),
     mime_type: MARKDOWN,
 }];
 
@@ -96,10 +99,10 @@ impl Provider for Demo {
         tool: &'a str,
         arguments: Arguments,
         caller: Caller<'a>,
-    ) -> BoxFuture<'a, Result<Value, ToolFailure>> {
+    ) -> BoxFuture<'a, Result<Outcome, ToolFailure>> {
         let call = tools::Call { arguments: &arguments, caller, now: self.now() };
         let outcome = call.run(tool, &mut self.notes.lock());
-        Box::pin(std::future::ready(outcome))
+        Box::pin(std::future::ready(outcome.map(Outcome::from)))
     }
 
     fn resources<'a>(
@@ -143,9 +146,9 @@ impl Provider for Demo {
         _name: &'a str,
         arguments: Map<String, Value>,
         caller: Caller<'a>,
-    ) -> BoxFuture<'a, String> {
+    ) -> BoxFuture<'a, Result<String, ToolFailure>> {
         let topic = arguments.get("topic").and_then(Value::as_str).unwrap_or_default();
         let text = seed::summary_prompt(&self.notes.lock(), topic, caller.max_context);
-        Box::pin(std::future::ready(text))
+        Box::pin(std::future::ready(Ok(text)))
     }
 }

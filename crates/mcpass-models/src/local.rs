@@ -6,7 +6,10 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::StatusCode;
 use mcpass_domain::Ask;
+use mcpass_domain::permission::{Needs, Target};
+use mcpass_domain::server::Health;
 use mcpass_protocol::{Era, Message};
+use serde_json::value::RawValue;
 
 /// A future behind a pointer, so that [`LocalServer`] can be one too.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -18,6 +21,21 @@ pub trait LocalServer: Send + Sync + fmt::Debug {
 
     /// The name that permissions know a tool by, if `name` is another one for it.
     fn canonical_name(&self, name: &str) -> Option<&'static str>;
+
+    /// What a target needs of a token. Without `arguments` the question is whether there is any
+    /// call of it that the token might make: what is listed is what that allows.
+    fn needs(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Needs;
+
+    /// What a target is called in refusals, if its name alone does not tell what was asked for.
+    fn shown_as(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Option<String>;
+
+    /// How it does; none if nothing can be wrong with it.
+    fn health(&self) -> Option<Health> {
+        None
+    }
+
+    /// Called when it is taken away or replaced. Calls that run go on.
+    fn retire(&self) {}
 }
 
 /// One message and who sends it.
@@ -36,6 +54,10 @@ pub struct Call<'a> {
 pub struct Caller<'a> {
     /// The token's name.
     pub token: &'a str,
+    /// The token's id, `tok_…`; empty where mcpass asks for itself.
+    pub token_id: &'a str,
+    /// The id of the request; empty where mcpass asks for itself.
+    pub request: &'a str,
     /// The user it is accountable to.
     pub user: &'a str,
     /// Unicode characters of a result at most; 0 means no limit.
@@ -48,6 +70,8 @@ impl fmt::Debug for Caller<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")
             .field("token", &self.token)
+            .field("token_id", &self.token_id)
+            .field("request", &self.request)
             .field("user", &self.user)
             .field("max_context", &self.max_context)
             .finish_non_exhaustive()

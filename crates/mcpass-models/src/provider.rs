@@ -1,11 +1,14 @@
 //! What a built-in server has to offer.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use mcpass_domain::permission::{Needs, Target};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::local::{BoxFuture, Caller};
+use crate::service::PAGE;
 
 /// Arguments of a tool, checked against its input schema.
 pub type Arguments = Map<String, Value>;
@@ -17,6 +20,38 @@ pub trait Provider: Send + Sync + fmt::Debug {
 
     /// Its tools, always in the same order.
     fn tools(&self) -> &[Tool];
+
+    /// The definitions of the tools that a caller is shown.
+    ///
+    /// # Errors
+    /// When they are not known: why, for the client.
+    fn listed<'a>(&'a self, caller: Caller<'a>) -> Result<Vec<Cow<'a, RawValue>>, ToolFailure> {
+        let _ = caller;
+        Ok(self.tools().iter().map(|tool| Cow::Borrowed(&*tool.definition)).collect())
+    }
+
+    /// The tool of this name.
+    fn tool(&self, name: &str) -> Option<&Tool> {
+        self.tools().iter().find(|tool| tool.name == name)
+    }
+
+    /// Items on a page of a list.
+    fn page_size(&self) -> usize {
+        PAGE
+    }
+
+    /// What a target needs of a token: see [`LocalServer::needs`](crate::LocalServer::needs).
+    fn needs(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Needs {
+        let _ = (target, arguments);
+        Needs::Itself
+    }
+
+    /// What a target is called in refusals: see
+    /// [`LocalServer::shown_as`](crate::LocalServer::shown_as).
+    fn shown_as(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Option<String> {
+        let _ = (target, arguments);
+        None
+    }
 
     /// The name that a tool has here, if `name` is another one for it.
     fn canonical_name(&self, name: &str) -> Option<&'static str> {
@@ -30,7 +65,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
         tool: &'a str,
         arguments: Arguments,
         caller: Caller<'a>,
-    ) -> BoxFuture<'a, Result<Value, ToolFailure>>;
+    ) -> BoxFuture<'a, Result<Outcome, ToolFailure>>;
 
     /// Its resources, always in the same order.
     ///
@@ -58,12 +93,15 @@ pub trait Provider: Send + Sync + fmt::Debug {
     fn prompts(&self) -> &[Prompt];
 
     /// The text of one of its prompts, as the user's message. Required arguments are there.
+    ///
+    /// # Errors
+    /// When an argument cannot be used: why, for the client.
     fn prompt<'a>(
         &'a self,
         name: &'a str,
         arguments: Map<String, Value>,
         caller: Caller<'a>,
-    ) -> BoxFuture<'a, String>;
+    ) -> BoxFuture<'a, Result<String, ToolFailure>>;
 }
 
 /// Who a server is (`serverInfo` and `instructions`).
@@ -72,11 +110,11 @@ pub struct About {
     /// The name for programs.
     pub name: &'static str,
     /// The name for people.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// The version.
     pub version: &'static str,
     /// What a model should know before it begins.
-    pub instructions: &'static str,
+    pub instructions: Cow<'static, str>,
 }
 
 /// What a tool does to the world (MCP schema, `ToolAnnotations`).
@@ -93,7 +131,7 @@ pub enum Effect {
 /// A tool.
 #[derive(Clone, Debug)]
 pub struct Tool {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) input: Value,
     pub(crate) definition: Box<RawValue>,
 }
@@ -125,7 +163,12 @@ impl Tool {
             "outputSchema": output,
             "annotations": annotations,
         });
-        Self { name, input, definition: raw(&definition) }
+        Self { name: name.into(), input, definition: raw(&definition) }
+    }
+
+    /// A tool with this definition, whose provider checks the arguments itself.
+    pub fn defined(name: String, definition: &Value) -> Self {
+        Self { name: name.into(), input: Value::Bool(true), definition: raw(definition) }
     }
 
     /// The same tool, listed under another name: see [`Provider::canonical_name`].
@@ -153,6 +196,23 @@ pub fn object(properties: &Value, required: &[&str]) -> Value {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct ToolFailure(pub String);
+
+/// What a tool did.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Outcome {
+    /// For a model to read.
+    pub text: String,
+    /// The same for programs: a JSON object.
+    pub structured: String,
+}
+
+/// The value, and the same as text for clients that know no structure.
+impl From<Value> for Outcome {
+    fn from(value: Value) -> Self {
+        let structured = value.to_string();
+        Self { text: structured.clone(), structured }
+    }
+}
 
 /// A resource in a list.
 #[derive(Clone, Debug)]
@@ -182,13 +242,13 @@ impl Resource {
 #[derive(Clone, Debug)]
 pub struct ResourceTemplate {
     /// The pattern.
-    pub uri_template: &'static str,
+    pub uri_template: Cow<'static, str>,
     /// The name for programs.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The name for people.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// What it leads to.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
     /// Their media type.
     pub mime_type: &'static str,
 }
@@ -260,7 +320,7 @@ impl Prompt {
     }
 }
 
-fn raw(value: &Value) -> Box<RawValue> {
+pub(crate) fn raw(value: &Value) -> Box<RawValue> {
     // A value always has a text.
     RawValue::from_string(value.to_string()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

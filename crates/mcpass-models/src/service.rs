@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
+use mcpass_domain::permission::{Needs, Target};
 use mcpass_protocol::headers::{self, SUPPORTED};
 use mcpass_protocol::reply::{self, code};
 use mcpass_protocol::{Era, Fault, Kind, Message, Method};
@@ -10,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::local::{BoxFuture, Call, Caller, LocalAnswer, LocalServer};
-use crate::provider::{Prompt, Provider, ToolFailure};
+use crate::provider::{Outcome, Prompt, Provider, ToolFailure};
 use crate::schema;
 
 #[cfg(test)]
@@ -50,22 +51,22 @@ impl<P: Provider> Service<P> {
             Method::Ping => Object::default(),
             Method::LoggingSetLevel => set_level(message)?,
             Method::ToolsList => {
-                let tools = self.provider.tools();
-                page("tools", message, tools, |tool| Cow::Borrowed(&*tool.definition))?
+                let tools = self.provider.listed(caller).map_err(failed)?;
+                self.page("tools", message, &tools, |tool| Cow::Borrowed(&**tool))?
             }
             Method::ToolsCall => return self.call_tool(call).await,
             Method::ResourcesList => {
                 let all = self.provider.resources(caller).await.map_err(failed)?;
-                page("resources", message, &all, |one| Cow::Owned(one.definition()))?
+                self.page("resources", message, &all, |one| Cow::Owned(one.definition()))?
             }
             Method::ResourcesTemplatesList => {
                 let all = self.provider.templates();
-                page("resourceTemplates", message, all, |one| Cow::Owned(one.definition()))?
+                self.page("resourceTemplates", message, all, |one| Cow::Owned(one.definition()))?
             }
             Method::ResourcesRead => self.read_resource(call).await?,
             Method::PromptsList => {
                 let all = self.provider.prompts();
-                page("prompts", message, all, |one| Cow::Owned(one.definition()))?
+                self.page("prompts", message, all, |one| Cow::Owned(one.definition()))?
             }
             Method::PromptsGet => self.get_prompt(message, caller).await?,
             Method::CompletionComplete => {
@@ -93,14 +94,14 @@ impl<P: Provider> Service<P> {
             .with("protocolVersion", &headers::negotiate(asked).into())
             .with("capabilities", &Self::capabilities())
             .with("serverInfo", &self.server_info())
-            .with("instructions", &self.provider.about().instructions.into())
+            .with("instructions", &(*self.provider.about().instructions).into())
     }
 
     fn discover(&self) -> Object {
         Object::default()
             .with("supportedVersions", &SUPPORTED.as_slice().into())
             .with("capabilities", &Self::capabilities())
-            .with("instructions", &self.provider.about().instructions.into())
+            .with("instructions", &(*self.provider.about().instructions).into())
     }
 
     /// Adds what every result of the modern era has.
@@ -120,20 +121,19 @@ impl<P: Provider> Service<P> {
         let message = call.message;
         message.aim().map_err(|missing| missing.fault())?;
         let name = message.name.as_deref().unwrap_or_default();
-        let tools = self.provider.tools();
         let canonical = self.provider.canonical_name(name).unwrap_or(name);
-        let tool = tools.iter().find(|tool| tool.name == canonical);
+        let tool = self.provider.tool(canonical);
         let tool = tool.ok_or_else(|| Fault::unknown_tool(name))?;
         let arguments = arguments(message)?;
         let faults = schema::faults(&tool.input, &arguments);
         let outcome = if faults.is_empty() {
-            self.provider.call(tool.name, arguments, call.caller).await
+            self.provider.call(&tool.name, arguments, call.caller).await
         } else {
             let text = format!("Wrong arguments for {name}. {}", faults.join(" "));
             return Ok(reply::tool_error_result(&text, call.era));
         };
         Ok(match outcome {
-            Ok(value) => self.seal(structured(&value), Method::ToolsCall, call.era),
+            Ok(outcome) => self.seal(told(&outcome), Method::ToolsCall, call.era),
             Err(failure) => reply::tool_error_result(&failure.0, call.era),
         })
     }
@@ -155,6 +155,7 @@ impl<P: Provider> Service<P> {
         let arguments = arguments(message)?;
         check_prompt(prompt, &arguments)?;
         let text = self.provider.prompt(prompt.name, arguments, caller).await;
+        let text = text.map_err(|failure| invalid(failure.0))?;
         let messages = json!([{"role": "user", "content": {"type": "text", "text": text}}]);
         Ok(Object::default()
             .with("description", &prompt.description.into())
@@ -165,6 +166,14 @@ impl<P: Provider> Service<P> {
 impl<P: Provider> LocalServer for Service<P> {
     fn canonical_name(&self, name: &str) -> Option<&'static str> {
         self.provider.canonical_name(name)
+    }
+
+    fn needs(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Needs {
+        self.provider.needs(target, arguments)
+    }
+
+    fn shown_as(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Option<String> {
+        self.provider.shown_as(target, arguments)
     }
 
     fn handle<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, LocalAnswer> {
@@ -185,16 +194,17 @@ impl<P: Provider> LocalServer for Service<P> {
     }
 }
 
-/// The result of a tool: its value, and the same as text for clients that know no structure.
-pub(crate) fn structured(value: &Value) -> Object {
-    let content = json!([{"type": "text", "text": value.to_string()}]);
-    Object::default().with("content", &content).with("structuredContent", value)
+/// The result of a tool.
+fn told(outcome: &Outcome) -> Object {
+    let content = json!([{"type": "text", "text": outcome.text}]);
+    let object = Object::default().with("content", &content);
+    object.with_raw("structuredContent", &outcome.structured).with_raw("isError", "false")
 }
 
-/// Unicode characters that [`structured`] takes for a value, with what the modern era adds.
+/// Unicode characters that the result of a tool takes, with what the modern era adds.
 pub(crate) fn structured_chars(value: &Value) -> u64 {
     const MODERN_EXTRA: u64 = 256;
-    let chars = structured(value).finish().chars().count();
+    let chars = told(&value.clone().into()).finish().chars().count();
     u64::try_from(chars).unwrap_or(u64::MAX).saturating_add(MODERN_EXTRA)
 }
 
@@ -230,26 +240,34 @@ fn set_level(message: &Message<'_>) -> Result<Object, Fault> {
     }
 }
 
-/// One page of a list. The cursor is the place in the list, opaque to clients.
-fn page<'a, T>(
-    member: &str,
-    message: &Message<'_>,
-    all: &'a [T],
-    definition: impl Fn(&'a T) -> Cow<'a, RawValue>,
-) -> Result<Object, Fault> {
-    let start = match message.cursor.as_deref() {
-        None => 0,
-        Some(cursor) => cursor
-            .parse::<usize>()
-            .ok()
-            .filter(|start| *start <= all.len())
-            .ok_or_else(|| invalid("`params.cursor` is not one of this list"))?,
-    };
-    let end = start.saturating_add(PAGE);
-    let items: Vec<_> = all.iter().skip(start).take(PAGE).map(definition).collect();
-    let texts: Vec<&str> = items.iter().map(|item| item.get()).collect();
-    let object = Object::default().with_raw(member, &format!("[{}]", texts.join(",")));
-    Ok(if end < all.len() { object.with("nextCursor", &end.to_string().into()) } else { object })
+impl<P: Provider> Service<P> {
+    /// One page of a list. The cursor is the place in the list, opaque to clients.
+    fn page<'a, T>(
+        &self,
+        member: &str,
+        message: &Message<'_>,
+        all: &'a [T],
+        definition: impl Fn(&'a T) -> Cow<'a, RawValue>,
+    ) -> Result<Object, Fault> {
+        let start = match message.cursor.as_deref() {
+            None => 0,
+            Some(cursor) => cursor
+                .parse::<usize>()
+                .ok()
+                .filter(|start| *start <= all.len())
+                .ok_or_else(|| invalid("`params.cursor` is not one of this list"))?,
+        };
+        let size = self.provider.page_size();
+        let end = start.saturating_add(size);
+        let items: Vec<_> = all.iter().skip(start).take(size).map(definition).collect();
+        let texts: Vec<&str> = items.iter().map(|item| item.get()).collect();
+        let object = Object::default().with_raw(member, &format!("[{}]", texts.join(",")));
+        Ok(if end < all.len() {
+            object.with("nextCursor", &end.to_string().into())
+        } else {
+            object
+        })
+    }
 }
 
 fn failed(failure: ToolFailure) -> Fault {

@@ -38,6 +38,7 @@ mod tools;
 mod trail;
 mod update;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mcpass_domain::{Clock, Entropy, ServerName, ToolNames};
@@ -45,7 +46,8 @@ use serde_json::{Map, Value};
 
 use crate::local::{BoxFuture, Caller};
 use crate::provider::{
-    About, Arguments, Content, Prompt, Provider, Resource, ResourceTemplate, Tool, ToolFailure,
+    About, Arguments, Content, Outcome, Prompt, Provider, Resource, ResourceTemplate, Tool,
+    ToolFailure,
 };
 use crate::service::Service;
 
@@ -97,22 +99,26 @@ impl Workspace {
 
 static ABOUT: About = About {
     name: "mcpass-workspace",
-    title: "mcpass product workspace",
+    title: Cow::Borrowed("mcpass product workspace"),
     version: env!("CARGO_PKG_VERSION"),
-    instructions: "A product workspace. Start with products_list and features_list; read a feature \
+    instructions: Cow::Borrowed(
+        "A product workspace. Start with products_list and features_list; read a feature \
                    with features_info, which also tells the statuses it may go to next. Give the \
                    `version` that you read when you update something: if somebody else changed it \
                    in between, you are told, and nothing is lost. Results fit the token's \
                    max_context: go on with next_cursor, and read on in long texts with offset. \
                    audit_trail tells who changed what.",
+    ),
 };
 
 static TEMPLATES: [ResourceTemplate; 1] = [ResourceTemplate {
-    uri_template: "product://{id}",
-    name: "product",
-    title: "A product",
-    description: "A product with its features and what belongs to them, as far as it fits the \
+    uri_template: Cow::Borrowed("product://{id}"),
+    name: Cow::Borrowed("product"),
+    title: Cow::Borrowed("A product"),
+    description: Cow::Borrowed(
+        "A product with its features and what belongs to them, as far as it fits the \
                   token's max_context; it says how to read the rest.",
+    ),
     mime_type: JSON,
 }];
 
@@ -134,11 +140,11 @@ impl Provider for Workspace {
         tool: &'a str,
         arguments: Arguments,
         caller: Caller<'a>,
-    ) -> BoxFuture<'a, Result<Value, ToolFailure>> {
+    ) -> BoxFuture<'a, Result<Outcome, ToolFailure>> {
         Box::pin(async move {
             let call =
                 Call { workspace: self, arguments: &arguments, caller, now: self.clock.now() };
-            call.run(tool).await
+            call.run(tool).await.map(Outcome::from)
         })
     }
 
@@ -170,8 +176,8 @@ impl Provider for Workspace {
         name: &'a str,
         arguments: Map<String, Value>,
         _caller: Caller<'a>,
-    ) -> BoxFuture<'a, String> {
+    ) -> BoxFuture<'a, Result<String, ToolFailure>> {
         let feature = arguments.get("feature_id").and_then(Value::as_str).unwrap_or_default();
-        Box::pin(std::future::ready(prompts::text(name, feature)))
+        Box::pin(std::future::ready(Ok(prompts::text(name, feature))))
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use mcpass_domain::workspace::{Event, ItemChange, ItemCommit};
 use mcpass_domain::{Admission, AuditEvent, GroupId, Token};
 
-use crate::{AccessBatch, Change, Commit, SignInChange};
+use crate::{AccessBatch, Change, Commit, HistoryRow, SignInChange};
 
 /// Characters of a server's name that are kept. A name has 32 at most; anything longer is a
 /// request for what cannot exist, and indexes bear only so much.
@@ -56,6 +56,32 @@ pub(crate) fn items(commit: &mut ItemCommit) {
     for event in &mut commit.events {
         let Event { user, token, title, before, after, .. } = event;
         for text in [user, token, title].into_iter().chain(before).chain(after) {
+            clean(text);
+        }
+    }
+}
+
+pub(crate) fn history(rows: &mut [HistoryRow]) {
+    for row in rows {
+        let HistoryRow {
+            at: _,
+            user,
+            token,
+            token_id,
+            request,
+            kind,
+            via,
+            model,
+            table,
+            object_id,
+            object,
+            before,
+            after,
+            outcome,
+        } = row;
+        let texts =
+            [user, token, token_id, request, kind, via, model, table, object_id, object, outcome];
+        for text in texts.into_iter().chain(before).chain(after) {
             clean(text);
         }
     }

@@ -19,9 +19,9 @@ use mcpass_domain::{
 use parking_lot::Mutex;
 
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, Page, PageRequest,
-    Position, SignInStore, SignInSweep, SpentCalls, Store, StoreError, StoreErrorKind, TokenCounts,
-    TokenFilter, TokenPlace, TokenSort, WorkspaceStore,
+    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, HistoryRow,
+    HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep, SpentCalls, Store,
+    StoreError, StoreErrorKind, TokenCounts, TokenFilter, TokenPlace, TokenSort, WorkspaceStore,
 };
 
 /// What a [`FaultyStore`] does wrong.
@@ -266,6 +266,37 @@ impl Store for FaultyStore {
 
     async fn access_delete_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.write(Call::Write, self.inner.access_delete_before(before)).await
+    }
+}
+
+#[async_trait]
+impl HistoryStore for FaultyStore {
+    async fn history_intend(
+        &self,
+        server: &ServerName,
+        intent: EventId,
+        rows: &[HistoryRow],
+    ) -> Result<(), StoreError> {
+        self.write(Call::Write, self.inner.history_intend(server, intent, rows)).await
+    }
+
+    async fn history_settle(
+        &self,
+        server: &ServerName,
+        intent: EventId,
+        outcome: &str,
+    ) -> Result<(), StoreError> {
+        self.write(Call::Write, self.inner.history_settle(server, intent, outcome)).await
+    }
+
+    async fn history_read(
+        &self,
+        server: &ServerName,
+        object: (&str, &str),
+        except: &str,
+        span: (u32, u32),
+    ) -> Result<Vec<HistoryRow>, StoreError> {
+        self.read(self.inner.history_read(server, object, except, span)).await
     }
 }
 

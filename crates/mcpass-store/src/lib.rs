@@ -4,7 +4,8 @@
 //! [`faulty`], which breaks another one on demand. All of them pass one behaviour suite
 //! (`tests/behaviour`). A store knows no rule of mcpass: it keeps what it is given, in one
 //! transaction for each [`Commit`], or keeps nothing. [`WorkspaceStore`] is the part of it that
-//! keeps the product workspace, and [`SignInStore`] the one that keeps what people sign in with.
+//! keeps the product workspace, [`HistoryStore`] the one that keeps histories of other databases, and
+//! [`SignInStore`] the one that keeps what people sign in with.
 //!
 //! Secrets never reach it; tokens arrive as digests.
 
@@ -12,6 +13,7 @@ mod clean;
 pub mod error;
 pub mod faulty;
 pub mod filter;
+mod history;
 pub mod memory;
 mod sign_in;
 pub mod sql;
@@ -31,6 +33,7 @@ pub use filter::{
     AccessFilter, AuditFilter, CountMoments, Creation, Page, PageRequest, SortValue, StateFilter,
     TokenCounts, TokenFilter, TokenKey, TokenPlace, TokenSort,
 };
+pub use history::{HistoryRow, HistoryStore};
 pub use sign_in::{SignInChange, SignInStore, SignInSweep};
 pub use workspace::WorkspaceStore;
 
@@ -125,7 +128,7 @@ pub struct SpentCalls {
 /// Look-ups answer `None` for what is not there; every other failure is a [`StoreError`].
 /// Lists are complete or paged by a cursor, in a stable order.
 #[async_trait]
-pub trait Store: SignInStore + WorkspaceStore {
+pub trait Store: HistoryStore + SignInStore + WorkspaceStore {
     /// Writes all of it or nothing.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 

@@ -3,6 +3,7 @@
 //! One lock around plain maps. A [`Commit`] that fails half way is undone from a list of what
 //! each step replaced, so that it costs what it changes, not what the store holds.
 
+mod history;
 mod ledger;
 mod log;
 mod matching;
@@ -24,10 +25,11 @@ use mcpass_domain::{
 use parking_lot::Mutex;
 
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, Page, PageRequest,
-    Position, SignInStore, SignInSweep, SpentCalls, Store, StoreError, TokenCounts, TokenFilter,
-    TokenPlace, TokenSort, WorkspaceStore, clean,
+    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, HistoryRow,
+    HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep, SpentCalls, Store,
+    StoreError, TokenCounts, TokenFilter, TokenPlace, TokenSort, WorkspaceStore, clean,
 };
+use history::Histories;
 use ledger::Ledger;
 use log::AccessLog;
 use workspace::Workspaces;
@@ -43,6 +45,7 @@ struct State {
     ledger: Ledger,
     log: AccessLog,
     workspaces: Workspaces,
+    histories: Histories,
 }
 
 impl MemoryStore {
@@ -253,6 +256,40 @@ impl Store for MemoryStore {
 
     async fn access_delete_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         Ok(self.state.lock().log.delete_before(before))
+    }
+}
+
+#[async_trait]
+impl HistoryStore for MemoryStore {
+    async fn history_intend(
+        &self,
+        server: &ServerName,
+        intent: EventId,
+        rows: &[HistoryRow],
+    ) -> Result<(), StoreError> {
+        let mut rows = rows.to_vec();
+        clean::history(&mut rows);
+        self.state.lock().histories.intend(server, intent, rows)
+    }
+
+    async fn history_settle(
+        &self,
+        server: &ServerName,
+        intent: EventId,
+        outcome: &str,
+    ) -> Result<(), StoreError> {
+        self.state.lock().histories.settle(server, intent, outcome);
+        Ok(())
+    }
+
+    async fn history_read(
+        &self,
+        server: &ServerName,
+        object: (&str, &str),
+        except: &str,
+        span: (u32, u32),
+    ) -> Result<Vec<HistoryRow>, StoreError> {
+        Ok(self.state.lock().histories.read(server, object, except, span))
     }
 }
 

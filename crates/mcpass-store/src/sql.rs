@@ -28,6 +28,7 @@ mod sqlite {
     mod creations;
     #[path = "sqlite.rs"]
     mod dialect;
+    mod history;
     mod load;
     mod servers;
     mod sessions;
@@ -55,6 +56,7 @@ mod postgres {
     mod creations;
     #[path = "postgres.rs"]
     mod dialect;
+    mod history;
     mod load;
     mod postgres_load;
     mod servers;

@@ -8,6 +8,7 @@
 //! | [`upstream`] | a scriptable MCP server that remembers every call and can misbehave |
 //! | [`clients`] | third-party MCP clients and a third-party server |
 //! | [`browser`] | a real browser, and what a person does and sees with it |
+//! | [`django`] | a Django project's database, and Django Admin MCP on it |
 //! | [`postgres`] | a PostgreSQL server of the test's own |
 //! | [`provider`] | an OpenID Connect provider that can lie |
 //! | [`eventually`] | waiting for a state instead of for the clock |
@@ -18,6 +19,7 @@
 pub mod browser;
 pub mod canary;
 pub mod clients;
+pub mod django;
 pub mod eventually;
 pub mod http1;
 pub mod mcpass;
@@ -27,6 +29,7 @@ pub mod upstream;
 pub mod wire;
 
 pub use browser::Browser;
+pub use django::{DjangoAdminMcp, Newsroom};
 pub use http1::Head;
 pub use mcpass::{Issued, Mcpass};
 pub use postgres::PrivatePostgres;

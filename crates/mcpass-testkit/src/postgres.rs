@@ -103,6 +103,19 @@ impl PrivatePostgres {
         Ok(self.url(&name))
     }
 
+    /// Runs SQL in one of its databases, by its URL, and gives what `psql` prints: values without
+    /// any decoration.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub fn sql(&self, url: &str, text: &str) -> Result<String> {
+        let mut psql = Command::new(self.programs.bin.join("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", text]);
+        let output = psql.stdin(Stdio::null()).output().context("psql")?;
+        ensure!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     /// The URL of the database of this name; `postgres` is always there.
     pub fn url(&self, database: &str) -> String {
         let folder = self.folder.display();

@@ -75,10 +75,9 @@ pub(crate) fn router() -> Router<Arc<Site>> {
 /// other.
 async fn tidy(response: Response) -> Response {
     let mut response = if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        let allow = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok());
-        let detail = format!("here there are only {}", allow.unwrap_or("other methods"));
-        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-        Problem { allow: allow.map(str::to_owned), ..problem }.into_response()
+        // The router adds `Allow` on the way out.
+        let detail = "this place has no such method; the Allow header lists those it has";
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).into_response()
     } else {
         response
     };

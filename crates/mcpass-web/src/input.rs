@@ -39,7 +39,7 @@ impl Input {
             // An unknown or missing member stands in the message alone.
             let named = message.split('`').nth(1).filter(|_| message.contains("field `"));
             let field = named.map_or(path, str::to_owned);
-            invalid(message, Some(field).filter(|field| field != "."))
+            invalid(&message, Some(field).filter(|field| field != "."))
         })
     }
 
@@ -51,13 +51,13 @@ impl Input {
     ) -> Result<T, Problem> {
         if self.0.insert(member.to_owned(), Value::String(name)).is_some() {
             let message = format!("unknown field `{member}`: the path names it");
-            return Err(invalid(message, Some(member.to_owned())));
+            return Err(invalid(&message, Some(member.to_owned())));
         }
         self.read()
     }
 }
 
-fn invalid(message: String, field: Option<String>) -> Problem {
+fn invalid(message: &str, field: Option<String>) -> Problem {
     let detail = format!("the request cannot be used: {message}");
     Problem { field, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", detail) }
 }
@@ -81,7 +81,7 @@ impl FromRequest<Arc<Site>> for Input {
         })?;
         match value {
             Value::Object(map) => Ok(Self(map)),
-            _ => Err(invalid("the body has to be a JSON object".to_owned(), None)),
+            _ => Err(invalid("the body has to be a JSON object", None)),
         }
     }
 }
@@ -119,7 +119,7 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Site>> for Query<T> {
         let RawQuery(query) =
             RawQuery::from_request_parts(parts, site).await.unwrap_or_else(|never| match never {});
         let read = serde_urlencoded::from_str(query.as_deref().unwrap_or_default());
-        read.map(Self).map_err(|error| invalid(format!("query: {error}"), None))
+        read.map(Self).map_err(|error| invalid(&format!("query: {error}"), None))
     }
 }
 

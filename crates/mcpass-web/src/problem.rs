@@ -13,9 +13,9 @@ use utoipa::ToSchema;
 pub struct Problem {
     /// Always `about:blank`: the code says what it is.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: ProblemKind,
     /// The status in words.
-    pub title: String,
+    pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
     /// Stable, for programs: `token.not_found`, `request.invalid`, …
@@ -28,23 +28,27 @@ pub struct Problem {
     /// What the request was about, or has made: an id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
-    /// Methods that the place has, for 405.
-    #[serde(skip)]
-    pub allow: Option<String>,
+}
+
+/// The type of all problems.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub enum ProblemKind {
+    /// No more than the status says (RFC 9457, section 4.2.1).
+    #[serde(rename = "about:blank")]
+    AboutBlank,
 }
 
 impl Problem {
     /// A problem of this status and code.
     pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
-            kind: "about:blank",
-            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            kind: ProblemKind::AboutBlank,
+            title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             code: code.into(),
             detail: detail.into(),
             field: None,
             object: None,
-            allow: None,
         }
     }
 
@@ -132,7 +136,7 @@ fn status_of(error: &ApiError) -> StatusCode {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, reason, allow) = (self.status(), self.reason(), self.allow.clone());
+        let (status, reason) = (self.status(), self.reason());
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
@@ -143,9 +147,6 @@ impl IntoResponse for Problem {
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        if let Some(allow) = allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
-            headers.insert(header::ALLOW, allow);
         }
         if let Some(reason) = reason {
             response.extensions_mut().insert(reason);

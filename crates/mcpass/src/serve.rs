@@ -1,7 +1,9 @@
 //! `mcpass serve`: the server's life, from the first lock to the last record.
 
+mod database;
 mod demo;
 mod descriptors;
+mod history;
 mod life;
 mod observe;
 mod pages;
@@ -20,6 +22,8 @@ use crate::config::{Config, DatabaseUrl, ListenAddress, Origin};
 use crate::data::DataFolder;
 use crate::failure::Failure;
 use crate::logging;
+
+pub(crate) use database::Probe;
 
 /// `mcpass serve …`
 #[derive(Debug, clap::Args)]

@@ -15,7 +15,7 @@ use mcpass_store::{Store, sql};
 use crate::config::Config;
 use crate::data::{DataFolder, Held, Locks};
 use crate::failure::Failure;
-use crate::serve::sign_in_options;
+use crate::serve::{Probe, sign_in_options};
 
 /// How long a command waits for another one to finish, or for a server to come up.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -102,6 +102,7 @@ async fn own(config: &Config, folder: &DataFolder, locks: Locks) -> Result<Sessi
     let options = Options {
         cap_to_user: config.cap_to_user.value,
         log: Some(Arc::new(log)),
+        databases: Some(Arc::new(Probe)),
         sign_in: sign_in_options(config, config.listen.value.0),
         ..Options::default()
     };

@@ -344,6 +344,37 @@ requests! {
         #[serde(default)] workspace: bool,
         /// How its tools are listed: `underscore` if absent, or `slash`.
         #[serde(default)] tool_names: Option<String>,
+        /// A database whose tables become tools: `sqlite:/path` or `postgres://…`, with references
+        /// for credentials.
+        #[serde(default)] database: Option<String>,
+        /// How a database is offered.
+        #[serde(default)] offer: DatabaseEdit,
+    }
+
+    /// How a database is offered. What is absent stays, or is as usual.
+    DatabaseEdit {
+        /// Namespaces of permissions: the server's name or a Django project's apps if absent.
+        #[serde(default)] apps: Option<Vec<String>>,
+        /// `full` (tools for each model) or `compact` (the model is an argument).
+        #[serde(default)] tools: Option<String>,
+        /// Whether changes are recorded in a table `mcpass_history` of that database.
+        #[serde(default)] with_history: Option<bool>,
+        /// Whether nothing is ever written.
+        #[serde(default)] read_only: Option<bool>,
+        /// Whether models of which nothing is said are offered: true if absent.
+        #[serde(default)] expose: Option<bool>,
+        /// How long a statement may take: `5s` if absent.
+        #[serde(default)] statement_timeout: Option<String>,
+        /// Rows of a list at most: 1000 if absent.
+        #[serde(default)] max_rows: Option<u32>,
+        /// Bytes of the rows of one statement at most: 16 MiB if absent.
+        #[serde(default)] max_bytes: Option<u64>,
+        /// Connections for reads, and on PostgreSQL as many for writes: 8 if absent.
+        #[serde(default)] pool: Option<u32>,
+        /// PostgreSQL schemas that are looked into: those of the search path if empty.
+        #[serde(default)] schemas: Option<Vec<String>>,
+        /// What is said of single models: a JSON object of their settings, by their names.
+        #[serde(default)] models: Option<String>,
     }
 
     /// Names a server.
@@ -393,6 +424,10 @@ requests! {
         #[serde(default)] idle: Option<String>,
         /// How a workspace lists its tools: `underscore` or `slash`.
         #[serde(default)] tool_names: Option<String>,
+        /// Another database.
+        #[serde(default)] database: Option<String>,
+        /// How a database is offered.
+        #[serde(default)] offer: DatabaseEdit,
     }
 
     #[derive(utoipa::IntoParams)]

@@ -28,6 +28,7 @@ fn facts() -> TokenFacts {
         rate_limit_style: "http429".to_owned(),
         cidrs: Vec::new(),
         note: String::new(),
+        version: 0,
     }
 }
 

@@ -72,7 +72,7 @@ fn is_literal(text: &str) -> bool {
 }
 
 /// `scheme://user:password@host`, anywhere in a text.
-fn has_password(text: &str) -> bool {
+pub(super) fn has_password(text: &str) -> bool {
     text.split(|c: char| c.is_whitespace() || "'\"<>".contains(c)).any(|word| {
         let Some((_, rest)) = word.split_once("://") else { return false };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);

@@ -3,7 +3,7 @@
 use mcpass_domain::Server;
 use mcpass_store::Change;
 
-use super::check;
+use super::{check, namespaces};
 use crate::api::ApiError;
 use crate::authority::Authority;
 use crate::authorize::Action;
@@ -77,6 +77,11 @@ async fn sync(turn: &mut Turn, declared: &[Server]) -> Result<DeclaredChanges, A
         declare(turn, &mut plan, &mut done, before, &wanted)?;
         all.retain(|server| server.name != wanted.name);
         all.push(wanted);
+    }
+    for (at, wanted) in all.iter().enumerate().filter(|(_, one)| one.is_declared) {
+        let (before, after) = all.split_at(at);
+        let others: Vec<Server> = before.iter().chain(after.iter().skip(1)).cloned().collect();
+        namespaces::check(wanted, &others).map_err(|error| in_file(error, wanted))?;
     }
     let gone = stored.iter().filter(|server| {
         server.is_declared && !declared.iter().any(|wanted| wanted.name == server.name)

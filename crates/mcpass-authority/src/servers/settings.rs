@@ -4,15 +4,29 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mcpass_domain::server::{ClientIdentity, HttpUpstream, StdioUpstream};
-use mcpass_domain::{ServerKind, ToolNames, WorkspaceSettings};
+use mcpass_domain::{DatabaseServer, ServerKind, ToolNames, ToolsForm, WorkspaceSettings};
 
 use super::{stdio, upstream};
-use crate::api::{ApiError, ServerAdd, ServerEdit};
+use crate::api::{ApiError, DatabaseEdit, ServerAdd, ServerEdit};
 use crate::when;
 
 /// The kind that a new server is to have, with its settings.
 pub(super) fn added(request: &ServerAdd) -> Result<ServerKind, ApiError> {
+    let kinds = [
+        request.url.is_some(),
+        !request.command.is_empty(),
+        request.workspace,
+        request.database.is_some(),
+    ];
+    if request.database.is_some() && kinds.iter().filter(|is_given| **is_given).count() > 1 {
+        let message = "a server is a database or has a URL or a command, not both";
+        return Err(ApiError::invalid("database", message));
+    }
     let usual = match (&request.url, request.command.split_first()) {
+        (None, None) if request.database.is_some() => {
+            let url = request.database.as_deref().unwrap_or_default();
+            ServerKind::Database(DatabaseServer::new(url.trim()))
+        }
         (None, None) if request.workspace => ServerKind::Workspace(WorkspaceSettings::default()),
         (_, _) if request.workspace => {
             let message = "a workspace is in this process and has no URL or command";
@@ -27,8 +41,8 @@ pub(super) fn added(request: &ServerAdd) -> Result<ServerKind, ApiError> {
             return Err(ApiError::invalid("command", message));
         }
         (None, None) => {
-            let message =
-                "a server needs a URL (Streamable HTTP) or a command (stdio), or is a workspace";
+            let message = "a server needs a URL (Streamable HTTP), a command (stdio) or a database, or is a \
+                 workspace";
             return Err(ApiError::invalid("url", message));
         }
     };
@@ -53,6 +67,8 @@ pub(super) fn added(request: &ServerAdd) -> Result<ServerKind, ApiError> {
         answer_timeout: request.answer_timeout,
         idle: request.idle,
         tool_names: request.tool_names,
+        database: None,
+        offer: request.offer,
     };
     edited(&usual, &wanted)
 }
@@ -60,6 +76,13 @@ pub(super) fn added(request: &ServerAdd) -> Result<ServerKind, ApiError> {
 /// A server's settings after a change.
 pub(super) fn edited(old: &ServerKind, edit: &ServerEdit) -> Result<ServerKind, ApiError> {
     match old {
+        ServerKind::Database(old) => {
+            refuse_foreign("database", &http_fields(edit))?;
+            refuse_foreign("database", &stdio_fields(edit))?;
+            refuse_foreign("database", &workspace_fields(edit))?;
+            let edited = database(old, edit.database.as_deref(), &edit.offer)?;
+            Ok(ServerKind::Database(super::database::check(edited)?))
+        }
         ServerKind::Demo => {
             let message = format!("{} is built in and has nothing to edit", edit.name);
             Err(ApiError::new("server.built_in", message))
@@ -67,16 +90,19 @@ pub(super) fn edited(old: &ServerKind, edit: &ServerEdit) -> Result<ServerKind, 
         ServerKind::Http(old) => {
             refuse_foreign("http", &stdio_fields(edit))?;
             refuse_foreign("http", &workspace_fields(edit))?;
+            refuse_foreign("http", &database_fields(edit))?;
             Ok(ServerKind::Http(upstream::check(http(old, edit)?)?))
         }
         ServerKind::Stdio(old) => {
             refuse_foreign("stdio", &http_fields(edit))?;
             refuse_foreign("stdio", &workspace_fields(edit))?;
+            refuse_foreign("stdio", &database_fields(edit))?;
             Ok(ServerKind::Stdio(stdio::check(child(old, edit)?)?))
         }
         ServerKind::Workspace(old) => {
             refuse_foreign("workspace", &http_fields(edit))?;
             refuse_foreign("workspace", &stdio_fields(edit))?;
+            refuse_foreign("workspace", &database_fields(edit))?;
             Ok(ServerKind::Workspace(workspace(*old, edit)?))
         }
     }
@@ -147,6 +173,33 @@ fn child(old: &StdioUpstream, edit: &ServerEdit) -> Result<StdioUpstream, ApiErr
         start_timeout: time("start_timeout", edit.start_timeout.as_deref(), old.start_timeout)?,
         answer_timeout: time("answer_timeout", edit.answer_timeout.as_deref(), old.answer_timeout)?,
         idle,
+    })
+}
+
+fn database(
+    old: &DatabaseServer,
+    url: Option<&str>,
+    edit: &DatabaseEdit,
+) -> Result<DatabaseServer, ApiError> {
+    let tools = match edit.tools.as_deref() {
+        None => old.tools,
+        Some(word) => ToolsForm::parse(word)
+            .ok_or_else(|| ApiError::invalid("tools", "tools are `full` or `compact`"))?,
+    };
+    let timeout = edit.statement_timeout.as_deref();
+    Ok(DatabaseServer {
+        url: url.map_or_else(|| old.url.clone(), |url| url.trim().to_owned()),
+        apps: edit.apps.clone().unwrap_or_else(|| old.apps.clone()),
+        tools,
+        with_history: edit.with_history.unwrap_or(old.with_history),
+        read_only: edit.read_only.unwrap_or(old.read_only),
+        expose: edit.expose.unwrap_or(old.expose),
+        statement_timeout: time("statement_timeout", timeout, old.statement_timeout)?,
+        max_rows: edit.max_rows.unwrap_or(old.max_rows),
+        max_bytes: edit.max_bytes.unwrap_or(old.max_bytes),
+        connections: edit.pool.unwrap_or(old.connections),
+        schemas: edit.schemas.clone().unwrap_or_else(|| old.schemas.clone()),
+        models: edit.models.clone().unwrap_or_else(|| old.models.clone()),
     })
 }
 
@@ -230,6 +283,24 @@ fn stdio_fields(edit: &ServerEdit) -> [Given; 8] {
 
 fn workspace_fields(edit: &ServerEdit) -> [Given; 1] {
     [("tool_names", edit.tool_names.is_some())]
+}
+
+fn database_fields(edit: &ServerEdit) -> [Given; 12] {
+    let offer = &edit.offer;
+    [
+        ("database", edit.database.is_some()),
+        ("apps", offer.apps.is_some()),
+        ("tools", offer.tools.is_some()),
+        ("with_history", offer.with_history.is_some()),
+        ("read_only", offer.read_only.is_some()),
+        ("expose", offer.expose.is_some()),
+        ("statement_timeout", offer.statement_timeout.is_some()),
+        ("max_rows", offer.max_rows.is_some()),
+        ("max_bytes", offer.max_bytes.is_some()),
+        ("pool", offer.pool.is_some()),
+        ("schemas", offer.schemas.is_some()),
+        ("models", offer.models.is_some()),
+    ]
 }
 
 /// What would silently do nothing is an error.

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mcpass_domain::server::{HttpUpstream, StdioUpstream};
-use mcpass_domain::{Server, ServerKind};
+use mcpass_domain::{DatabaseServer, Server, ServerKind};
 
-use crate::api::{HttpView, KindView, ServerView, StdioView, WorkspaceView};
+use crate::api::{DatabaseView, HttpView, KindView, ServerView, StdioView, WorkspaceView};
+use crate::servers;
 use crate::servers::credential::{
     is_literal_in_argument, is_literal_in_header, is_literal_in_variable,
 };
@@ -21,6 +22,7 @@ pub(crate) fn server(server: &Server) -> ServerView {
     ServerView {
         name: server.name.to_string(),
         kind: match &server.kind {
+            ServerKind::Database(upstream) => KindView::Database(database(upstream)),
             ServerKind::Demo => KindView::Demo,
             ServerKind::Http(upstream) => KindView::Http(http(upstream)),
             ServerKind::Stdio(upstream) => KindView::Stdio(stdio(upstream)),
@@ -33,6 +35,24 @@ pub(crate) fn server(server: &Server) -> ServerView {
         created_at: server.created_at,
         health: None,
         version: server.version,
+    }
+}
+
+fn database(upstream: &DatabaseServer) -> DatabaseView {
+    let is_safe = servers::database::check(upstream.clone()).is_ok();
+    DatabaseView {
+        database: if is_safe { upstream.url.clone() } else { HIDDEN.to_owned() },
+        apps: upstream.apps.clone(),
+        tools: upstream.tools.as_str().to_owned(),
+        with_history: upstream.with_history,
+        read_only: upstream.read_only,
+        expose: upstream.expose,
+        statement_timeout_ms: millis(upstream.statement_timeout),
+        max_rows: upstream.max_rows,
+        max_bytes: upstream.max_bytes,
+        pool: upstream.connections,
+        schemas: upstream.schemas.clone(),
+        models: upstream.models.clone(),
     }
 }
 
@@ -98,7 +118,9 @@ mod tests {
         child.environment = BTreeMap::from([("API_KEY".to_owned(), "geheim".to_owned())]);
         let mut upstream = HttpUpstream::new("https://x/");
         upstream.headers = BTreeMap::from([("authorization".to_owned(), "geheim".to_owned())]);
-        for kind in [ServerKind::Stdio(child), ServerKind::Http(upstream)] {
+        let database = DatabaseServer::new("postgres://ana:geheim@db/x");
+        let (child, upstream) = (ServerKind::Stdio(child), ServerKind::Http(upstream));
+        for kind in [child, upstream, ServerKind::Database(database)] {
             let view = server(&Server {
                 name: "x".parse().unwrap(),
                 kind,

@@ -12,6 +12,8 @@ use crate::failure::store_failed;
 use crate::turn::Turn;
 use crate::{parse, show};
 
+mod database;
+
 const CLASSES: [ToolClass; 3] = [ToolClass::Destructive, ToolClass::Read, ToolClass::Write];
 
 /// One thing that a token might be asked for: `server.tool`, never a pattern.
@@ -56,7 +58,10 @@ impl Question {
     }
 
     /// What is known of the tool, if it is one.
-    fn known_class(&self, turn: &Turn) -> Option<ToolClass> {
+    fn known_class(&self, turn: &Turn, servers: &[Server]) -> Option<ToolClass> {
+        if database::is_namespace(servers, &self.server) {
+            return Some(ToolClass::of_codename(&self.name));
+        }
         match self.ask(None).target {
             Target::Tool(tool) => turn.core.options.tools.as_ref()?.class(&self.server, tool),
             _ => None,
@@ -64,8 +69,12 @@ impl Question {
     }
 
     /// What is known of the tool; a tool of which nothing is known counts as destructive.
-    pub(super) fn class_or_destructive(&self, turn: &Turn) -> Option<ToolClass> {
-        self.known_class(turn).or(Some(ToolClass::Destructive))
+    pub(super) fn class_or_destructive(
+        &self,
+        turn: &Turn,
+        servers: &[Server],
+    ) -> Option<ToolClass> {
+        self.known_class(turn, servers).or(Some(ToolClass::Destructive))
     }
 }
 
@@ -119,7 +128,11 @@ fn answer(
     question: &Question,
     (class, address): (Option<ToolClass>, Option<IpAddr>),
 ) -> Explanation {
-    let known = class.or_else(|| question.known_class(turn));
+    let needed = database::needed(servers, &question.server, &question.name);
+    let allowed =
+        needed.iter().find(|one| subject.allows(&one.ask(Some(ToolClass::of_codename(&one.name)))));
+    let question = allowed.or(needed.first()).unwrap_or(question);
+    let known = class.or_else(|| question.known_class(turn, servers));
     let by_class = by_class(subject, question, known);
     let assumed = known.or(Some(ToolClass::Destructive));
     let ask = question.ask(assumed);
@@ -169,7 +182,9 @@ fn is_standing(decided: &Result<String, Denial>) -> bool {
 /// Whether there is such a server. Management is there always.
 fn serves(servers: &[Server], name: &str) -> bool {
     name == MANAGEMENT
-        || servers.iter().any(|server| server.name.as_str() == name && server.is_enabled)
+        || servers
+            .iter()
+            .any(|server| server.is_enabled && (server.name.as_str() == name || server.owns(name)))
 }
 
 /// The answer for each class, where they differ and the class is not known.

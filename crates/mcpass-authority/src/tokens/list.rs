@@ -63,6 +63,7 @@ pub(super) async fn list(
 }
 
 async fn count_requests(turn: &Turn, items: &mut [TokenView]) -> Result<(), ApiError> {
+    turn.flush_log().await?;
     let ids: Vec<TokenId> = items.iter().map(|item| item.id).collect();
     let counts = turn.core.store.access_requests(&ids, when::midnight(turn.now)).await;
     let counts = counts.map_err(store_failed)?;
@@ -197,7 +198,8 @@ async fn that_allow(
     limit: u32,
 ) -> Result<(Vec<Token>, Option<TokenId>), ApiError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let class = question.class_or_destructive(turn);
+    let servers = turn.core.store.server_list().await.map_err(store_failed)?;
+    let class = question.class_or_destructive(turn, &servers);
     let mut found = Vec::new();
     let mut looked_at = 0;
     loop {

@@ -7,6 +7,7 @@ use crate::when;
 
 pub(super) async fn usage(turn: &mut Turn, request: &TokenRef) -> Result<TokenUsage, ApiError> {
     let token = turn.token(&request.id).await?;
+    turn.flush_log().await?;
     let since = when::midnight(turn.now);
     let requests = turn.core.store.access_requests(&[token.id], since).await;
     let requests = requests.map_err(store_failed)?;

@@ -255,7 +255,7 @@ impl Feed {
             return Ok(has_id.then(|| names::event_outward(server, Stream::Unasked, event, None)));
         };
         let (subject, asker) = (&*self.subject, self.asking.asker());
-        let told = relay::unasked(&Hearer { subject, server, asker }, data);
+        let told = relay::unasked(&Hearer { subject, upstream, asker }, data);
         let data = match told.map_err(|error| Unsaid::Unreadable(error.to_string()))? {
             Unasked::AsSent => data.clone(),
             Unasked::Changed(data) => data,

@@ -26,7 +26,7 @@ impl Viewer<'_> {
     /// The servers that the token may use anything of, in the order of their names.
     pub(super) fn servers(&self) -> Vec<Arc<Upstream>> {
         let mut upstreams = self.worker.shared.servers.all();
-        upstreams.retain(|upstream| self.subject.allows_server(upstream.name()));
+        upstreams.retain(|upstream| upstream.is_open_to(self.subject));
         upstreams
     }
 
@@ -52,8 +52,7 @@ pub(super) async fn merged(viewer: Viewer<'_>, kind: ListKind, era: Era) -> Stri
     for (upstream, pages) in join_all(reads).await {
         let prefix = format!("{}{SEPARATOR}", upstream.name());
         each(pages.as_ref(), kind, |list| {
-            let (name, reach) = (upstream.name(), Some(&upstream.reach));
-            let shows = |item: &&Item<'_>| relay::shows(viewer.subject, name, item, reach);
+            let shows = |item: &&Item<'_>| relay::shows(viewer.subject, &upstream, item);
             for item in list.items().iter().filter(shows) {
                 merge.push(item, &prefix);
             }

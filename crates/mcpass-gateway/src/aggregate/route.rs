@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use mcpass_domain::{Ask, Denial, Reason, Subject, Target};
+use mcpass_domain::{Denial, Reason, Subject, Target};
 use mcpass_protocol::{Kind, ListKind, Message, Method};
 
 use super::lists::{Viewer, each};
@@ -14,7 +14,7 @@ use crate::mcp::permit::protect;
 use crate::sessions::Session;
 use crate::shared::Worker;
 use crate::trail::Facts;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, Wanted};
 
 /// How long a list is believed for the question whose resource this is.
 const BELIEVED: Duration = Duration::from_mins(1);
@@ -54,7 +54,7 @@ pub async fn locate<'m>(
     facts.server = server.into();
     facts.target = inner;
     let upstream = worker.shared.servers.find(server);
-    let upstream = upstream.filter(|_| subject.allows_server(server));
+    let upstream = upstream.filter(|upstream| upstream.is_open_to(subject));
     Ok((Some(upstream.ok_or_else(|| denied("no such server, or no grant there"))?), inner))
 }
 
@@ -63,7 +63,7 @@ fn of_name<'m>(
     with: fn(&'m str) -> Target<'m>,
     facts: &mut Facts<'m>,
 ) -> Result<(&'m str, Target<'m>), Denial> {
-    facts.asked = Some(name);
+    facts.asked = Some(name.into());
     let (server, inner) =
         name.split_once(SEPARATOR).ok_or_else(|| denied("no server before `__`"))?;
     Ok((server, with(inner)))
@@ -99,10 +99,8 @@ fn denied(detail: &str) -> Denial {
 /// best.
 pub(super) async fn owner(viewer: Viewer<'_>, uri: &str) -> Result<Arc<Upstream>, Denial> {
     let mut candidates = viewer.worker.shared.servers.all();
-    candidates.retain(|upstream| {
-        let ask = Ask { server: upstream.name(), target: Target::Resource(uri), class: None };
-        viewer.subject.allows(&ask)
-    });
+    let wanted = Wanted::any(Target::Resource(uri));
+    candidates.retain(|upstream| upstream.allows(viewer.subject, wanted));
     if candidates.len() > 1 {
         // Nothing has been counted yet, and each look may ask all of them.
         protect(&viewer.worker.shared, viewer.subject)?;

@@ -78,7 +78,7 @@ fn passed(
     let to = |server: &str| {
         let upstream = worker.shared.servers.find(server)?;
         // The token may have lost the server since it was asked.
-        let voice = party.voice(&upstream).filter(|_| subject.allows_server(server))?;
+        let voice = party.voice(&upstream).filter(|_| upstream.is_open_to(subject))?;
         Some(vec![voice])
     };
     match (message.kind, message.known) {
@@ -97,7 +97,7 @@ fn passed(
         }
         (_, Method::RootsListChanged) => {
             let mut voices = party.voices();
-            voices.retain(|voice| subject.allows_server(voice.upstream.name()));
+            voices.retain(|voice| voice.upstream.is_open_to(subject));
             Some((voices, text.to_owned()))
         }
         _ => None,

@@ -237,6 +237,8 @@ impl Reading {
             caller: LocalCaller {
                 may: &may,
                 token: &subject.name,
+                token_id: "",
+                request: "",
                 user: &subject.user,
                 max_context: 0,
             },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, Method as HttpMethod};
-use mcpass_domain::{Ask, Denial, Permit, Reason, Subject, Target, ToolClass};
+use mcpass_domain::{Denial, Permit, Reason, Subject, Target, ToolClass};
 use mcpass_protocol::{Aim, Era, Fault, Kind, Message, Method, headers};
 
 use super::{Place, Stop};
@@ -14,7 +14,7 @@ use crate::index::HANDSHAKES;
 use crate::sessions::Session;
 use crate::shared::{Shared, Worker};
 use crate::trail::Facts;
-use crate::upstream::{Reach, Upstream};
+use crate::upstream::{Reach, Upstream, Wanted};
 
 /// What a request that may go on was found to be.
 #[derive(Debug)]
@@ -74,8 +74,8 @@ pub(super) async fn message<'m>(
     remember_client(facts, session.as_deref());
     if let Some(upstream) = &upstream {
         for uri in subscribed(message)? {
-            let ask = Ask { server: upstream.name(), target: Target::Resource(&uri), class: None };
-            admitted.clone().permit(&ask)?;
+            let wanted = Wanted::any(Target::Resource(&uri));
+            upstream.asking(wanted, |asks| admitted.clone().permit_any(asks))?;
         }
     }
 
@@ -83,8 +83,14 @@ pub(super) async fn message<'m>(
     let now = shared.monotonic();
     let permitted = match &upstream {
         Some(upstream) => {
-            let class = class(worker, &subject, upstream, target).await?;
-            admitted.permit(&Ask { server: upstream.name(), target, class })?
+            let wanted = Wanted { target, class: None, arguments: message.arguments };
+            let class = class(worker, &subject, upstream, wanted).await?;
+            if let Reach::Local(local) = &upstream.reach
+                && let Some(shown) = local.shown_as(target, message.arguments)
+            {
+                facts.asked = Some(shown.into());
+            }
+            upstream.asking(Wanted { class, ..wanted }, |asks| admitted.permit_any(asks))?
         }
         None => admitted.open(),
     };
@@ -119,7 +125,7 @@ fn target<'m>(message: &'m Message<'m>) -> Result<Target<'m>, Stop> {
 fn known_as<'m>(upstream: &Upstream, target: Target<'m>, facts: &mut Facts<'m>) -> Target<'m> {
     let known = upstream.reach.known_as(target);
     if known != target && facts.asked.is_none() {
-        facts.asked = Some(target.name());
+        facts.asked = Some(target.name().into());
     }
     known
 }
@@ -140,7 +146,7 @@ fn server(
 ) -> Result<Arc<Upstream>, Denial> {
     facts.server = name.to_owned().into();
     let upstream = shared.servers.find(name);
-    let allowed = upstream.filter(|_| subject.allows_server(name));
+    let allowed = upstream.filter(|upstream| upstream.is_open_to(subject));
     allowed.ok_or_else(|| {
         let detail = match shared.servers.find(name) {
             Some(_) => format!("no grant at {name}"),
@@ -182,12 +188,12 @@ async fn class(
     worker: &Arc<Worker>,
     subject: &Subject,
     upstream: &Arc<Upstream>,
-    target: Target<'_>,
+    wanted: Wanted<'_>,
 ) -> Result<Option<ToolClass>, Denial> {
-    let Target::Tool(name) = target else {
+    let Target::Tool(name) = wanted.target else {
         return Ok(None);
     };
-    if !subject.needs_class(upstream.name()) {
+    if !upstream.needs_class(subject, wanted) {
         return Ok(None);
     }
     let class = Box::pin(upstream.catalogue.class(worker, upstream, name)).await;
@@ -236,8 +242,8 @@ pub(super) fn stream(
     remember_client(facts, session.as_deref());
     let permitted = match &upstream {
         Some(upstream) => {
-            let server = upstream.name();
-            admitted.permit(&Ask { server, target: Target::Server, class: None })?
+            let wanted = Wanted::any(Target::Server);
+            upstream.asking(wanted, |asks| admitted.permit_any(asks))?
         }
         // At `/mcp` streams belong to sessions, which are mcpass's own.
         None if session.is_some() => admitted.open(),

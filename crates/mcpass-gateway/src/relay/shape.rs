@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::StatusCode;
-use mcpass_domain::{Ask, Reason, Subject, Target, ToolClass};
+use mcpass_domain::{Reason, Subject, Target, ToolClass};
 use mcpass_protocol::list::{Adapt, ListError, Rewrite};
 use mcpass_protocol::{Aim, Answer as Message, Era, Item, List, ListKind, Method, splice};
 use serde_json::value::RawValue;
@@ -15,7 +15,7 @@ use crate::answer::{self, Asker};
 use crate::dispatch::Asking;
 use crate::link::LinkError;
 use crate::trail::Ending;
-use crate::upstream::Reach;
+use crate::upstream::{Upstream, Wanted};
 
 /// An answer, filtered and measured.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(crate) struct Hearer<'a> {
     /// The token, as it is now.
     pub(crate) subject: &'a Subject,
     /// Who says it.
-    pub(crate) server: &'a str,
+    pub(crate) upstream: &'a Upstream,
     /// How the client is answered.
     pub(crate) asker: Asker<'a>,
 }
@@ -79,8 +79,7 @@ pub(super) fn shape(relay: &Relay, text: &Bytes) -> Result<Shaped, LinkError> {
         return Ok(bare(asking, shaped));
     }
     if let Some(kind) = asking.list {
-        let reach = Some(&relay.upstream.reach);
-        let filtered = filter(&relay.hearer(), message.text(), kind, reach);
+        let filtered = filter(&relay.hearer(), message.text(), kind);
         shaped.body = filtered.map_err(garbage)?.into();
         return Ok(bare(asking, shaped));
     }
@@ -174,8 +173,8 @@ pub(crate) fn unasked(hearer: &Hearer<'_>, data: &Bytes) -> Result<Unasked, Link
         let uri = splice::value(message.text(), &["params", "uri"]).map_err(garbage)?;
         let uri: Option<Cow<'_, str>> = uri.and_then(|raw| serde_json::from_str(raw.get()).ok());
         let target = Target::Resource(uri.as_deref().unwrap_or_default());
-        let ask = Ask { server: hearer.server, target, class: None };
-        return Ok(if hearer.subject.allows(&ask) { Unasked::AsSent } else { Unasked::Withheld });
+        let is_for_it = hearer.upstream.allows(hearer.subject, Wanted::any(target));
+        return Ok(if is_for_it { Unasked::AsSent } else { Unasked::Withheld });
     }
     if message.result.is_none() {
         return Ok(Unasked::AsSent);
@@ -186,7 +185,7 @@ pub(crate) fn unasked(hearer: &Hearer<'_>, data: &Bytes) -> Result<Unasked, Link
     for kind in
         [ListKind::Tools, ListKind::Resources, ListKind::ResourceTemplates, ListKind::Prompts]
     {
-        match filter(hearer, &text, kind, None) {
+        match filter(hearer, &text, kind) {
             Ok(filtered) => {
                 text = String::from_utf8(filtered).map_err(garbage)?;
                 is_list = true;
@@ -231,25 +230,14 @@ fn bare(asking: &Asking, mut shaped: Shaped) -> Shaped {
     shaped
 }
 
-fn filter(
-    hearer: &Hearer<'_>,
-    text: &str,
-    kind: ListKind,
-    reach: Option<&Reach>,
-) -> Result<Vec<u8>, ListError> {
+fn filter(hearer: &Hearer<'_>, text: &str, kind: ListKind) -> Result<Vec<u8>, ListError> {
     let rewrite = Rewrite { prefix: None, client: hearer.asker.era, max_ttl_ms: MAX_TTL_MS };
-    let shows = |item: &Item<'_>| shows(hearer.subject, hearer.server, item, reach);
+    let shows = |item: &Item<'_>| shows(hearer.subject, hearer.upstream, item);
     List::read(text, kind)?.rewrite(&rewrite, shows)
 }
 
-/// Whether a token may see this item of a server's list: exactly if it may use it. Servers on
-/// streams are outside of this process, and `reach` is none.
-pub(crate) fn shows(
-    subject: &Subject,
-    server: &str,
-    item: &Item<'_>,
-    reach: Option<&Reach>,
-) -> bool {
+/// Whether a token may see this item of a server's list: exactly if it may use it.
+pub(crate) fn shows(subject: &Subject, upstream: &Upstream, item: &Item<'_>) -> bool {
     let (target, class) = match item.aim() {
         Some(Aim::Tool(name)) => {
             let class = ToolClass::from_hints(item.read_only, item.destructive);
@@ -259,9 +247,6 @@ pub(crate) fn shows(
         Some(Aim::Resource(uri)) => (Target::Resource(uri), None),
         _ => return false,
     };
-    subject.allows(&Ask {
-        server,
-        target: reach.map_or(target, |reach| reach.known_as(target)),
-        class,
-    })
+    let target = upstream.reach.known_as(target);
+    upstream.allows(subject, Wanted { target, class, arguments: None })
 }

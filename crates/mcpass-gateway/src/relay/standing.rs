@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mcpass_domain::{Ask, Reason, Subject, Target, TokenDigest};
+use mcpass_domain::{Reason, Subject, Target, TokenDigest};
 use tokio::sync::watch;
 
 use super::Relay;
 use crate::dispatch::Asked;
 use crate::shared::Worker;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, Wanted};
 
 /// What has to stay true of a request while its answer streams.
 #[derive(Clone, Debug)]
@@ -63,13 +63,13 @@ impl Standing {
         let Some(upstream) = &self.upstream else {
             return Ok(subject);
         };
-        let server = upstream.name();
         let target = self.asked.target();
         let class = match target {
             Target::Tool(tool) => upstream.catalogue.last_known(tool),
             _ => None,
         };
-        match admitted.permit(&Ask { server, target, class }) {
+        let wanted = Wanted { target, class, arguments: None };
+        match upstream.asking(wanted, |asks| admitted.permit_any(asks)) {
             Ok(_) => Ok(subject),
             Err(denial) => Err(denial.reason),
         }

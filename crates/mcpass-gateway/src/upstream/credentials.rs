@@ -1,7 +1,7 @@
 //! Upstream credentials by reference: `${env:NAME}` and `${file:PATH}` in header and environment templates.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use mcpass_domain::template::{self, InvalidTemplate, Part};
@@ -68,6 +68,8 @@ pub enum CredentialError {
 /// Where a credential is used.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Place {
+    /// The URL of a database.
+    DatabaseUrl,
     /// A header that is sent to an upstream.
     Header(String),
     /// A variable of a process's environment.
@@ -77,6 +79,7 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::DatabaseUrl => f.write_str("the database URL"),
             Self::Header(name) => write!(f, "header `{name}`"),
             Self::Variable(name) => write!(f, "variable `{name}`"),
         }
@@ -142,6 +145,40 @@ pub fn environment(
     resolved.collect()
 }
 
+/// The URL of a database. What a reference stands for is percent-encoded where it is a part of the
+/// URL (RFC 3986, section 2.1), so that a password may hold any character; a reference that stands
+/// for the whole URL is taken as it is.
+///
+/// # Errors
+/// When a reference cannot be resolved.
+pub fn database_url(template: &str, secrets: &dyn Secrets) -> Result<String, CredentialError> {
+    let place = Place::DatabaseUrl;
+    let parts = template::parse(template)
+        .map_err(|problem| CredentialError::Reference { place: place.clone(), problem })?;
+    if parts.len() < 2 || template.starts_with("sqlite:") {
+        return expand(&place, template, secrets);
+    }
+    let mut url = String::with_capacity(template.len());
+    for part in parts {
+        let written = match part {
+            Part::Text(text) => {
+                url.push_str(text);
+                continue;
+            }
+            Part::Variable(name) => format!("${{env:{name}}}"),
+            Part::File(path) => format!("${{file:{path}}}"),
+        };
+        for byte in expand(&place, &written, secrets)?.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                url.push(char::from(byte));
+            } else {
+                let _ = write!(url, "%{byte:02X}");
+            }
+        }
+    }
+    Ok(url)
+}
+
 fn expand(place: &Place, template: &str, secrets: &dyn Secrets) -> Result<String, CredentialError> {
     let parts = template::parse(template)
         .map_err(|problem| CredentialError::Reference { place: place.clone(), problem })?;
@@ -199,6 +236,30 @@ mod tests {
         let headers = one("Authorization", "Bearer ${env:KEY}-${file:/run/key}").unwrap();
         assert_eq!(headers["authorization"], "Bearer s3cret-from-file");
         assert!(!format!("{headers:?}").contains("s3cret"));
+    }
+
+    #[derive(Debug)]
+    struct Odd;
+
+    impl Secrets for Odd {
+        fn env(&self, name: &str) -> Option<String> {
+            Some(if name == "URL" { "postgres://a:b%2Fc@d/e" } else { "a/b@c:ä" }.to_owned())
+        }
+
+        fn file(&self, _path: &str) -> std::io::Result<String> {
+            Ok("x y\n".to_owned())
+        }
+    }
+
+    #[test]
+    fn parts_of_a_database_url_are_encoded_and_a_whole_one_is_not() {
+        let url = |template: &str| database_url(template, &Odd).unwrap();
+        assert_eq!(url("${env:URL}"), "postgres://a:b%2Fc@d/e");
+        assert_eq!(url("postgres://u:${env:P}@h/d"), "postgres://u:a%2Fb%40c%3A%C3%A4@h/d");
+        assert_eq!(url("postgres://u:${file:/p}@h/d"), "postgres://u:x%20y@h/d");
+        assert_eq!(url("sqlite:${file:/p}"), "sqlite:x y");
+        let error = database_url("postgres://u:${env:NONE}@h/d", &Fixed).unwrap_err().to_string();
+        assert_eq!(error, "the database URL needs the environment variable NONE, which is not set");
     }
 
     #[test]

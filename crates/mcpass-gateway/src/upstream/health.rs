@@ -19,7 +19,10 @@ impl Upstream {
     pub fn health(&self) -> Health {
         let (state, problem) = match &self.reach {
             Reach::Remote(remote) => return remote.health(),
-            Reach::Local(_) => (HealthState::Healthy, None),
+            Reach::Local(local) => match local.health() {
+                Some(health) => return health,
+                None => (HealthState::Healthy, None),
+            },
             Reach::Broken(why) => (HealthState::Broken, Some(why.clone())),
         };
         Health { state, since: self.since, problem, retry_at: None, detail: None }

@@ -5,7 +5,7 @@
 //! caller's permissions; and SQL on a model's rows is made from a [`Granted`], which brings its
 //! row scope along.
 
-use mcpass_domain::{Ask, Target};
+use mcpass_domain::{Ask, Target, ToolClass};
 
 use super::errors::Failure;
 use super::model::{Catalogue, Field, Model, Relation, RelationKind};
@@ -14,8 +14,10 @@ use crate::local::Caller;
 mod operation;
 #[cfg(test)]
 mod tests;
+mod writable;
 
 pub use operation::{Needs, Operation};
+pub use writable::{Refusal, Writable};
 
 /// What may be done with rows of a model (Django's default permissions).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -41,6 +43,16 @@ impl Right {
             Self::Change => "change",
             Self::Delete => "delete",
             Self::View => "view",
+        }
+    }
+
+    /// The right that an operation of `bulk_` needs.
+    pub fn of_operation(word: &str) -> Option<Self> {
+        match word {
+            "create" => Some(Self::Add),
+            "update" => Some(Self::Change),
+            "delete" => Some(Self::Delete),
+            _ => None,
         }
     }
 
@@ -81,7 +93,8 @@ impl<'a> Access<'a> {
     /// Whether the caller has a permission of this codename in the model's namespace.
     pub fn may_codename(&self, model: &Model, codename: &str) -> bool {
         let target = Target::Permission(codename);
-        (self.caller.may)(&Ask { server: &model.app, target, class: None })
+        let class = Some(ToolClass::of_codename(codename));
+        (self.caller.may)(&Ask { server: &model.app, target, class })
     }
 
     /// An exposed model on which the caller has a right.
@@ -165,9 +178,9 @@ impl<'a> Granted<'a> {
         self.model.field(name).filter(is_writable)
     }
 
-    /// Whether calls may write a field.
+    /// Whether calls may write a field. What they may not know, they may not write either.
     pub const fn is_writable(field: &Field) -> bool {
-        field.is_readable && field.is_writable && !field.is_generated
+        field.is_open() && field.is_writable && !field.is_generated
     }
 
     /// The relations that the caller may follow: the fields on both sides are open, and the

@@ -11,7 +11,7 @@ use super::json::{Object, array};
 use super::model::Field;
 use super::page::Room;
 use super::rows::Columns;
-use super::sql::{Datum, Row, Sql};
+use super::sql::{Alias, Datum, Row, Sql};
 use super::value;
 
 #[cfg(test)]
@@ -49,11 +49,7 @@ pub async fn run(
     columns.write(&mut sql, alias);
     sql.push(" FROM ").rows_of(&granted, alias).push(" WHERE 1 = 1");
     filter::search(&mut sql, &granted, alias, term)?;
-    let mut separator = " ORDER BY ";
-    for field in label.into_iter().chain(granted.model().key_fields()) {
-        sql.push(separator).column(alias, &field.column);
-        separator = ", ";
-    }
+    write_order(&mut sql, &granted, alias, label);
     sql.push(" LIMIT ").bind(Datum::Integer(limit));
     let rows = database.engine.read(sql.finish()).await?.all()?;
     let mut room = Room::of(granted.caller(), false);
@@ -72,6 +68,26 @@ pub async fn run(
     answer.number("count", i128::try_from(results.len()).unwrap_or(0));
     answer.raw("results", &array(&results));
     Ok(answer.finish())
+}
+
+/// Rows come in the order of the model's lists, or else of what they are called.
+fn write_order(sql: &mut Sql, granted: &Granted<'_>, alias: Alias, label: Option<&Field>) {
+    let model = granted.model();
+    let order = model.order.iter().filter_map(|order| {
+        let field = model.fields.get(order.field).filter(|field| field.is_open())?;
+        Some((field, order.is_descending))
+    });
+    let mut order: Vec<(&Field, bool)> = order.collect();
+    if order.is_empty() {
+        order.extend(label.map(|field| (field, false)));
+    }
+    order.extend(model.key_fields().map(|field| (field, false)));
+    let mut separator = " ORDER BY ";
+    for (field, is_descending) in order {
+        sql.push(separator).column(alias, &field.column);
+        sql.push(if is_descending { " DESC" } else { "" });
+        separator = ", ";
+    }
 }
 
 /// The field whose value stands for a row, if the caller may know it.

@@ -4,8 +4,10 @@
 //! statement: `PRAGMA query_only` on SQLite, `default_transaction_read_only` on PostgreSQL. A
 //! statement is bounded in time, its rows in bytes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::settings::DatabaseSettings;
 use super::sql::{Dialect, Row, Statement};
@@ -24,6 +26,9 @@ pub use failure::{Cause, EngineError, Violation, ViolationKind};
 pub struct Engine {
     inner: Inner,
     statements: AtomicU64,
+    /// What was last wrong with the way to it; none if nothing was since.
+    trouble: Mutex<Option<String>>,
+    is_troubled: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -103,7 +108,12 @@ impl Engine {
                 return Err(EngineError::Url("it begins with neither `sqlite:` nor `postgres://`"));
             }
         };
-        Ok(Self { inner, statements: AtomicU64::new(0) })
+        Ok(Self {
+            inner,
+            statements: AtomicU64::new(0),
+            trouble: Mutex::default(),
+            is_troubled: AtomicBool::new(false),
+        })
     }
 
     /// Which database it is.
@@ -136,10 +146,31 @@ impl Engine {
     pub async fn read_all(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, EngineError> {
         let count = u64::try_from(statements.len()).unwrap_or(0);
         self.statements.fetch_add(count, Ordering::Relaxed);
-        match &self.inner {
+        self.note(match &self.inner {
             Inner::Postgres(postgres) => postgres.read(statements).await,
             Inner::Sqlite(sqlite) => sqlite.read(statements).await,
+        })
+    }
+
+    /// What was last wrong with the way to the database, for the operator; none if nothing was
+    /// since.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().clone()
+    }
+
+    fn note<T>(&self, done: Result<T, EngineError>) -> Result<T, EngineError> {
+        match &done {
+            Ok(_) if self.is_troubled.load(Ordering::Relaxed) => {
+                *self.trouble.lock() = None;
+                self.is_troubled.store(false, Ordering::Relaxed);
+            }
+            Err(error) if error.is_of_the_way() => {
+                *self.trouble.lock() = Some(error.to_string());
+                self.is_troubled.store(true, Ordering::Relaxed);
+            }
+            Ok(_) | Err(_) => {}
         }
+        done
     }
 
     /// Begins a transaction that may write. On SQLite it holds the lock for writes.
@@ -148,9 +179,10 @@ impl Engine {
     /// When the database cannot be reached, or others hold its lock for too long.
     pub async fn begin(&self) -> Result<Transaction<'_>, EngineError> {
         let inner = match &self.inner {
-            Inner::Postgres(postgres) => Open::Postgres(postgres.begin().await?),
-            Inner::Sqlite(sqlite) => Open::Sqlite(sqlite.begin().await?),
+            Inner::Postgres(postgres) => postgres.begin().await.map(Open::Postgres),
+            Inner::Sqlite(sqlite) => sqlite.begin().await.map(Open::Sqlite),
         };
+        let inner = self.note(inner)?;
         Ok(Transaction { inner, statements: &self.statements })
     }
 }

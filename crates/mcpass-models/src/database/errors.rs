@@ -11,6 +11,7 @@ use super::engine::EngineError;
 pub struct Failure {
     body: Value,
     is_unknown_model: bool,
+    is_fatal: bool,
 }
 
 impl Failure {
@@ -21,7 +22,7 @@ impl Failure {
 
     /// An error of this body, which has a member `error`.
     pub const fn of(body: Value) -> Self {
-        Self { body, is_unknown_model: false }
+        Self { body, is_unknown_model: false, is_fatal: false }
     }
 
     /// An error with a code.
@@ -52,6 +53,11 @@ impl Failure {
         Self::new(format!("{model} not found"))
     }
 
+    /// Whether it is [`Failure::not_found`].
+    pub fn is_not_found(&self) -> bool {
+        self.text().ends_with(" not found") && self.body.get("code").is_none()
+    }
+
     /// An argument that has to be given.
     pub fn missing(parameter: &str) -> Self {
         Self::new(format!("{parameter} parameter is required"))
@@ -68,9 +74,41 @@ impl Failure {
         Self::new(format!("Invalid filters — {}", faults.join("; ")))
     }
 
+    /// Rows refer to what was to be deleted.
+    pub fn protected(model: &str) -> Self {
+        let text = format!("Cannot delete {model}: protected related objects reference it");
+        Self::coded(text, "protected")
+    }
+
+    /// A key that the operator declared is that of several rows.
+    pub fn ambiguous_key(model: &str) -> Self {
+        let text =
+            format!("The key of this {model} is that of other rows too, so nothing was done");
+        Self::coded(text, "ambiguous_key")
+    }
+
+    /// A row would lie outside of what the caller may reach.
+    pub fn out_of_scope(model: &str) -> Self {
+        let text = format!(
+            "The {model} would be out of this token's reach afterwards, so nothing was changed. \
+             Keep the values that its row scope asks for."
+        );
+        Self::coded(text, "out_of_scope")
+    }
+
     /// The database did not do it.
     pub fn engine(error: &EngineError) -> Self {
-        Self::new(error.for_callers())
+        let text = error.for_callers();
+        let failure = match error {
+            EngineError::Unknown => Self::coded(text, "outcome_unknown"),
+            _ => Self::new(text),
+        };
+        Self { is_fatal: !error.is_refusal(), ..failure }
+    }
+
+    /// Whether nothing more can be done in the same transaction.
+    pub(super) const fn is_fatal(&self) -> bool {
+        self.is_fatal
     }
 
     /// The JSON object.

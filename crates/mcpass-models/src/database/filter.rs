@@ -183,7 +183,10 @@ impl Writer<'_> {
         }
         let followed = granted.relation(first).filter(|_| depth < MAX_DEPTH);
         let Some(followed) = followed else {
-            return self.fault(key, &unknown(granted, first));
+            let is_field =
+                filterable(granted, first).is_some() && granted.model().relation(first).is_none();
+            let why = if is_field { unsupported(rest) } else { unknown(first) };
+            return self.fault(key, &why);
         };
         let (relation, there) = (followed.relation, followed.there);
         let model = there.model();
@@ -215,7 +218,7 @@ impl Writer<'_> {
             _ => None,
         };
         let Some(lookup) = lookup else {
-            return self.fault(key, &format!("unknown lookup '{}'", rest.join("__")));
+            return self.fault(key, &unsupported(rest));
         };
         if part.is_some_and(|part| !part.fits(&field.kind)) {
             return self.fault(key, &format!("{} has no such part", field.name));
@@ -241,9 +244,15 @@ fn filterable<'a>(granted: &Granted<'a>, name: &str) -> Option<&'a Field> {
     })
 }
 
-fn unknown(granted: &Granted<'_>, name: &str) -> String {
+fn unknown(name: &str) -> String {
     let name: String = name.chars().take(64).collect();
-    format!("unknown field '{name}' of {}", granted.model().name)
+    format!("unknown field '{name}'")
+}
+
+fn unsupported(lookup: &[&str]) -> String {
+    let lookup: String = lookup.join("__").chars().take(64).collect();
+    let known: Vec<&str> = Lookup::ALL.iter().map(|(word, _)| *word).collect();
+    format!("unsupported lookup '{lookup}' (allowed lookups: {})", known.join(", "))
 }
 
 /// Writes how rows of two models belong together.

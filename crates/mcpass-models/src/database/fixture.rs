@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcpass_domain::permission::Grant;
-use mcpass_domain::{Ask, Grants, Permission, Source};
+use mcpass_domain::{Ask, Grants, ManualClock, Permission, Source, Timestamp};
 use mcpass_testkit::PrivatePostgres;
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
@@ -15,10 +15,19 @@ use super::settings::DatabaseSettings;
 use super::sql::{Dialect, Sql};
 use crate::local::Caller;
 
+mod call;
+mod memory;
+
+pub(crate) use memory::{Fails, Memory};
+
+/// 2026-11-21T10:30:00Z, when all is done in tests.
+pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_795_257_000_000_000);
+
 /// A blog in a database of its own.
 pub(crate) struct Blog {
     pub(crate) database: Database,
     pub(crate) url: String,
+    pub(crate) memory: Arc<Memory>,
     /// Where a SQLite file is, as long as this is.
     folder: Option<Arc<TempDir>>,
 }
@@ -29,6 +38,11 @@ const ROWS: &str = include_str!("fixture/rows.sql");
 impl Blog {
     /// A blog in SQLite, with settings in TOML.
     pub(crate) async fn sqlite(settings: &str) -> Self {
+        Self::sqlite_of(&[TABLES, ROWS], settings).await
+    }
+
+    /// A SQLite database of these texts.
+    pub(crate) async fn sqlite_of(texts: &[&str], settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("blog.db");
         let options = sqlx::sqlite::SqliteConnectOptions::new()
@@ -36,25 +50,42 @@ impl Blog {
             .create_if_missing(true)
             .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
         let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        for text in [translated(TABLES, "sqlite"), translated(ROWS, "sqlite")] {
+        for text in texts {
+            let text = translated(text, "sqlite");
             sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await.unwrap();
         }
         connection.close().await.unwrap();
         let url = format!("sqlite:{}", path.display());
-        Self { database: open(&url, settings).await, url, folder: Some(Arc::new(folder)) }
+        let memory = Arc::new(Memory::default());
+        let database = open(&url, settings, &memory).await;
+        Self { database, url, memory, folder: Some(Arc::new(folder)) }
     }
 
     /// A blog in PostgreSQL, with settings in TOML.
     pub(crate) async fn postgres(settings: &str) -> Self {
+        Self::postgres_of(&[TABLES, ROWS, SEQUENCES], settings).await
+    }
+
+    /// A blog in an empty database of PostgreSQL.
+    pub(crate) async fn postgres_at(url: String, settings: &str) -> Self {
+        Self::postgres_from(url, &[TABLES, ROWS, SEQUENCES], settings).await
+    }
+
+    /// A PostgreSQL database of these texts.
+    pub(crate) async fn postgres_of(texts: &[&str], settings: &str) -> Self {
         let url = PrivatePostgres::shared().unwrap().create_database().unwrap();
+        Self::postgres_from(url, texts, settings).await
+    }
+
+    async fn postgres_from(url: String, texts: &[&str], settings: &str) -> Self {
         let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
-        for text in
-            [translated(TABLES, "postgres"), translated(ROWS, "postgres"), SEQUENCES.to_owned()]
-        {
+        for text in texts {
+            let text = translated(text, "postgres");
             sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await.unwrap();
         }
         connection.close().await.unwrap();
-        Self { database: open(&url, settings).await, url, folder: None }
+        let memory = Arc::new(Memory::default());
+        Self { database: open(&url, settings, &memory).await, url, memory, folder: None }
     }
 
     /// Adds articles of Ana's with tags, from number 101 on.
@@ -100,8 +131,9 @@ impl Blog {
 
     /// The same blog, opened with other settings.
     pub(crate) async fn again(&self, settings: &str) -> Self {
-        let database = open(&self.url, settings).await;
-        Self { database, url: self.url.clone(), folder: self.folder.clone() }
+        let memory = Arc::clone(&self.memory);
+        let database = open(&self.url, settings, &memory).await;
+        Self { database, url: self.url.clone(), memory, folder: self.folder.clone() }
     }
 
     /// All rows of a table as text.
@@ -118,6 +150,13 @@ impl Blog {
     pub(crate) async fn both(settings: &str) -> [Self; 2] {
         [Self::sqlite(settings).await, Self::postgres(settings).await]
     }
+}
+
+/// A blog that is there already, with settings in TOML.
+pub(crate) async fn attach(url: &str, settings: &str) -> Blog {
+    let memory = Arc::new(Memory::default());
+    let database = open(url, settings, &memory).await;
+    Blog { database, url: url.to_owned(), memory, folder: None }
 }
 
 /// After rows with numbers of their own.
@@ -141,9 +180,11 @@ fn translated(text: &str, dialect: &str) -> String {
         .replace("+00'", &format!("{zone}'"))
 }
 
-async fn open(url: &str, settings: &str) -> Database {
+async fn open(url: &str, settings: &str, memory: &Arc<Memory>) -> Database {
     let settings: DatabaseSettings = toml::from_str(settings).unwrap();
-    Database::open("blog", url, settings).await.unwrap()
+    let clock = Arc::new(ManualClock::at(NOW));
+    let keeper = Arc::clone(memory);
+    Database::open("blog", url, settings, clock, keeper).await.unwrap()
 }
 
 /// Who holds permissions, for [`Access`].
@@ -177,7 +218,14 @@ impl Holder {
 
     /// As a caller.
     pub(crate) fn caller(&self) -> Caller<'_> {
-        Caller { token: "laptop", user: &self.user, max_context: self.max_context, may: &*self.may }
+        Caller {
+            token: "laptop",
+            token_id: "tok_laptop",
+            request: "req_1",
+            user: &self.user,
+            max_context: self.max_context,
+            may: &*self.may,
+        }
     }
 
     /// What the holder may do in a database.

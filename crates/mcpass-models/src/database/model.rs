@@ -46,6 +46,16 @@ impl Catalogue {
         self.models.get(position)
     }
 
+    /// The namespaces of permissions of these models, in the order of the alphabet: the server's
+    /// name, or the labels of a Django project's apps. Those of models that are not exposed are
+    /// among them.
+    pub fn apps(&self) -> Vec<&str> {
+        let mut apps: Vec<&str> = self.models.iter().map(|model| model.app.as_str()).collect();
+        apps.sort_unstable();
+        apps.dedup();
+        apps
+    }
+
     /// The position of a model of this catalogue.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
@@ -54,6 +64,27 @@ impl Catalogue {
     /// The exposed model of this name.
     pub fn exposed(&self, name: &str) -> Option<&Model> {
         self.position(name).and_then(|at| self.models.get(at)).filter(|model| model.is_exposed)
+    }
+
+    /// Offers the models of these namespaces alone. Those of a database that is no Django
+    /// project's are all in one, and if one is given, that is it.
+    pub fn confine(&mut self, apps: &[String]) {
+        let is_django = self.models.iter().any(|model| model.is_django);
+        for model in &mut self.models {
+            if let (false, [app]) = (is_django, apps) {
+                model.app.clone_from(app);
+            }
+            model.is_exposed &= apps.contains(&model.app);
+        }
+    }
+
+    /// The namespaces of the models that are exposed, in the order of the alphabet.
+    pub fn exposed_apps(&self) -> Vec<&str> {
+        let exposed = self.models.iter().filter(|model| model.is_exposed);
+        let mut apps: Vec<&str> = exposed.map(|model| model.app.as_str()).collect();
+        apps.sort_unstable();
+        apps.dedup();
+        apps
     }
 
     /// The parts, for who refines it.
@@ -72,6 +103,8 @@ pub struct Model {
     /// What stands behind the verb in its permissions, as in `blog.view_article`. The name,
     /// unless two apps of a Django project have a model of one name.
     pub codename: String,
+    /// Whether app and codename are a Django project's, which no setting changes.
+    pub is_django: bool,
     /// One of it, for people.
     pub verbose_name: String,
     /// Several of it, for people.
@@ -107,6 +140,9 @@ pub struct Model {
     /// Position of the field that counts changes or holds the time of the last one; updates may
     /// name the value that they were made from.
     pub version: Option<usize>,
+    /// What new rows have where a call says nothing: positions of fields and the value of each,
+    /// never a parameter.
+    pub defaults: Vec<(usize, ActionValue)>,
     /// Named actions.
     pub actions: Vec<Action>,
 }

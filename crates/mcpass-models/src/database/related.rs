@@ -39,7 +39,7 @@ pub async fn run(
     let name = arguments.required_text("relation")?;
     let followed = granted.relation(name).ok_or_else(|| {
         let name: String = name.chars().take(64).collect();
-        Failure::new(format!("Relation '{name}' not found on {model}"))
+        Failure::new(format!("Relation '{name}' not found on model"))
     })?;
     let mut here = Columns::new(&granted, Some(&[]))?;
     let fields = &granted.model().fields;

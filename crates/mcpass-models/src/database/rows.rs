@@ -19,6 +19,8 @@ pub struct Columns<'a> {
     fields: Vec<&'a Field>,
     shown: usize,
     links: Vec<Linked<'a>>,
+    /// Whether the beginnings of long values are enough.
+    is_clipped: bool,
 }
 
 /// A list of keys that are linked with a row, shown as a field of it.
@@ -68,7 +70,7 @@ impl<'a> Columns<'a> {
             }
         };
         let shown = fields.len();
-        let mut columns = Self { granted: *granted, fields, shown, links };
+        let mut columns = Self { granted: *granted, fields, shown, links, is_clipped: false };
         columns.need(granted.model().key_fields());
         Ok(columns)
     }
@@ -77,6 +79,25 @@ impl<'a> Columns<'a> {
     pub fn with_order(mut self, order: &Ordering<'a>) -> Self {
         self.need(order.fields());
         self
+    }
+
+    /// Asks for the beginnings of long values alone, of fields by which nothing is found.
+    pub(super) fn clipped(mut self) -> Self {
+        self.is_clipped = true;
+        self
+    }
+
+    fn is_clipped(&self, field: &Field) -> bool {
+        let model = self.granted.model();
+        let names = |at: &usize| model.fields.get(*at).is_some_and(|each| each.name == field.name);
+        let is_long = matches!(
+            field.kind,
+            FieldKind::Text { .. } | FieldKind::Json | FieldKind::Bytes | FieldKind::Other(_)
+        );
+        self.is_clipped
+            && is_long
+            && !model.primary_key.iter().any(names)
+            && !model.relations.iter().any(|relation| relation.local.iter().any(names))
     }
 
     /// Asks for these fields, too, without showing them.
@@ -107,6 +128,9 @@ impl<'a> Columns<'a> {
             if field.is_redacted {
                 // What is not shown does not leave the database.
                 sql.push("NULL");
+            } else if self.is_clipped(field) {
+                // One character more than is kept, so that it can be told from all there is.
+                sql.push("substr(").value_of(alias, field).push(", 1, 501)");
             } else {
                 sql.value_of(alias, field);
             }
@@ -198,19 +222,39 @@ impl<'a> Columns<'a> {
         shortened
     }
 
+    /// What is shown of a row: names of fields and lists of links, and the JSON of each.
+    pub fn members(&self, row: &Row) -> Vec<(&'a str, String)> {
+        let shown = self.fields.iter().zip(row).take(self.shown);
+        let fields = shown.map(|(field, datum)| (field.name.as_str(), text_of(field, datum)));
+        let links = self.links.iter().zip(row.iter().skip(self.fields.len()));
+        let links = links.map(|(linked, keys)| (linked.name, shown_keys(linked.remote, keys)));
+        fields.chain(links).collect()
+    }
+
+    /// The values of a row's key.
+    pub fn key_values(&self, row: &Row) -> Vec<Datum> {
+        let fields = self.granted.model().key_fields();
+        fields.map(|field| self.value(row, field).clone()).collect()
+    }
+
     /// The key of a row as JSON: a value, or an object of the values of several fields.
     pub fn key(&self, row: &Row) -> String {
-        let fields: Vec<&Field> = self.granted.model().key_fields().collect();
-        match fields.as_slice() {
-            [] => "null".to_owned(),
-            [one] => text_of(one, self.value(row, one)),
-            several => {
-                let mut object = Object::new();
-                for field in several {
-                    value::write(object.key(&field.name), field, self.value(row, field));
-                }
-                object.finish()
+        key_json(self.granted.model(), &self.key_values(row))
+    }
+}
+
+/// A key as JSON: a value, or an object of the values of several fields.
+pub fn key_json(model: &Model, key: &[Datum]) -> String {
+    let pairs: Vec<(&Field, &Datum)> = model.key_fields().zip(key).collect();
+    match pairs.as_slice() {
+        [] => "null".to_owned(),
+        [(field, value)] => text_of(field, value),
+        several => {
+            let mut object = Object::new();
+            for (field, value) in several {
+                value::write(object.key(&field.name), field, value);
             }
+            object.finish()
         }
     }
 }

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use mcpass_domain::DatabaseServer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod apply;
 mod careful;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -58,6 +60,34 @@ impl Default for DatabaseSettings {
     }
 }
 
+/// What is said of single models cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings of models cannot be read: {0}")]
+pub struct UnreadableModels(#[from] serde_json::Error);
+
+impl TryFrom<&DatabaseServer> for DatabaseSettings {
+    type Error = UnreadableModels;
+
+    fn try_from(server: &DatabaseServer) -> Result<Self, UnreadableModels> {
+        Ok(Self {
+            tools: match server.tools {
+                mcpass_domain::ToolsForm::Compact => ToolsForm::Compact,
+                mcpass_domain::ToolsForm::Full => ToolsForm::Full,
+            },
+            with_history: server.with_history,
+            read_only: server.read_only,
+            statement_timeout_ms: u64::try_from(server.statement_timeout.as_millis())
+                .unwrap_or(u64::MAX),
+            max_rows: server.max_rows,
+            max_bytes: server.max_bytes,
+            connections: server.connections,
+            schemas: server.schemas.clone(),
+            expose: server.expose,
+            models: serde_json::from_str(&server.models)?,
+        })
+    }
+}
+
 /// How tools are offered.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -75,6 +105,9 @@ pub enum ToolsForm {
 pub struct ModelSettings {
     /// Another name, `[a-z][a-z0-9_]*`.
     pub name: Option<String>,
+    /// The model of a Django project of which this table is, as `blog.article`, where the table
+    /// is not called after it.
+    pub django: Option<String>,
     /// Whether tools may be called for it.
     pub expose: Option<bool>,
     /// Whether no tool may write it.
@@ -83,6 +116,8 @@ pub struct ModelSettings {
     pub key: Vec<String>,
     /// Digits behind the point, of decimals for which SQLite does not keep them.
     pub decimal_places: BTreeMap<String, u32>,
+    /// Digits at most, those behind the point included, of such decimals.
+    pub max_digits: BTreeMap<String, u32>,
     /// What it holds, for people and models.
     pub description: Option<String>,
     /// One of it, for people.
@@ -93,7 +128,7 @@ pub struct ModelSettings {
     pub readable: Option<Vec<String>>,
     /// Fields that may not be read, of those that else could be.
     pub hidden: Vec<String>,
-    /// The fields that may be written; all if it is not given.
+    /// The fields that may be written, lists of links among them; all if it is not given.
     pub writable: Option<Vec<String>>,
     /// Fields whose values are not shown. Given, it replaces the default, which is those that
     /// look like credentials.
@@ -115,6 +150,13 @@ pub struct ModelSettings {
     pub page_size: Option<u32>,
     /// The field that counts changes or holds the time of the last one.
     pub version: Option<String>,
+    /// What new rows have where a call says nothing: values, `:now`, `:user` or `:token`. A text
+    /// that begins with a colon is written with two of them.
+    pub defaults: BTreeMap<String, Value>,
+    /// What becomes of rows of this model when the row is deleted that this foreign key of theirs
+    /// leads to, and of links when the row at their other end is: instead of what the database
+    /// says.
+    pub on_delete: BTreeMap<String, OnDeleteSetting>,
     /// Other names of relations.
     pub relations: BTreeMap<String, String>,
     /// Named actions.
@@ -137,6 +179,18 @@ pub enum ChoiceSetting {
         /// A string, number or boolean.
         Value,
     ),
+}
+
+/// What becomes of rows when what they refer to is deleted.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDeleteSetting {
+    /// They are deleted too.
+    Cascade,
+    /// It is refused.
+    Protect,
+    /// Their reference becomes null.
+    SetNull,
 }
 
 /// A named action.

@@ -11,6 +11,9 @@ use crate::local::Caller;
 
 #[cfg(test)]
 mod tests;
+mod write;
+
+pub use write::{Key, Set};
 
 /// Which database.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,4 +1,8 @@
-//! Tests of all tools that read, together.
+//! Tests of all tools together.
 
 mod injection;
+mod kill;
+mod leaving;
 mod secrecy;
+mod secrecy_of_writes;
+mod writing;

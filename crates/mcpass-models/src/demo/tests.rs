@@ -24,12 +24,14 @@ fn call_within(
     arguments: &Value,
     max_context: u64,
 ) -> Result<Value, String> {
-    let caller = Caller { token: "t", user: "ana", max_context, may: &|_| true };
+    let caller =
+        Caller { token: "t", token_id: "", request: "", user: "ana", max_context, may: &|_| true };
     let definition = demo.tools().iter().find(|one| one.name == tool).unwrap();
     let arguments = arguments.as_object().unwrap().clone();
     assert_eq!(schema::faults(&definition.input, &arguments), Vec::<String>::new());
-    let value = demo.call(definition.name, arguments, caller).now_or_never().unwrap();
+    let value = demo.call(&definition.name, arguments, caller).now_or_never().unwrap();
     let value = value.map_err(|failure| failure.0)?;
+    let value: Value = serde_json::from_str(&value.structured).unwrap();
     let whole: Value = serde_json::from_str(definition.definition.get()).unwrap();
     let faults = schema::faults(&whole["outputSchema"], value.as_object().unwrap());
     assert_eq!(faults, Vec::<String>::new(), "{tool}: {value}");
@@ -145,7 +147,14 @@ fn the_notebook_is_bounded_and_says_so() {
 #[test]
 fn resources_and_the_prompt_show_the_notes() {
     let demo = demo();
-    let caller = Caller { token: "t", user: "ana", max_context: 0, may: &|_| true };
+    let caller = Caller {
+        token: "t",
+        token_id: "",
+        request: "",
+        user: "ana",
+        max_context: 0,
+        may: &|_| true,
+    };
     let resources = demo.resources(caller).now_or_never().unwrap().unwrap();
     assert_eq!(resources[0].uri, "note://1");
     for resource in &resources {
@@ -155,7 +164,7 @@ fn resources_and_the_prompt_show_the_notes() {
     let prompt = |topic: &str, max_context: u64| {
         let arguments = json!({"topic": topic}).as_object().unwrap().clone();
         let caller = Caller { max_context, ..caller };
-        demo.prompt("summarize_notes", arguments, caller).now_or_never().unwrap()
+        demo.prompt("summarize_notes", arguments, caller).now_or_never().unwrap().unwrap()
     };
     let all = prompt("", 0);
     assert!(all.find("Note 3").unwrap() < all.find("Note 1").unwrap());

@@ -13,7 +13,14 @@ fn service() -> Service<Demo> {
 
 fn send(service: &Service<Demo>, body: &str, era: Era) -> (u16, Option<Value>) {
     let message = Message::parse(body.as_bytes()).unwrap();
-    let caller = Caller { token: "t", user: "ana", max_context: 0, may: &|_| true };
+    let caller = Caller {
+        token: "t",
+        token_id: "",
+        request: "",
+        user: "ana",
+        max_context: 0,
+        may: &|_| true,
+    };
     let answer = service.handle(Call { message: &message, era, caller }).now_or_never().unwrap();
     let body = match answer.body {
         Body::Empty => None,

@@ -21,7 +21,14 @@ pub(super) async fn write(workspace: &Workspace, user: &str) -> Result<(), ToolF
         let Value::Object(arguments) = arguments else {
             return Ok(Value::Null);
         };
-        let caller = Caller { token: TOKEN, user, max_context: 0, may: &|_| true };
+        let caller = Caller {
+            token: TOKEN,
+            token_id: "",
+            request: "",
+            user,
+            max_context: 0,
+            may: &|_| true,
+        };
         let now = workspace.clock.now();
         Call { workspace, arguments: &arguments, caller, now }.run(tool).await
     };

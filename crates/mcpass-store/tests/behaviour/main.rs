@@ -15,6 +15,7 @@ mod audit;
 mod changes;
 mod concurrency;
 mod fixtures;
+mod history;
 mod management;
 mod sign_in;
 mod tokens;
@@ -95,6 +96,8 @@ on_every_store! {
     changes::strange_texts_survive;
     concurrency::of_many_writers_of_one_version_one_wins;
     concurrency::writers_readers_and_the_loader_do_not_disturb_each_other;
+    history::a_history_is_kept_whole;
+    history::an_intent_is_kept_once;
     management::a_key_creates_once_a_day_for_each_caller;
     management::every_order_lists_every_fitting_token_once;
     management::requests_are_counted_by_token;

@@ -68,7 +68,7 @@ fn schemes() -> Value {
         "session": {
             "type": "apiKey",
             "in": "cookie",
-            "name": "__Host-mcpass",
+            "name": "__Host-mcpass_session",
             "description": "The session of somebody who signed in to the console. Changes are \
                             taken from the console's own pages alone.",
         },

@@ -1,6 +1,7 @@
 //! The access log: lists, rows, files of it, and what comes in now.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -279,7 +280,7 @@ impl Following {
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(batch) = self.batch.take() {
             // Something at once, so that the client knows that it follows.
-            return Some(self.events(batch, ": following\n\n"));
+            return Some(self.events(&batch, ": following\n\n"));
         }
         for _ in 0..QUIET {
             if self.is_over || self.left == 0 {
@@ -292,7 +293,7 @@ impl Following {
             // Authorized anew each time: a caller who may no more hears no more.
             match self.site.authority.log_tail(&self.ctx, self.tail.clone()).await {
                 Ok(batch) if batch.rows.is_empty() => self.tail.after = Some(batch.after),
-                Ok(batch) => return Some(self.events(batch, "")),
+                Ok(batch) => return Some(self.events(&batch, "")),
                 Err(error) => {
                     self.is_over = true;
                     let json = serde_json::to_string(&Problem::from(error)).unwrap_or_default();
@@ -303,12 +304,13 @@ impl Following {
         Some(Bytes::from_static(b": quiet\n\n"))
     }
 
-    fn events(&mut self, batch: LogBatch, before: &str) -> Bytes {
+    fn events(&mut self, batch: &LogBatch, before: &str) -> Bytes {
         let mut text = before.to_owned();
         for row in batch.rows.iter().take(usize::try_from(self.left).unwrap_or(usize::MAX)) {
             self.left -= 1;
             let json = serde_json::to_string(row).unwrap_or_default();
-            text.push_str(&format!("event: row\ndata: {json}\nid: {}\n\n", batch.after));
+            // Writing to a string cannot fail.
+            let _ = write!(text, "event: row\ndata: {json}\nid: {}\n\n", batch.after);
         }
         self.tail.after = Some(batch.after);
         text.into()

@@ -1,5 +1,6 @@
 //! `mcpass server`
 
+mod models;
 mod settings;
 mod view;
 

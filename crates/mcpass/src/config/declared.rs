@@ -8,6 +8,8 @@ use mcpass_domain::server::{ClientIdentity, HttpUpstream, StdioUpstream};
 use mcpass_domain::{Server, ServerKind, ServerName, Timestamp, ToolNames, WorkspaceSettings};
 use toml::Spanned;
 
+mod database;
+
 use super::file::{self, File, Source, Words};
 use super::{ConfigError, credential};
 
@@ -29,6 +31,14 @@ fn server(
         .parse()
         .map_err(|error| source.error(Some(name.span()), &format!("{error}"), None))?;
     let kind = match (&section.url, &section.command) {
+        (None, None) if section.database.is_some() => {
+            ServerKind::Database(database::server(source, section)?)
+        }
+        (_, _) if section.database.is_some() => {
+            let message = "a server is a `database` or has a `url` or a `command`, not both";
+            let place = section.database.as_ref().map(Spanned::span);
+            return Err(source.error(place, message, None));
+        }
         (None, None) if section.workspace.as_ref().is_some_and(|given| *given.get_ref()) => {
             ServerKind::Workspace(workspace(source, section)?)
         }
@@ -40,10 +50,10 @@ fn server(
         }
         (None, None) => {
             let message =
-                format!("[server.{parsed}] has no `url`, no `command` and no `workspace`");
+                format!("[server.{parsed}] has no `url`, `command`, `database` or `workspace`");
             let hint = "write the MCP endpoint as url = \"https://…\", or the program that speaks \
                         MCP on its standard input and output as command = [\"program\", \
-                        \"argument\"], or workspace = true for the one that is built in";
+                        \"argument\"], or database = \"sqlite:PATH\", or workspace = true for the one that is built in";
             return Err(source.error(Some(name.span()), &message, Some(hint.to_owned())));
         }
     };
@@ -65,6 +75,7 @@ fn http(
 ) -> Result<HttpUpstream, ConfigError> {
     refuse_foreign(source, "url", &stdio_keys(section))?;
     refuse_foreign(source, "url", &workspace_keys(section))?;
+    refuse_foreign(source, "url", &database::keys(section))?;
     let check = |span, http: &HttpUpstream| check(source, span, ServerKind::Http(http.clone()));
     let mut http = HttpUpstream::new(url.get_ref());
     check(url.span(), &http)?;
@@ -118,6 +129,7 @@ fn stdio(
 ) -> Result<StdioUpstream, ConfigError> {
     refuse_foreign(source, "command", &http_keys(section))?;
     refuse_foreign(source, "command", &workspace_keys(section))?;
+    refuse_foreign(source, "command", &database::keys(section))?;
     let check = |span, stdio: &StdioUpstream| check(source, span, ServerKind::Stdio(stdio.clone()));
     let (program, arguments) =
         command.get_ref().0.split_first().ok_or_else(|| {
@@ -158,6 +170,7 @@ fn stdio(
 fn workspace(source: &Source, section: &file::Server) -> Result<WorkspaceSettings, ConfigError> {
     refuse_foreign(source, "workspace", &http_keys(section))?;
     refuse_foreign(source, "workspace", &stdio_keys(section))?;
+    refuse_foreign(source, "workspace", &database::keys(section))?;
     let tool_names = match &section.tool_names {
         None => ToolNames::default(),
         Some(word) => ToolNames::parse(word.get_ref()).ok_or_else(|| {

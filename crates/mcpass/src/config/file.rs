@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use mcpass_models::database::settings::ModelSettings;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
@@ -119,7 +120,7 @@ pub(super) struct Log {
     pub(super) format: Key<LogFormat>,
 }
 
-/// `[server.NAME]`: an address, a command or a workspace, and what belongs to it.
+/// `[server.NAME]`: an address, a command, a database or a workspace, and what belongs to it.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
@@ -142,6 +143,19 @@ pub(super) struct Server {
     pub(super) idle: Key<Span>,
     pub(super) workspace: Key<bool>,
     pub(super) tool_names: Key<String>,
+    pub(super) database: Key<String>,
+    pub(super) apps: Key<Vec<String>>,
+    pub(super) tools: Key<String>,
+    pub(super) with_history: Key<bool>,
+    pub(super) read_only: Key<bool>,
+    pub(super) expose: Key<bool>,
+    pub(super) statement_timeout: Key<Span>,
+    pub(super) max_rows: Key<u32>,
+    pub(super) max_bytes: Key<ByteSize>,
+    pub(super) pool: Key<u32>,
+    pub(super) schemas: Key<Vec<String>>,
+    #[serde(default)]
+    pub(super) models: BTreeMap<Spanned<String>, ModelSettings>,
     pub(super) enabled: Option<bool>,
 }
 

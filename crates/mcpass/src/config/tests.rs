@@ -167,8 +167,8 @@ fn errors_name_the_place_and_what_is_allowed() {
     assert_snapshot!(error("listen = \"localhost\""), @"`/mcpass.toml`, line 1, column 10: `localhost` is not an address and port; write it as 127.0.0.1:7788 or [::1]:7788");
     assert_snapshot!(error("listen = "), @"`/mcpass.toml`, line 1, column 10: string values must be quoted, expected literal string");
     assert_snapshot!(error("[server.github]\nheaders = {}"), @r#"
-    `/mcpass.toml`, line 1, column 9: [server.github] has no `url`, no `command` and no `workspace`
-    hint: write the MCP endpoint as url = "https://…", or the program that speaks MCP on its standard input and output as command = ["program", "argument"], or workspace = true for the one that is built in
+    `/mcpass.toml`, line 1, column 9: [server.github] has no `url`, `command`, `database` or `workspace`
+    hint: write the MCP endpoint as url = "https://…", or the program that speaks MCP on its standard input and output as command = ["program", "argument"], or database = "sqlite:PATH", or workspace = true for the one that is built in
     "#);
     assert_snapshot!(error("[log]\nlevel = \"inof\""), @"`/mcpass.toml`, line 2, column 9: `inof` is not a log level; there are `error`, `warn`, `info`, `debug`, `trace`, `off`, and filters such as `info,mcpass_gateway=debug`");
 }
@@ -227,7 +227,7 @@ fn servers_that_cannot_be_are_named_with_their_place() {
     assert_snapshot!(server("first_byte_timeout = \"2d\""), @"`/mcpass.toml`, line 3, column 22: first_byte_timeout goes from 1ms to 24h");
     assert_snapshot!(server("ulr = \"x\""), @r"
     `/mcpass.toml`, line 3, column 1: unknown key `ulr`
-    hint: here can stand `url`, `headers`, `connect_timeout`, `first_byte_timeout`, `max_connections`, `ca_file`, `client_certificate`, `client_key`, `command`, `environment`, `folder`, `per_token`, `start_timeout`, `answer_timeout`, `idle`, `workspace`, `tool_names`, `enabled`
+    hint: here can stand `url`, `headers`, `connect_timeout`, `first_byte_timeout`, `max_connections`, `ca_file`, `client_certificate`, `client_key`, `command`, `environment`, `folder`, `per_token`, `start_timeout`, `answer_timeout`, `idle`, `workspace`, `tool_names`, `database`, `apps`, `tools`, `with_history`, `read_only`, `expose`, `statement_timeout`, `max_rows`, `max_bytes`, `pool`, `schemas`, `models`, `enabled`
     ");
 }
 
@@ -324,7 +324,7 @@ fn workspaces_are_declared_with_the_names_of_their_tools() {
             "url = \"http://x/\"\ntool_names = \"slash\"",
             "a server with a `url` has no `tool_names`",
         ),
-        ("workspace = false", "has no `url`, no `command` and no `workspace`"),
+        ("workspace = false", "has no `url`, `command`, `database` or `workspace`"),
     ] {
         let error = load(&format!("[server.w]\n{text}\n"), &[]).unwrap_err();
         assert!(error.contains(told), "{error}");

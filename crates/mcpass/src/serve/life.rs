@@ -18,6 +18,7 @@ use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::database::{Databases, Probe};
 use super::observe::Observed;
 use super::pages::Pages;
 use super::provider::provider;
@@ -69,8 +70,18 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     let gate = Gate::default();
     let mut registry = Registry::default();
     let observed = Arc::new(Observed::default());
-    let built_ins =
-        Arc::new(BuiltIns::new(Arc::clone(&store) as _, Arc::clone(&clock), Arc::new(entropy)));
+    let databases = Databases {
+        history: Arc::clone(&store) as _,
+        clock: Arc::clone(&clock),
+        entropy: Arc::new(entropy),
+        runtime: tokio::runtime::Handle::current(),
+    };
+    let built_ins = Arc::new(BuiltIns::new(
+        Arc::clone(&store) as _,
+        Arc::clone(&clock),
+        Arc::new(entropy),
+        databases,
+    ));
     let pages = Arc::new(Pages::new());
     let prepared = Gateway::prepare(
         Parts {
@@ -102,6 +113,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
             listen: Some(address.to_string()),
             log: Some(Arc::clone(&loader) as _),
             tools: Some(Arc::new(Tools(Arc::clone(prepared.shared())))),
+            databases: Some(Arc::new(Probe)),
             health: Some(Arc::new(Healths(Arc::clone(prepared.shared())))),
             sign_in: sign_in_options(config, address),
             inventory: Some(Arc::new(Inventories(Arc::clone(prepared.shared())))),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mcpass_authority::api::AreaView;
 use mcpass_authority::sign_in::SignInOptions;
 use mcpass_authority::{Inventory, KnownTool, Publisher, ServerHealth, ToolClasses, Update};
+use mcpass_domain::permission::{Needs, Target};
 use mcpass_domain::server::Health;
 use mcpass_domain::{
     Clock, Entropy, FamilyId, Limits, Server, ServerKind, ServerName, ToolClass, Usage,
@@ -22,7 +23,9 @@ use mcpass_models::workspace::areas;
 use mcpass_protocol::{Era, Message};
 use mcpass_record::Options as JournalOptions;
 use mcpass_store::WorkspaceStore;
+use serde_json::value::RawValue;
 
+use super::database::Databases;
 use super::life::sync_of;
 use super::workspace::Rows;
 use crate::config::Config;
@@ -158,6 +161,7 @@ pub(super) struct BuiltIns {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     demo: Arc<dyn Local>,
+    databases: Databases,
 }
 
 impl BuiltIns {
@@ -166,9 +170,10 @@ impl BuiltIns {
         store: Arc<dyn WorkspaceStore>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        databases: Databases,
     ) -> Self {
         let demo = Arc::new(BuiltIn(mcpass_models::demo::Demo::service(Arc::clone(&clock))));
-        Self { store, clock, entropy, demo }
+        Self { store, clock, entropy, demo, databases }
     }
 
     /// The workspace of this name.
@@ -182,6 +187,9 @@ impl BuiltIns {
 impl Locals for BuiltIns {
     fn open(&self, server: &Server) -> Result<Arc<dyn Local>, String> {
         match &server.kind {
+            ServerKind::Database(database) => {
+                Ok(Arc::new(BuiltIn(self.databases.serve(server, database)?)))
+            }
             ServerKind::Demo => Ok(Arc::clone(&self.demo)),
             ServerKind::Workspace(settings) => {
                 let workspace = self.workspace(&server.name, *settings);
@@ -219,6 +227,8 @@ impl<S: LocalServer> Local for BuiltIn<S> {
                 era,
                 caller: Caller {
                     token: caller.token,
+                    token_id: caller.token_id,
+                    request: caller.request,
                     user: caller.user,
                     max_context: caller.max_context,
                     may: caller.may,
@@ -235,5 +245,21 @@ impl<S: LocalServer> Local for BuiltIn<S> {
 
     fn canonical_name(&self, name: &str) -> Option<&'static str> {
         self.0.canonical_name(name)
+    }
+
+    fn needs(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Needs {
+        self.0.needs(target, arguments)
+    }
+
+    fn shown_as(&self, target: Target<'_>, arguments: Option<&RawValue>) -> Option<String> {
+        self.0.shown_as(target, arguments)
+    }
+
+    fn health(&self) -> Option<Health> {
+        self.0.health()
+    }
+
+    fn retire(&self) {
+        self.0.retire();
     }
 }

@@ -89,10 +89,11 @@ fn servers_are_added_changed_and_removed() {
 }
 
 #[test]
-fn kinds_of_servers_that_are_not_there_yet_are_said_clearly() {
+fn a_database_that_cannot_be_reached_is_no_server() {
     let place = Place::new();
-    let ran = place.fails(&["server", "add", "shop", "--database", "postgres://db/shop"]);
-    assert!(ran.stderr.contains("this build of mcpass has no"), "{}", ran.stderr);
+    let ran = place.fails(&["server", "add", "shop", "--database", "postgres://127.0.0.1:1/shop"]);
+    assert!(ran.stderr.contains("cannot be reached"), "{}", ran.stderr);
+    assert_eq!(place.json(&["server", "list"]), json!([]));
 }
 
 #[test]

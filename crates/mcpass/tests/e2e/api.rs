@@ -153,6 +153,12 @@ async fn answers_are_as_the_document_says() -> Result<()> {
     let left_out = ["/api/v1/log.events"];
     let finished = schemathesis(&url, &manager, (15, 20_261_121), &left_out, folder.path()).await?;
     ensure!(finished.code == Some(0), "{}\n{}", finished.stdout, finished.stderr);
+    // It would not fail if all it got were refusals, for want of a good token for example.
+    let rows = setup.mcpass.log().await?;
+    for status in [200, 201, 404, 422] {
+        let count = rows.iter().filter(|row| row["http_status"] == status).count();
+        ensure!(count > 5, "{count} answers were {status}: {}", finished.stdout);
+    }
     let output = setup.mcpass.output();
     ensure!(!output.contains("panicked"), "{output}");
     let who = api(&setup, &manager, ("GET", "/whoami"), "").await?;

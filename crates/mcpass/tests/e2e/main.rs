@@ -13,6 +13,8 @@ mod clients;
 mod conformance;
 mod connect;
 mod crash;
+mod database;
+mod django;
 mod faults;
 mod features;
 mod fuzzer;

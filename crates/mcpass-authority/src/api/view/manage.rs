@@ -4,7 +4,7 @@ use mcpass_domain::TokenId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::super::wire;
+use super::wire;
 
 /// How many tokens there are, by state.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

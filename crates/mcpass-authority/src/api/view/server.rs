@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mcpass_domain::server::{ClientIdentity, Health, HealthState, HttpUpstream, StdioUpstream};
-use mcpass_domain::{ServerKind, Timestamp, ToolNames, WorkspaceSettings};
+use mcpass_domain::{
+    DatabaseServer, ServerKind, Timestamp, ToolNames, ToolsForm, WorkspaceSettings,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,6 +41,8 @@ pub struct ServerView {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum KindView {
+    /// A database.
+    Database(DatabaseView),
     /// The demo's notebook.
     Demo,
     /// Streamable HTTP.
@@ -89,6 +93,35 @@ pub struct StdioView {
     pub idle_ms: u64,
 }
 
+/// The settings of a `database` server.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct DatabaseView {
+    /// The database, with `${env:NAME}` and `${file:PATH}` for credentials.
+    pub database: String,
+    /// Namespaces of its permissions; empty for the server's name.
+    pub apps: Vec<String>,
+    /// `full` or `compact`.
+    pub tools: String,
+    /// Whether changes are recorded in a table of that database.
+    pub with_history: bool,
+    /// Whether nothing is ever written.
+    pub read_only: bool,
+    /// Whether models of which nothing is said are offered.
+    pub expose: bool,
+    /// How long a statement may take, in milliseconds.
+    pub statement_timeout_ms: u64,
+    /// Rows of a list at most.
+    pub max_rows: u32,
+    /// Bytes of the rows of one statement at most.
+    pub max_bytes: u64,
+    /// Connections for reads.
+    pub pool: u32,
+    /// PostgreSQL schemas that are looked into.
+    pub schemas: Vec<String>,
+    /// What is said of single models: a JSON object of their settings, by their names.
+    pub models: String,
+}
+
 /// The settings of a `workspace` server.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct WorkspaceView {
@@ -116,9 +149,10 @@ pub struct HealthView {
 }
 
 impl KindView {
-    /// `demo`, `http`, `stdio` or `workspace`.
+    /// `database`, `demo`, `http`, `stdio` or `workspace`.
     pub const fn as_str(&self) -> &'static str {
         match self {
+            Self::Database(_) => "database",
             Self::Demo => "demo",
             Self::Http(_) => "http",
             Self::Stdio(_) => "stdio",
@@ -131,6 +165,7 @@ impl KindView {
     pub fn target(&self) -> Cow<'_, str> {
         match self {
             Self::Demo | Self::Workspace(_) => Cow::Borrowed(""),
+            Self::Database(database) => Cow::Borrowed(&database.database),
             Self::Http(http) => Cow::Borrowed(&http.url),
             Self::Stdio(stdio) => Cow::Owned(shell_line(&stdio.command)),
         }
@@ -141,6 +176,20 @@ impl KindView {
 impl From<KindView> for ServerKind {
     fn from(view: KindView) -> Self {
         match view {
+            KindView::Database(view) => Self::Database(DatabaseServer {
+                url: view.database,
+                apps: view.apps,
+                tools: ToolsForm::parse(&view.tools).unwrap_or_default(),
+                with_history: view.with_history,
+                read_only: view.read_only,
+                expose: view.expose,
+                statement_timeout: Duration::from_millis(view.statement_timeout_ms),
+                max_rows: view.max_rows,
+                max_bytes: view.max_bytes,
+                connections: view.pool,
+                schemas: view.schemas,
+                models: view.models,
+            }),
             KindView::Demo => Self::Demo,
             KindView::Http(http) => Self::Http(HttpUpstream {
                 url: http.url,
@@ -236,6 +285,7 @@ mod tests {
             is_declared: false,
             created_at: Timestamp::from_micros(0),
             health: Some(HealthView { since: Some(Timestamp::from_micros(7)), ..unused() }),
+            version: 0,
         }
     }
 
@@ -266,7 +316,22 @@ mod tests {
         };
         let workspace = WorkspaceView { tool_names: "slash".to_owned() };
         let workspace = KindView::Workspace(workspace);
-        for kind in [KindView::Demo, KindView::Http(http), KindView::Stdio(stdio), workspace] {
+        let database = KindView::Database(DatabaseView {
+            database: "postgres://shop:${env:PASSWORD}@db/shop".to_owned(),
+            apps: vec!["blog".to_owned()],
+            tools: "compact".to_owned(),
+            with_history: true,
+            read_only: false,
+            expose: false,
+            statement_timeout_ms: 1,
+            max_rows: 2,
+            max_bytes: 3,
+            pool: 4,
+            schemas: vec!["public".to_owned()],
+            models: "{}".to_owned(),
+        });
+        let (http, stdio) = (KindView::Http(http), KindView::Stdio(stdio));
+        for kind in [database, KindView::Demo, http, stdio, workspace] {
             let view = view(kind);
             let json = serde_json::to_value(&view).unwrap();
             assert_eq!(json["kind"], view.kind.as_str());

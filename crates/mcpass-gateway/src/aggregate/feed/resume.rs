@@ -25,7 +25,7 @@ pub(in crate::aggregate) async fn resume_call(
     let subject = Arc::clone(permit.subject());
     // What is said on it is about that call.
     asking.is_get = false;
-    let upstream = worker.shared.servers.find(server).filter(|_| subject.allows_server(server));
+    let upstream = worker.shared.servers.find(server).filter(|one| one.is_open_to(&subject));
     let voice = upstream.as_ref().and_then(|upstream| session.party.as_ref()?.voice(upstream));
     let (Some(upstream), Some(voice)) = (upstream, voice) else {
         let at_all = AtAll { trail, permit, digest, asking };

@@ -64,6 +64,11 @@ impl Operation {
         }
     }
 
+    /// The operation of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.word() == word)
+    }
+
     /// The rights that a call needs on the model itself. Related models, cascades and actions
     /// with a permission of their own ask for more.
     pub const fn needs(self) -> Needs {

@@ -51,7 +51,13 @@ async fn a_model_is_described_alike_from_both_databases() {
         let author = named(&alone["relationships"], "author_id");
         assert_eq!(author.get("related_model"), None, "what may not be viewed is not named");
         assert_eq!(alone["relationships"].as_array().unwrap().len(), 2);
-        answers.push(article["admin_config"].clone());
+        let filters = article["admin_config"]["filters"].as_array().unwrap();
+        let filters: Vec<_> = filters.iter().map(|filter| filter["name"].clone()).collect();
+        assert_eq!(article["admin_config"]["list_filter"], json!(filters));
+        let mut answer = article["admin_config"].clone();
+        // SQLite does not tell sizes of whole numbers apart.
+        answer["filters"] = Value::Null;
+        answers.push(answer);
     }
     assert_eq!(answers[0], answers[1]);
 }

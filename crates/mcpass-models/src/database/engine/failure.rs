@@ -61,7 +61,7 @@ pub struct Violation {
     pub constraint: Option<String>,
     /// The table, where the database says it.
     pub table: Option<String>,
-    /// The columns, where the database says them (SQLite; PostgreSQL for null).
+    /// The columns, where the database says them.
     pub columns: Vec<String>,
 }
 
@@ -102,6 +102,11 @@ impl EngineError {
             Self::Denied(_) => "The database does not allow it.".to_owned(),
             Self::Other(_) => "A database error occurred".to_owned(),
         }
+    }
+
+    /// Whether the database could not be reached, or was lost.
+    pub const fn is_of_the_way(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Missing | Self::Unknown | Self::Unreachable(_))
     }
 
     /// Whether the connection can be used again.
@@ -180,7 +185,10 @@ fn postgres_kind(error: &PgDatabaseError) -> Kind {
             kind,
             constraint: error.constraint().map(str::to_owned),
             table: error.table().map(str::to_owned),
-            columns: error.column().map(str::to_owned).into_iter().collect(),
+            columns: match error.column() {
+                Some(column) => vec![column.to_owned()],
+                None => error.detail().map(named_by_postgres).unwrap_or_default(),
+            },
         })
     };
     match error.code() {
@@ -195,6 +203,18 @@ fn postgres_kind(error: &PgDatabaseError) -> Kind {
         code if code.starts_with("57P") || code.starts_with("08") => Kind::Lost,
         _ => Kind::Other,
     }
+}
+
+/// PostgreSQL says what was violated in a detail, `Key (slug, day)=(first, 1) already exists.`, in
+/// the server's language; its brackets are the same in all of them.
+fn named_by_postgres(detail: &str) -> Vec<String> {
+    let head = detail.split_once(")=(").map_or("", |(head, _)| head);
+    let names = head.split_once('(').map_or("", |(_, names)| names);
+    let name = |name: &str| match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => name.to_owned(),
+    };
+    names.split(", ").filter(|name| !name.is_empty()).map(name).collect()
 }
 
 /// Result codes of SQLite (`rescode.html`).

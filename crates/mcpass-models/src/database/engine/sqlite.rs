@@ -10,6 +10,10 @@ use super::lane::{Lane, Purpose};
 use super::{Bounds, EngineError, Rows};
 use crate::database::sql::{Dialect, Sql, Statement};
 
+/// SQLite waits for locks of others as long as a statement may take; to begin and to end, it is
+/// waited longer for, so that its own word comes first.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// A database in a file.
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -50,10 +54,11 @@ impl Sqlite {
 
     pub(super) async fn begin(&self) -> Result<Open<'_>, EngineError> {
         let lease = self.writers.lease(self.bounds.statement_timeout).await?;
-        let mut open = Open { lease, lanes: &self.writers, bounds: self.bounds };
+        let open = Open { lease, lanes: &self.writers, bounds: self.bounds };
         // Takes the lock at once: a transaction that reads first and writes later fails if
         // somebody else wrote in between.
-        open.execute(Sql::literal(Dialect::Sqlite, "BEGIN IMMEDIATE")).await?;
+        let limit = self.bounds.statement_timeout + GRACE;
+        open.lease.lane.execute(Sql::literal(Dialect::Sqlite, "BEGIN IMMEDIATE"), limit).await?;
         Ok(open)
     }
 }
@@ -77,12 +82,15 @@ impl Open<'_> {
         self.lease.lane.execute(statement, self.bounds.statement_timeout).await
     }
 
-    pub(super) async fn commit(mut self) -> Result<(), EngineError> {
-        match self.execute(Sql::literal(Dialect::Sqlite, "COMMIT")).await {
+    pub(super) async fn commit(self) -> Result<(), EngineError> {
+        let limit = self.bounds.statement_timeout + GRACE;
+        match self.lease.lane.execute(Sql::literal(Dialect::Sqlite, "COMMIT"), limit).await {
             Ok(_) => {
                 self.lanes.give_back(self.lease);
                 Ok(())
             }
+            // Others still read. The connection is closed, which undoes it.
+            Err(EngineError::Busy) => Err(EngineError::Busy),
             Err(error) if error.is_refusal() => Err(error),
             Err(_) => Err(EngineError::Unknown),
         }

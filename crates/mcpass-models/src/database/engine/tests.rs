@@ -86,10 +86,10 @@ async fn violations_name_what_they_can() {
         (&sqlite, "INSERT INTO tag (name) VALUES (NULL)", ViolationKind::NotNull, vec!["name"]),
         (&sqlite, "UPDATE score SET stars = 9", ViolationKind::Check, vec![]),
         (&sqlite, "DELETE FROM author WHERE id = 2", ViolationKind::ForeignKey, vec![]),
-        (&postgres, "INSERT INTO tag (name) VALUES ('sql')", ViolationKind::Unique, vec![]),
+        (&postgres, "INSERT INTO tag (name) VALUES ('sql')", ViolationKind::Unique, vec!["name"]),
         (&postgres, "INSERT INTO tag (name) VALUES (NULL)", ViolationKind::NotNull, vec!["name"]),
         (&postgres, "UPDATE score SET stars = 9", ViolationKind::Check, vec![]),
-        (&postgres, "DELETE FROM author WHERE id = 2", ViolationKind::ForeignKey, vec![]),
+        (&postgres, "DELETE FROM author WHERE id = 2", ViolationKind::ForeignKey, vec!["id"]),
     ] {
         let mut transaction = blog.database.engine.begin().await.unwrap();
         let error = transaction.execute(literal(&blog.database.engine, text)).await.unwrap_err();

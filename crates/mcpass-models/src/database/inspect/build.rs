@@ -1,15 +1,11 @@
 //! From what was found to models: names, relations, link tables.
 
-use std::collections::HashSet;
-
 use super::found::{Found, Reference};
+use super::naming::Naming;
+use super::words::{plural, tool_word};
 use crate::database::model::{
     Catalogue, Field, FieldKind, Ident, LinkTable, Model, OnDelete, Relation, RelationKind,
 };
-
-mod words;
-
-use words::{plural, spaced, tool_word};
 
 /// Rows of a list, unless the settings say otherwise.
 const PAGE: u32 = 100;
@@ -17,13 +13,14 @@ const PAGE: u32 = 100;
 const LABELS: [&str; 8] =
     ["name", "title", "label", "username", "email", "slug", "subject", "code"];
 
-/// Models of these tables, in the order of their names.
-pub(super) fn catalogue(tables: Vec<Found>, app: &str) -> Catalogue {
-    let mut named: Vec<(String, Found)> = names(&tables).into_iter().zip(tables).collect();
-    named.sort_by(|one, other| one.0.cmp(&other.0));
-    let (names, tables): (Vec<String>, Vec<Found>) = named.into_iter().unzip();
+/// Models of these tables, each called as it is said at the same place, in the order of their
+/// names.
+pub(super) fn catalogue(tables: Vec<Found>, namings: Vec<Naming>) -> Catalogue {
+    let mut named: Vec<(Naming, Found)> = namings.into_iter().zip(tables).collect();
+    named.sort_by(|one, other| one.0.name.cmp(&other.0.name));
+    let (namings, tables): (Vec<Naming>, Vec<Found>) = named.into_iter().unzip();
     let mut models: Vec<Model> =
-        names.iter().zip(&tables).map(|(name, table)| model(name, table, app)).collect();
+        namings.into_iter().zip(&tables).map(|(naming, table)| model(naming, table)).collect();
     for at in 0..tables.len() {
         let keys = foreign_keys(&tables, at);
         if let Some(link) = tables.get(at).and_then(|table| Link::of(table, &keys)) {
@@ -39,36 +36,14 @@ pub(super) fn catalogue(tables: Vec<Found>, app: &str) -> Catalogue {
     Catalogue::new(models)
 }
 
-/// Names of models: the tables', and where two schemas have one of the same name, the schema's
-/// before it.
-fn names(tables: &[Found]) -> Vec<String> {
-    let mut taken = HashSet::new();
-    let name = |found: &Found| {
-        let table = found.table.name.as_str();
-        let schema = found.table.schema.as_ref().map_or("", |schema| schema.as_str());
-        let mut name = tool_word(table);
-        if taken.contains(&name) {
-            name = tool_word(&format!("{schema}_{table}"));
-        }
-        let mut number = 2;
-        let wanted = name.clone();
-        while !taken.insert(name.clone()) {
-            name = format!("{wanted}_{number}");
-            number += 1;
-        }
-        name
-    };
-    tables.iter().map(name).collect()
-}
-
-fn model(name: &str, table: &Found, app: &str) -> Model {
-    let verbose_name = spaced(name);
+fn model(naming: Naming, table: &Found) -> Model {
     Model {
-        name: name.to_owned(),
-        app: app.to_owned(),
-        codename: name.to_owned(),
-        verbose_name_plural: plural(&verbose_name),
-        verbose_name,
+        verbose_name_plural: plural(&naming.verbose_name),
+        name: naming.name,
+        app: naming.app,
+        codename: naming.codename,
+        is_django: naming.is_django,
+        verbose_name: naming.verbose_name,
         description: table.comment.clone(),
         table: table.table.clone(),
         fields: table.fields.clone(),
@@ -77,13 +52,14 @@ fn model(name: &str, table: &Found, app: &str) -> Model {
         unique: table.unique.clone(),
         checks: table.checks.clone(),
         is_view: table.is_view,
-        is_exposed: !table.fields.is_empty(),
+        is_exposed: !table.fields.is_empty() && !naming.is_closed,
         is_read_only: false,
         label: label(table),
         order: Vec::new(),
         scope: None,
         page_size: PAGE,
         version: None,
+        defaults: Vec::new(),
         actions: Vec::new(),
     }
 }
@@ -197,6 +173,8 @@ fn add_links(models: &mut [Model], at: usize, link: &Link<'_>) {
                 remote: column(to)?,
                 model: at,
                 is_owner,
+                is_writable: true,
+                on_delete: from.on_delete,
             }),
             model: to.model,
             local: from.remote.clone(),
@@ -211,8 +189,10 @@ fn add_links(models: &mut [Model], at: usize, link: &Link<'_>) {
     }
 }
 
+/// What a model is called in the names of relations that lead to it: as in Django, without its
+/// app's label.
 fn name_of(model: &Model) -> String {
-    model.name.clone()
+    if model.is_django { model.codename.clone() } else { model.name.clone() }
 }
 
 /// What foreign keys are called from their other end.

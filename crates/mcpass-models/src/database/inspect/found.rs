@@ -10,6 +10,8 @@ pub(super) struct Found {
     /// What the database's own comment says it is.
     pub(super) comment: String,
     pub(super) fields: Vec<Field>,
+    /// The types of the fields as they were declared (SQLite).
+    pub(super) declared: Vec<String>,
     /// Positions of the key's fields.
     pub(super) primary_key: Vec<usize>,
     /// Positions of the fields of each unique constraint or index without a condition.

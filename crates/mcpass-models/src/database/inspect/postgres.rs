@@ -137,6 +137,7 @@ fn table(row: &Row) -> Option<(i64, Found)> {
         is_view: matches!(text(row, 3), "v" | "m"),
         comment: text(row, 4).to_owned(),
         fields: Vec::new(),
+        declared: Vec::new(),
         primary_key: Vec::new(),
         unique: Vec::new(),
         checks: Vec::new(),

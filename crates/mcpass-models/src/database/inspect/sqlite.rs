@@ -63,6 +63,7 @@ fn table(row: &Row) -> Option<Found> {
         is_view: text(row, 1) == Some("view"),
         comment: String::new(),
         fields: Vec::new(),
+        declared: Vec::new(),
         primary_key: Vec::new(),
         unique: Vec::new(),
         checks: text(row, 2).map(checks::of_create_table).unwrap_or_default(),
@@ -105,6 +106,7 @@ fn add_column(found: &mut [Found], row: &Row) {
             *key = position;
         }
     }
+    table.declared.push(declared.to_owned());
     table.fields.push(Field {
         column: Ident::read(&name),
         name,

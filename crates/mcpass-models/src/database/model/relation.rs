@@ -52,6 +52,11 @@ pub struct LinkTable {
     /// Whether the links are shown and written as a field of this model: of the two models, the
     /// one after which the table is named.
     pub is_owner: bool,
+    /// Whether calls may write the links, as a field of the model that owns them.
+    pub is_writable: bool,
+    /// What becomes of the links of a row of this model that is deleted. Those of the model that
+    /// owns them always go with its rows.
+    pub on_delete: OnDelete,
 }
 
 /// What a foreign key does when what it refers to is deleted.

@@ -65,7 +65,7 @@ async fn both_ends_are_guarded() {
             let text = related(&blog, &some, "article", given).await.unwrap_err();
             let expected = match name {
                 "" => "relation parameter is required".to_owned(),
-                name => format!("Relation '{name}' not found on article"),
+                name => format!("Relation '{name}' not found on model"),
             };
             assert_eq!(text, expected);
         }

@@ -1,7 +1,14 @@
 use super::*;
 
 fn caller() -> Caller<'static> {
-    Caller { token: "laptop", user: "ana", max_context: 0, may: &|_| true }
+    Caller {
+        token: "laptop",
+        token_id: "",
+        request: "",
+        user: "ana",
+        max_context: 0,
+        may: &|_| true,
+    }
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::super::model::{Action, ActionValue, Catalogue, Choice, Field, FieldKind, Model, Order};
+use super::super::model::{Catalogue, Choice, Field, FieldKind, Model, Order, RelationKind};
 use super::super::scope::{InvalidScope, Scope};
 use super::careful::looks_like_a_credential;
-use super::{ActionSettings, ChoiceSetting, DatabaseSettings, ModelSettings};
+use super::rules;
+use super::{ChoiceSetting, DatabaseSettings, ModelSettings};
 
 /// Settings that do not fit the database.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -16,6 +17,16 @@ pub enum InvalidSettings {
     /// A model's name that cannot be part of a tool's.
     #[error("`{0}` cannot be the name of a model; use a-z, 0-9 and `_`, at most 48 characters")]
     ModelName(String),
+    /// A model of a Django project that is not there.
+    #[error(
+        "{table}: `django` names the model `{model}`, which there is not in django_content_type; name the table's own section `[models.{table}]`, and the model as `app.model` in lower case"
+    )]
+    Django {
+        /// The table.
+        table: String,
+        /// The model.
+        model: String,
+    },
     /// Two models of one name.
     #[error("two models are called `{0}`; give one of them another `name`")]
     SameName(String),
@@ -34,10 +45,12 @@ pub enum InvalidSettings {
         known: String,
     },
     /// A relation that is not there.
-    #[error("{model}: `relations` names `{relation}`, which there is not; there are: {known}")]
+    #[error("{model}: `{setting}` names `{relation}`, which there is not; there are: {known}")]
     UnknownRelation {
         /// The model.
         model: String,
+        /// The setting.
+        setting: &'static str,
         /// The relation.
         relation: String,
         /// The relations there are.
@@ -72,6 +85,21 @@ pub enum InvalidSettings {
         /// The field.
         field: String,
     },
+    /// A value that a field cannot hold, or a rule that it cannot follow.
+    #[error("{model}: `{setting}` of `{field}`: {why}")]
+    Value {
+        /// The model.
+        model: String,
+        /// The setting.
+        setting: &'static str,
+        /// The field.
+        field: String,
+        /// Why.
+        why: String,
+    },
+    /// An action that sets nothing, or is called like the built-in one.
+    #[error("{0}: the action `{1}` sets nothing, or has the name of a built-in one")]
+    ActionName(String, String),
     /// A setting that the field cannot have.
     #[error("{model}: `{setting}` cannot name `{field}`: {why}")]
     Unfit {
@@ -97,11 +125,17 @@ impl DatabaseSettings {
         for model in &mut models {
             be_careful(model, self);
         }
+        let mut refined = Vec::with_capacity(self.models.len());
         for (name, settings) in &self.models {
             let at = position(&models, name)?;
             if let Some(model) = models.get_mut(at) {
                 refine(model, settings)?;
             }
+            refined.push((at, settings));
+        }
+        // Each is a rule between two models.
+        for (at, settings) in refined {
+            rules::on_delete(&mut models, at, settings)?;
         }
         let mut names: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
         names.sort_unstable();
@@ -148,7 +182,8 @@ fn be_careful(model: &mut Model, settings: &DatabaseSettings) {
         && !is_ours
         && !tells_secrets
         && !looks_like_a_credential(model.table.name.as_str());
-    model.is_read_only |= settings.read_only;
+    // Who could write it could change what they have done.
+    model.is_read_only |= settings.read_only || is_ours;
     model.page_size = model.page_size.min(settings.max_rows);
 }
 
@@ -158,7 +193,14 @@ fn refine(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSett
             return Err(InvalidSettings::ModelName(name.clone()));
         }
         model.name.clone_from(name);
-        model.codename.clone_from(name);
+        if !model.is_django {
+            model.codename.clone_from(name);
+        }
+    }
+    let label = format!("{}.{}", model.app, model.codename);
+    if let Some(django) = settings.django.as_ref().filter(|each| **each != label) {
+        let (table, model) = (model.table.name.as_str().to_owned(), django.clone());
+        return Err(InvalidSettings::Django { table, model });
     }
     if let Some(is_exposed) = settings.expose {
         model.is_exposed = is_exposed;
@@ -170,9 +212,10 @@ fn refine(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSett
     replace(&mut model.description, settings.description.as_ref());
     replace(&mut model.verbose_name, settings.verbose_name.as_ref());
     replace(&mut model.verbose_name_plural, settings.verbose_name_plural.as_ref());
+    relations(model, settings)?;
     visibility(model, settings)?;
     details(model, settings)?;
-    relations(model, settings)?;
+    rules::defaults(model, settings)?;
     model.scope = scope(model, settings.scope.as_deref())?;
     if let Some(size) = settings.page_size {
         if size == 0 {
@@ -182,7 +225,7 @@ fn refine(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSett
     }
     let actions = settings.actions.iter();
     model.actions =
-        actions.map(|(name, each)| action(model, name, each)).collect::<Result<_, _>>()?;
+        actions.map(|(name, each)| rules::action(model, name, each)).collect::<Result<_, _>>()?;
     Ok(())
 }
 
@@ -211,7 +254,8 @@ fn visibility(model: &mut Model, settings: &ModelSettings) -> Result<(), Invalid
         each(model, |at, field| field.is_redacted = redacted.contains(&at));
     }
     if let Some(names) = &settings.writable {
-        let writable = positions(model, "writable", names)?;
+        let names = without_links(model, names);
+        let writable = positions(model, "writable", &names)?;
         each(model, |at, field| field.is_writable &= writable.contains(&at));
     }
     each(model, |_, field| {
@@ -224,6 +268,20 @@ fn visibility(model: &mut Model, settings: &ModelSettings) -> Result<(), Invalid
         }
         _ => Ok(()),
     }
+}
+
+/// Lets calls write the links of these names alone, and gives the other names back.
+fn without_links(model: &mut Model, names: &[String]) -> Vec<String> {
+    let mut others = names.to_vec();
+    for relation in &mut model.relations {
+        if let RelationKind::ManyToMany(link) = &mut relation.kind
+            && link.is_owner
+        {
+            link.is_writable = names.contains(&relation.name);
+            others.retain(|name| *name != relation.name);
+        }
+    }
+    others
 }
 
 fn each(model: &mut Model, mut change: impl FnMut(usize, &mut Field)) {
@@ -242,13 +300,11 @@ fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSet
             field.choices = choices;
         }
     }
-    for (name, digits) in &settings.decimal_places {
-        let at = one(model, "decimal_places", name)?;
-        if let Some(FieldKind::Decimal { places, .. }) =
-            model.fields.get_mut(at).map(|field| &mut field.kind)
-        {
-            *places = Some(*digits);
-        }
+    for (name, number) in &settings.decimal_places {
+        rules::decimal(model, "decimal_places", name, |_, places| *places = Some(*number))?;
+    }
+    for (name, number) in &settings.max_digits {
+        rules::decimal(model, "max_digits", name, |digits, _| *digits = Some(*number))?;
     }
     for (name, text) in &settings.descriptions {
         let at = one(model, "descriptions", name)?;
@@ -271,6 +327,10 @@ fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSet
         };
         fit(model, "version", &[at], fits, "it is neither a whole number nor a moment")?;
         model.version = Some(at);
+        // It moves by itself.
+        if let Some(field) = model.fields.get_mut(at) {
+            field.is_writable = false;
+        }
     }
     if !settings.order.is_empty() {
         model.order = order(model, &settings.order)?;
@@ -315,6 +375,7 @@ fn relations(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidS
             let known: Vec<_> = model.relations.iter().map(|each| each.name.as_str()).collect();
             return Err(InvalidSettings::UnknownRelation {
                 model: model.name.clone(),
+                setting: "relations",
                 relation: old.clone(),
                 known: known.join(", "),
             });
@@ -324,39 +385,9 @@ fn relations(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidS
     Ok(())
 }
 
-fn scope(model: &Model, text: Option<&str>) -> Result<Option<Scope>, InvalidSettings> {
+pub(super) fn scope(model: &Model, text: Option<&str>) -> Result<Option<Scope>, InvalidSettings> {
     let scope = text.map(Scope::parse).transpose();
     scope.map_err(|source| InvalidSettings::Scope { model: model.name.clone(), source })
-}
-
-fn action(model: &Model, name: &str, settings: &ActionSettings) -> Result<Action, InvalidSettings> {
-    let set = settings
-        .set
-        .iter()
-        .map(|(field, value)| Ok((one(model, "actions", field)?, action_value(value))));
-    let set: Vec<_> = set.collect::<Result<_, InvalidSettings>>()?;
-    let fields: Vec<_> = set.iter().map(|(field, _)| *field).collect();
-    let fits = |field: &Field| !field.is_generated;
-    fit(model, "actions", &fields, fits, "the database alone writes it")?;
-    Ok(Action {
-        name: name.to_owned(),
-        description: settings.description.clone(),
-        set,
-        only: scope(model, settings.only.as_deref())?,
-        needs_confirmation: settings.confirm,
-        permission: settings.permission.clone(),
-    })
-}
-
-fn action_value(value: &Value) -> ActionValue {
-    match value.as_str().and_then(|text| text.strip_prefix(':')) {
-        None => ActionValue::Value(value.clone()),
-        Some("now") => ActionValue::Now,
-        Some("user") => ActionValue::User,
-        Some("token") => ActionValue::Token,
-        Some(text) if text.starts_with(':') => ActionValue::Value(text.into()),
-        Some(name) => ActionValue::Parameter(name.to_owned()),
-    }
 }
 
 fn positions(
@@ -367,7 +398,11 @@ fn positions(
     names.iter().map(|name| one(model, setting, name)).collect()
 }
 
-fn one(model: &Model, setting: &'static str, name: &str) -> Result<usize, InvalidSettings> {
+pub(super) fn one(
+    model: &Model,
+    setting: &'static str,
+    name: &str,
+) -> Result<usize, InvalidSettings> {
     model.field_position(name).ok_or_else(|| {
         let known: Vec<_> = model.fields.iter().map(|field| field.name.as_str()).collect();
         InvalidSettings::UnknownField {
@@ -379,7 +414,7 @@ fn one(model: &Model, setting: &'static str, name: &str) -> Result<usize, Invali
     })
 }
 
-fn fit(
+pub(super) fn fit(
     model: &Model,
     setting: &'static str,
     positions: &[usize],

@@ -96,6 +96,7 @@ async fn what_does_not_fit_is_said() {
         ("[models.article]\npage_size = 0", "at least 1"),
         ("[models.article.relations]\nnope = \"x\"", "`nope`"),
         ("[models.article.choices]\nstatus = [[1]]", "choice"),
+        ("[models.article.max_digits]\nviews = 4", "no decimal number"),
         ("max_rows = 0", "max_rows"),
     ] {
         let settings: DatabaseSettings = toml::from_str(text).unwrap();

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::database::access::Right;
+use crate::database::fixture::{Blog, Holder};
 use crate::database::model::Ident;
 
 proptest! {
@@ -27,5 +29,24 @@ fn values_are_parameters_alone() {
         let statement = sql.finish();
         assert_eq!(statement.sql(), text);
         assert_eq!(statement.parameters().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn writes_carry_the_row_scope() {
+    let settings = "[models.article]\nwhere = \"tenant = 1 AND owner = :user\"";
+    for blog in Blog::both(settings).await {
+        let holder = Holder::of(&["blog.*"]);
+        let writable = holder.access(&blog.database).writable("article", Right::Delete).unwrap();
+        let title = writable.model().field("title").unwrap();
+        let set = || vec![(title, Set::Value(Datum::Null))];
+        let (dialect, keys) = (blog.database.engine.dialect(), [vec![Datum::Integer(1)]]);
+        let update = Sql::update(dialect, &writable, set(), &keys, None);
+        let delete = Sql::delete(dialect, &writable, &keys);
+        for statement in [update, delete] {
+            let text = statement.sql();
+            assert!(text.contains("AND (tenant = 1 AND owner = "), "{text}");
+            assert_eq!(statement.parameters().last(), Some(&Datum::Text("ana".to_owned())));
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::super::fixture::{Blog, Holder, arguments};
 use super::super::{autocomplete, describe, find, get, list, related};
 
 mod picked;
+mod writes;
 
 use picked::PICKED;
 

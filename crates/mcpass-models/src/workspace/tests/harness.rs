@@ -65,9 +65,10 @@ impl Room {
             return Err(faults.join(" "));
         }
         let value = who.ask(|caller| {
-            self.workspace.call(definition.name, arguments, caller).now_or_never().unwrap()
+            self.workspace.call(&definition.name, arguments, caller).now_or_never().unwrap()
         });
         let value = value.map_err(|failure| failure.0)?;
+        let value: Value = serde_json::from_str(&value.structured).unwrap();
         let whole: Value = serde_json::from_str(definition.definition.get()).unwrap();
         let faults = schema::faults(&whole["outputSchema"], value.as_object().unwrap());
         assert_eq!(faults, Vec::<String>::new(), "{tool}: {value}");
@@ -126,7 +127,7 @@ impl Who {
             matches!(ask.target, Target::Tool(tool) if (self.may)(tool))
         };
         let Self { user, max_context, .. } = self;
-        with(Caller { token: "laptop", user, max_context, may: &may })
+        with(Caller { token: "laptop", token_id: "", request: "", user, max_context, may: &may })
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mcpass_domain::server::{ClientIdentity, HttpUpstream, StdioUpstream};
-use mcpass_domain::{ServerKind, ToolNames, WorkspaceSettings as Workspace};
+use mcpass_domain::{
+    DatabaseServer, ServerKind, ToolNames, ToolsForm, WorkspaceSettings as Workspace,
+};
 use serde::{Deserialize, Serialize};
 
 use super::failure;
@@ -50,6 +52,24 @@ struct StdioSettings {
     idle_us: u64,
 }
 
+/// The settings of a `database` server.
+#[derive(Deserialize, Serialize)]
+struct DatabaseSettings {
+    url: String,
+    apps: Vec<String>,
+    tools: String,
+    with_history: bool,
+    read_only: bool,
+    expose: bool,
+    statement_timeout_us: u64,
+    max_rows: u32,
+    max_bytes: u64,
+    connections: u32,
+    schemas: Vec<String>,
+    /// A JSON object within the JSON: what it says is for others to read.
+    models: String,
+}
+
 /// The settings of a `workspace` server.
 #[derive(Deserialize, Serialize)]
 struct WorkspaceSettings {
@@ -59,6 +79,7 @@ struct WorkspaceSettings {
 /// The settings of a server as JSON.
 pub(in super::super) fn settings_to_json(kind: &ServerKind) -> Result<String, StoreError> {
     let json = match kind {
+        ServerKind::Database(database) => serde_json::to_string(&DatabaseSettings::from(database)),
         ServerKind::Demo => Ok("{}".to_owned()),
         ServerKind::Http(upstream) => serde_json::to_string(&HttpSettings::from(upstream)),
         ServerKind::Stdio(upstream) => serde_json::to_string(&StdioSettings::from(upstream)),
@@ -73,6 +94,14 @@ pub(in super::super) fn settings_to_json(kind: &ServerKind) -> Result<String, St
 pub(in super::super) fn kind_from_json(kind: &str, json: &str) -> Result<ServerKind, StoreError> {
     let damaged = |error| failure::damaged("server", error);
     match kind {
+        "database" => {
+            let settings: DatabaseSettings = serde_json::from_str(json).map_err(damaged)?;
+            let form = ToolsForm::parse(&settings.tools).ok_or_else(|| {
+                let form = &settings.tools;
+                failure::damaged("server", format_args!("`{form}` is no form of tools"))
+            })?;
+            Ok(ServerKind::Database(settings.with(form)))
+        }
         "demo" => Ok(ServerKind::Demo),
         "http" => {
             let settings: HttpSettings = serde_json::from_str(json).map_err(damaged)?;
@@ -91,6 +120,44 @@ pub(in super::super) fn kind_from_json(kind: &str, json: &str) -> Result<ServerK
             Ok(ServerKind::Workspace(Workspace { tool_names }))
         }
         other => Err(failure::damaged("server", format_args!("`{other}` is no kind of server"))),
+    }
+}
+
+impl From<&DatabaseServer> for DatabaseSettings {
+    fn from(database: &DatabaseServer) -> Self {
+        Self {
+            url: database.url.clone(),
+            apps: database.apps.clone(),
+            tools: database.tools.as_str().to_owned(),
+            with_history: database.with_history,
+            read_only: database.read_only,
+            expose: database.expose,
+            statement_timeout_us: micros(database.statement_timeout),
+            max_rows: database.max_rows,
+            max_bytes: database.max_bytes,
+            connections: database.connections,
+            schemas: database.schemas.clone(),
+            models: database.models.clone(),
+        }
+    }
+}
+
+impl DatabaseSettings {
+    fn with(self, tools: ToolsForm) -> DatabaseServer {
+        DatabaseServer {
+            url: self.url,
+            apps: self.apps,
+            tools,
+            with_history: self.with_history,
+            read_only: self.read_only,
+            expose: self.expose,
+            statement_timeout: Duration::from_micros(self.statement_timeout_us),
+            max_rows: self.max_rows,
+            max_bytes: self.max_bytes,
+            connections: self.connections,
+            schemas: self.schemas,
+            models: self.models,
+        }
     }
 }
 
@@ -188,8 +255,20 @@ mod tests {
         stdio.per_token = true;
         stdio.folder = Some("work".to_owned());
         let workspace = ServerKind::Workspace(Workspace { tool_names: ToolNames::Slash });
-        for kind in [ServerKind::Demo, ServerKind::Http(http), ServerKind::Stdio(stdio), workspace]
-        {
+        let mut database = DatabaseServer::new("postgres://shop:${env:PASSWORD}@db/shop");
+        database.apps = vec!["blog".to_owned(), "auth".to_owned()];
+        database.tools = ToolsForm::Compact;
+        database.with_history = true;
+        database.schemas = vec!["public".to_owned()];
+        database.models = r#"{"article":{"where":"tenant = 4"}}"#.to_owned();
+        let database = ServerKind::Database(database);
+        for kind in [
+            database,
+            ServerKind::Demo,
+            ServerKind::Http(http),
+            ServerKind::Stdio(stdio),
+            workspace,
+        ] {
             let json = settings_to_json(&kind).unwrap();
             assert_eq!(kind_from_json(kind.as_str(), &json).unwrap(), kind);
         }

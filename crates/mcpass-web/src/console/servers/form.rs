@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mcpass_authority::api::{ApiError, KindView, ServerAdd, ServerEdit, ServerView};
+use mcpass_authority::api::{
+    ApiError, DatabaseEdit, DatabaseView, KindView, ServerAdd, ServerEdit, ServerView,
+};
 
 use crate::console::fields::Fields;
 
@@ -41,8 +43,25 @@ pub(super) fn of(server: &ServerView) -> Fields {
         KindView::Workspace(workspace) => {
             Fields::from([name, ("kind", "workspace"), ("tool_names", &workspace.tool_names)])
         }
+        KindView::Database(database) => of_database(name, database),
         KindView::Demo => Fields::from([name, ("kind", "demo")]),
     }
+}
+
+fn of_database(name: (&str, &str), database: &DatabaseView) -> Fields {
+    let mut fields = Fields::from([
+        name,
+        ("kind", "database"),
+        ("database", &database.database),
+        ("tools", &database.tools),
+        ("models", &database.models),
+    ]);
+    for (field, is_set) in
+        [("read_only", database.read_only), ("with_history", database.with_history)]
+    {
+        fields = fields.with(field, if is_set { "yes" } else { "" });
+    }
+    fields
 }
 
 /// The server that a form adds.
@@ -54,6 +73,10 @@ pub(super) fn add(form: &Fields) -> Result<ServerAdd, ApiError> {
             request.environment = pairs(form, "environment", '=')?;
             request.folder = form.some("folder");
             request.per_token = form.has("per_token");
+        }
+        "database" => {
+            request.database = Some(form.text("database").to_owned());
+            request.offer = offer(form);
         }
         "workspace" => {
             request.workspace = true;
@@ -89,9 +112,24 @@ pub(super) fn edit(form: &Fields, server: &ServerView) -> Result<ServerEdit, Api
             request.per_token = Some(form.has("per_token"));
         }
         KindView::Workspace(_) => request.tool_names = form.some("tool_names"),
+        KindView::Database(_) => {
+            request.database = form.some("database");
+            request.offer = offer(form);
+        }
         KindView::Demo => {}
     }
     Ok(request)
+}
+
+/// How a database is offered. What the form does not show stays.
+fn offer(form: &Fields) -> DatabaseEdit {
+    DatabaseEdit {
+        tools: form.some("tools"),
+        read_only: Some(form.has("read_only")),
+        with_history: Some(form.has("with_history")),
+        models: form.some("models"),
+        ..DatabaseEdit::default()
+    }
 }
 
 /// A program and its arguments, one to a line: nothing needs quoting.

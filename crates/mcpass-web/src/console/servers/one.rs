@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use mcpass_authority::api::{
-    HealthView, KindView, LogFilter, LogList, ServerRef, ServerTest, ServerTools, ServerView,
-    TokenList, ToolView,
+    DatabaseView, HealthView, KindView, LogFilter, LogList, ServerRef, ServerTest, ServerTools,
+    ServerView, TokenList, ToolView,
 };
 
 use super::list::state;
@@ -165,6 +165,7 @@ fn settings(kind: &KindView) -> Vec<(&'static str, String)> {
             .join("\n")
     };
     let all = match kind {
+        KindView::Database(database) => database_settings(database),
         KindView::Demo => Vec::new(),
         KindView::Http(http) => vec![
             ("Address", http.url.clone()),
@@ -187,6 +188,22 @@ fn settings(kind: &KindView) -> Vec<(&'static str, String)> {
         KindView::Workspace(workspace) => vec![("Tool names", workspace.tool_names.clone())],
     };
     all.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+}
+
+fn database_settings(database: &DatabaseView) -> Vec<(&'static str, String)> {
+    let history = if database.with_history { "in that database" } else { "with mcpass" };
+    let models = if database.models == "{}" { "" } else { &database.models };
+    vec![
+        ("Database", database.database.clone()),
+        ("Permissions begin with", database.apps.join(", ")),
+        ("Tools", database.tools.clone()),
+        ("Writes", if database.read_only { "never" } else { "as tokens may" }.to_owned()),
+        ("History", history.to_owned()),
+        ("A statement takes at most", duration(database.statement_timeout_ms * 1_000)),
+        ("Rows of a list at most", database.max_rows.to_string()),
+        ("Schemas", database.schemas.join(", ")),
+        ("Models", models.to_owned()),
+    ]
 }
 
 impl Page {

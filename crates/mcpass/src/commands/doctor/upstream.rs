@@ -7,9 +7,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use mcpass_domain::server::{HttpUpstream, StdioUpstream};
-use mcpass_domain::{ServerKind, ServerName};
+use mcpass_domain::{DatabaseServer, ServerKind, ServerName};
 use mcpass_gateway::upstream::credentials::{self, Secrets};
 use mcpass_gateway::upstream::tls::Tls;
+use mcpass_models::database::settings::DatabaseSettings;
 
 use super::Finding;
 use crate::config::Environment;
@@ -25,6 +26,7 @@ pub(super) fn check(
     environment: &Environment,
 ) -> Vec<Finding> {
     match kind {
+        ServerKind::Database(database) => vec![self::database(name, database, environment)],
         ServerKind::Demo | ServerKind::Workspace(_) => Vec::new(),
         ServerKind::Http(http) => {
             [headers(name, http, environment), files(name, http)].into_iter().flatten().collect()
@@ -37,6 +39,28 @@ pub(super) fn check(
             ];
             found.into_iter().flatten().collect()
         }
+    }
+}
+
+/// Credentials, and the file of a SQLite database.
+fn database(name: &ServerName, database: &DatabaseServer, environment: &Environment) -> Finding {
+    let url = match credentials::database_url(&database.url, &Here(environment)) {
+        Ok(url) => url,
+        Err(error) => return credentials_missing(name, &error.to_string()),
+    };
+    if let Err(error) = DatabaseSettings::try_from(database) {
+        let mend = format!("mcpass server edit {name} --models FILE");
+        return Finding::broken(AREA, format!("`{name}`: {error}"), mend);
+    }
+    let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    match path.map(|path| path.split('?').next().unwrap_or(path)) {
+        Some(path) if !Path::new(path).is_file() => Finding::broken(
+            AREA,
+            format!("the database of `{name}` is not there: {path}"),
+            format!("name another one: mcpass server edit {name} --database sqlite:PATH"),
+        ),
+        Some(path) => Finding::ok(AREA, format!("the database of `{name}` is {path}")),
+        None => Finding::ok(AREA, format!("the database URL of `{name}` can be had")),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use clap::ArgAction;
-use mcpass_authority::api::{ServerAdd, ServerEdit};
+use mcpass_authority::api::{DatabaseEdit, ServerAdd, ServerEdit};
 
 use super::super::nothing_to_change;
+use super::models;
 use crate::failure::Failure;
 
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,8 @@ Examples:
   mcpass server add everything --url http://127.0.0.1:3001/mcp
   mcpass server add files --stdio -- npx -y @modelcontextprotocol/server-filesystem /srv/files
   mcpass server add search --stdio --env 'API_KEY=${env:SEARCH_KEY}' -- python3 -m search_server
+  mcpass server add shop --database sqlite:shop.db
+  mcpass server add crm --database 'postgres://mcpass:${env:CRM_PASSWORD}@db/crm' --tools compact
   mcpass server add workspace --workspace
 
 Credentials are kept by reference: ${env:NAME} or ${file:PATH}, as the server process sees them.",
@@ -31,9 +34,11 @@ pub(super) struct Add {
     /// A program that speaks MCP on its standard input and output, after `--`
     #[arg(long, requires = "command")]
     stdio: bool,
-    /// A database whose tables become tools
+    /// A database whose tables become tools: sqlite:PATH or postgres://…
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    #[command(flatten)]
+    offer: Offer,
     /// The built-in product workspace: features, user stories, test cases, checklists
     #[arg(long)]
     workspace: bool,
@@ -85,11 +90,85 @@ pub(super) struct Add {
     command: Vec<String>,
 }
 
+/// How a database is offered.
+#[derive(Debug, clap::Args)]
+pub(super) struct Offer {
+    /// Namespace of the permissions, instead of the server's name; of a Django project, an app to
+    /// offer, instead of all; may be repeated
+    #[arg(long = "app", value_name = "APP")]
+    apps: Vec<String>,
+    /// Tools for each model (full), or one set of tools with the model as an argument (compact)
+    /// [default: full]
+    #[arg(long, value_name = "FORM")]
+    tools: Option<String>,
+    /// Record changes in a table `mcpass_history` of that database, in their own transaction;
+    /// otherwise mcpass's own database keeps them
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
+          require_equals = true)]
+    with_history: Option<bool>,
+    /// Never write anything
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true",
+          require_equals = true)]
+    read_only: Option<bool>,
+    /// How long a statement may take [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    statement_timeout: Option<String>,
+    /// Rows of a list at most [default: 1000]
+    #[arg(long, value_name = "N")]
+    max_rows: Option<u32>,
+    /// Connections for reads, and on PostgreSQL as many for writes [default: 8]
+    #[arg(long, value_name = "N")]
+    pool: Option<u32>,
+    /// A PostgreSQL schema to look into, instead of those of the search path; may be repeated
+    #[arg(long = "schema", value_name = "NAME")]
+    schemas: Vec<String>,
+    /// Settings of models (TOML): `[models.NAME]` with fields, row scopes, actions; an empty one
+    /// removes them
+    #[arg(long, value_name = "FILE")]
+    models: Option<String>,
+}
+
+impl Offer {
+    fn request(self) -> Result<DatabaseEdit, Failure> {
+        let given = |names: Vec<String>| (!names.is_empty()).then_some(names);
+        let (models, expose) = match self.models {
+            Some(path) => models::read(&path)?,
+            None => (None, None),
+        };
+        Ok(DatabaseEdit {
+            apps: given(self.apps),
+            tools: self.tools,
+            with_history: self.with_history,
+            read_only: self.read_only,
+            expose,
+            statement_timeout: self.statement_timeout,
+            max_rows: self.max_rows,
+            max_bytes: None,
+            pool: self.pool,
+            schemas: given(self.schemas),
+            models,
+        })
+    }
+}
+
+/// A SQLite file is meant from here, and so is not the server's to find.
+fn database(url: Option<String>) -> Result<Option<String>, Failure> {
+    let Some(url) = url else { return Ok(None) };
+    let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    match path {
+        Some(path) if !path.is_empty() && !path.starts_with('/') && !path.starts_with("${") => {
+            Ok(Some(format!("sqlite:{}", absolute(path)?)))
+        }
+        _ => Ok(Some(url)),
+    }
+}
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   mcpass server edit github --header 'X-Tenant: acme' --remove-header x-old
   mcpass server edit github --ca ''
+  mcpass server edit shop --tools compact --models shop.toml
   mcpass server edit files --folder /srv -- npx -y @modelcontextprotocol/server-filesystem /srv
 
 An empty file or folder removes it.")]
@@ -147,6 +226,11 @@ pub(super) struct Edit {
     /// How a workspace lists its tools: underscore or slash
     #[arg(long, value_name = "FORM")]
     tool_names: Option<String>,
+    /// Another database
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    #[command(flatten)]
+    offer: Offer,
     /// Another program and its arguments
     #[arg(last = true)]
     command: Vec<String>,
@@ -154,13 +238,6 @@ pub(super) struct Edit {
 
 impl Add {
     pub(super) fn request(self) -> Result<ServerAdd, Failure> {
-        if self.database.is_some() {
-            return Err(Failure::new("this build of mcpass has no --database servers yet")
-                .with_hint(
-                    "it has servers that speak MCP: mcpass server add NAME --url URL, or --stdio \
-                     -- COMMAND",
-                ));
-        }
         Ok(ServerAdd {
             name: self.name,
             url: self.url,
@@ -180,6 +257,8 @@ impl Add {
             idle: self.idle,
             workspace: self.workspace,
             tool_names: self.tool_names,
+            database: database(self.database)?,
+            offer: self.offer.request()?,
         })
     }
 }
@@ -207,6 +286,8 @@ impl Edit {
             answer_timeout: self.answer_timeout,
             idle: self.idle,
             tool_names: self.tool_names,
+            database: database(self.database)?,
+            offer: self.offer.request()?,
         };
         if request == unchanged {
             return Err(nothing_to_change("server edit"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mcpass_authority::api::{HealthView, HttpView, KindView, ServerView, StdioView};
+use mcpass_authority::api::{DatabaseView, HealthView, HttpView, KindView, ServerView, StdioView};
 use mcpass_domain::Timestamp;
 use mcpass_domain::server::HealthState;
 
@@ -58,6 +58,7 @@ pub(super) fn show(context: &Context, server: &ServerView) -> Result<(), Failure
     let detail = server.health.as_ref().and_then(|health| health.detail.as_deref());
     fields.push(("now", detail.unwrap_or("").into()));
     match &server.kind {
+        KindView::Database(view) => fields.extend(database(view)),
         KindView::Demo => {}
         KindView::Http(view) => fields.extend(http(view)),
         KindView::Stdio(view) => fields.extend(stdio(view, &server.kind)),
@@ -68,6 +69,26 @@ pub(super) fn show(context: &Context, server: &ServerView) -> Result<(), Failure
     fields.push(("from", origin(server).into()));
     fields.push(("added", times::exact(server.created_at, now).into()));
     context.output.fields(fields)
+}
+
+fn database(view: &DatabaseView) -> Vec<(&'static str, Text)> {
+    let models: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&view.models).unwrap_or_default();
+    let models: Vec<_> = models.keys().map(String::as_str).collect();
+    let history = if view.with_history { "in that database" } else { "in mcpass's own" };
+    vec![
+        ("database", view.database.as_str().into()),
+        ("apps", view.apps.join(", ").into()),
+        ("tools", view.tools.as_str().into()),
+        ("history", if view.read_only { "none: it is only read" } else { history }.into()),
+        ("read only", yes_no(view.read_only).into()),
+        ("settings of", models.join(", ").into()),
+        ("other models", if view.expose { "offered" } else { "hidden" }.into()),
+        ("schemas", view.schemas.join(", ").into()),
+        ("statement timeout", span(view.statement_timeout_ms).into()),
+        ("rows of a list", format!("{} at most", view.max_rows).into()),
+        ("connections", format!("{} for reads", view.pool).into()),
+    ]
 }
 
 fn http(view: &HttpView) -> Vec<(&'static str, Text)> {

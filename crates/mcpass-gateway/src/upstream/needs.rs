@@ -1,0 +1,77 @@
+//! What a target needs: the one place that says which permissions stand between a token and what
+//! it asks for at a server.
+//!
+//! At most servers a tool's permission is its name. A database's tools need the permissions on its
+//! models instead (`blog.view_article`), in namespaces that may be others than the server's name.
+//! Calls and lists ask the same question here, so what is listed is what may be called.
+
+use mcpass_domain::permission::{Needed, Needs};
+use mcpass_domain::{Ask, Subject, Target, ToolClass};
+use serde_json::value::RawValue;
+
+use super::{Reach, Upstream};
+
+/// Something that may be asked for at a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// What it is, by the name that permissions know.
+    pub target: Target<'a>,
+    /// What its annotations say, where it is a tool and they are known.
+    pub class: Option<ToolClass>,
+    /// The arguments of a call. Without them it is asked whether any call might be allowed.
+    pub arguments: Option<&'a RawValue>,
+}
+
+impl<'a> Wanted<'a> {
+    /// A target of which nothing else is known.
+    pub const fn any(target: Target<'a>) -> Self {
+        Self { target, class: None, arguments: None }
+    }
+}
+
+impl Upstream {
+    /// Calls `with` with the permissions of which a token needs one.
+    pub fn asking<R>(&self, wanted: Wanted<'_>, with: impl FnOnce(&[Ask<'_>]) -> R) -> R {
+        let needs = match (&self.reach, wanted.target) {
+            (_, Target::Server) => Needs::Anything,
+            (Reach::Local(local), target) => local.needs(target, wanted.arguments),
+            (Reach::Broken(_) | Reach::Remote(_), _) => Needs::Itself,
+        };
+        match &needs {
+            Needs::Itself => {
+                let Wanted { target, class, .. } = wanted;
+                with(&[Ask { server: self.name(), target, class }])
+            }
+            Needs::Anything => {
+                let whole = |server| Ask { server, target: Target::Server, class: None };
+                let all: Vec<_> = self.server.namespaces().map(whole).collect();
+                with(&all)
+            }
+            Needs::OneOf(permissions) => {
+                let all: Vec<_> = permissions.iter().map(Needed::ask).collect();
+                with(&all)
+            }
+        }
+    }
+
+    /// Whether a token may use it.
+    pub fn allows(&self, subject: &Subject, wanted: Wanted<'_>) -> bool {
+        self.asking(wanted, |asks| asks.iter().any(|ask| subject.allows(ask)))
+    }
+
+    /// Whether a token may use anything of it.
+    pub fn is_open_to(&self, subject: &Subject) -> bool {
+        self.server.namespaces().any(|namespace| subject.allows_server(namespace))
+    }
+
+    /// Whether a decision about a tool may depend on annotations that have to be read first.
+    pub(crate) fn needs_class(&self, subject: &Subject, wanted: Wanted<'_>) -> bool {
+        let has_own = match &self.reach {
+            Reach::Local(local) => {
+                !matches!(local.needs(wanted.target, wanted.arguments), Needs::Itself)
+            }
+            Reach::Broken(_) | Reach::Remote(_) => false,
+        };
+        !has_own && subject.needs_class(self.name())
+    }
+}

@@ -1,0 +1,277 @@
+//! Definitions of tools, for each model or for all of them.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::{FIND_MODELS, schema};
+use crate::database::Database;
+use crate::database::access::{Access, Operation, Right};
+use crate::database::model::{Model, RelationKind};
+use crate::database::settings::ToolsForm;
+use crate::provider::{Tool, raw};
+
+/// What is alike for all tools, and said once.
+pub(super) const FILTERS: &str = "filters: {\"field\" or \"field__lookup\": value}, lookups exact, \
+                                  iexact, contains, icontains, startswith, istartswith, endswith, \
+                                  iendswith, gt, gte, lt, lte, in, range, isnull, and year, month, \
+                                  day, date of dates. order_by: names of fields, with - before \
+                                  those from the largest.";
+
+/// All tools, in the order in which they are listed.
+pub(super) fn all(database: &Database) -> Vec<Tool> {
+    let find = tool(FIND_MODELS, find_models(), None, Some(OF_ALL));
+    let mut tools = vec![find];
+    match database.settings.tools {
+        ToolsForm::Compact => {
+            let offered = |operation: &&Operation| !models(database, **operation).is_empty();
+            tools.extend(Operation::ALL.iter().filter(offered).map(|operation| {
+                let names = models(database, *operation);
+                Tool::defined(operation.word().to_owned(), &compact(*operation, &names))
+            }));
+        }
+        ToolsForm::Full => {
+            for (at, model) in database.catalogue.models().iter().enumerate() {
+                let offered = Operation::ALL.iter().filter(|op| database.offers(at, **op));
+                tools.extend(offered.map(|operation| full(database, model, *operation)));
+            }
+        }
+    }
+    tools
+}
+
+/// What is alike for all tools is said here once; arguments that are rarely needed are in no schema.
+const OF_ALL: &str = "Models, and what may be done with each. Of all tools: filters \
+                      {\"field__lookup\": value} with Django's lookups; order_by fields, - for \
+                      descending; cursor: next_cursor of the page before; offset, with_total, \
+                      text_offset too; data of update as of create; expected: values you read, so \
+                      that no change of others is lost.";
+
+fn find_models() -> Map<String, Value> {
+    [("query".to_owned(), schema::of("string"))].into_iter().collect()
+}
+
+/// Names of the models that have a tool for this operation.
+fn models(database: &Database, operation: Operation) -> Vec<&str> {
+    let all = database.catalogue.models().iter().enumerate();
+    let offered = all.filter(|(at, _)| database.offers(*at, operation));
+    offered.map(|(_, model)| model.name.as_str()).collect()
+}
+
+/// The tool as a caller sees it: with the models that it may be called for.
+pub(super) fn for_caller<'a>(
+    tool: &'a Tool,
+    database: &Database,
+    access: &Access<'_>,
+) -> Cow<'a, RawValue> {
+    let Some(operation) = Operation::from_word(&tool.name) else {
+        return Cow::Borrowed(&tool.definition);
+    };
+    let may = |name: &&str| {
+        let model = database.catalogue.exposed(name);
+        model.is_some_and(|model| operation.is_callable(|right: Right| access.may(model, right)))
+    };
+    let all = models(database, operation);
+    let names: Vec<&str> = all.iter().copied().filter(may).collect();
+    if names.len() == all.len() {
+        return Cow::Borrowed(&tool.definition);
+    }
+    Cow::Owned(raw(&compact(operation, &names)))
+}
+
+fn compact(operation: Operation, models: &[&str]) -> Value {
+    let (mut properties, mut required) = usual(operation);
+    properties.insert("model".to_owned(), json!({"enum": models}));
+    required.insert(0, "model");
+    if needs_id(operation) {
+        properties.insert("id".to_owned(), Value::Bool(true));
+    }
+    if operation == Operation::Create {
+        properties.insert("data".to_owned(), schema::of("object"));
+    }
+    if operation == Operation::Related {
+        properties.insert("relation".to_owned(), schema::of("string"));
+    }
+    let input = schema::object(properties, &required);
+    definition(operation.word(), input, Some(operation), description(operation))
+}
+
+fn full(database: &Database, model: &Model, operation: Operation) -> Tool {
+    let (mut properties, required) = usual(operation);
+    if !has_children(database, model) {
+        properties.remove("inlines");
+        properties.remove("include_inlines");
+    }
+    if model.actions.is_empty() {
+        properties.remove("parameters");
+    }
+    match operation {
+        Operation::Create => {
+            properties.insert("data".to_owned(), schema::new_row(database, model));
+        }
+        Operation::Related => {
+            let names = model.relations.iter().filter(|relation| {
+                let there = database.catalogue.at(relation.model);
+                there.is_some_and(|there| there.is_exposed)
+            });
+            let names: Vec<&str> = names.map(|relation| relation.name.as_str()).collect();
+            properties.insert("relation".to_owned(), json!({"enum": names}));
+        }
+        _ => {}
+    }
+    if needs_id(operation) {
+        properties.insert("id".to_owned(), schema::key(model));
+    }
+    let name = format!("{}_{}", operation.word(), model.name);
+    let input = schema::object(properties, &required);
+    let definition = definition(&name, input, Some(operation), None);
+    Tool::defined(name, &definition)
+}
+
+/// Whether rows of other models belong to rows of this one.
+fn has_children(database: &Database, model: &Model) -> bool {
+    model.relations.iter().any(|relation| {
+        matches!(relation.kind, RelationKind::Reverse { .. })
+            && database.catalogue.at(relation.model).is_some_and(|there| there.is_exposed)
+    })
+}
+
+const fn needs_id(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Get
+            | Operation::Update
+            | Operation::Delete
+            | Operation::Related
+            | Operation::History
+    )
+}
+
+/// Arguments that are understood and stand in no definition.
+const RARE: [&str; 3] = ["offset", "text_offset", "with_total"];
+
+/// The arguments that stand in definitions, but for those that depend on the model.
+fn usual(operation: Operation) -> (Map<String, Value>, Vec<&'static str>) {
+    let (mut properties, required) = shared(operation);
+    let others: &[&str] = match operation {
+        Operation::Autocomplete | Operation::History => &["limit"],
+        Operation::Delete => &["expected"],
+        Operation::Related => &["fields", "order_by"],
+        _ => &[],
+    };
+    for rare in RARE.iter().chain(others) {
+        properties.remove(*rare);
+    }
+    (properties, required)
+}
+
+/// Arguments that are the same whatever the model is, and those that have to be given.
+fn shared(operation: Operation) -> (Map<String, Value>, Vec<&'static str>) {
+    let (integer, text, flag, object) =
+        (schema::of("integer"), schema::of("string"), schema::of("boolean"), schema::of("object"));
+    let list = || schema::of("array");
+    let (properties, required): (Vec<(&str, Value)>, Vec<&str>) = match operation {
+        Operation::List => (
+            vec![
+                ("limit", integer.clone()),
+                ("offset", integer),
+                ("cursor", text.clone()),
+                ("filters", object.clone()),
+                ("search", text),
+                ("order_by", list()),
+                ("fields", list()),
+                ("with_total", flag),
+                ("aggregate", object),
+            ],
+            vec![],
+        ),
+        Operation::Get => (
+            vec![
+                ("fields", list()),
+                ("include_inlines", flag.clone()),
+                ("include_related", flag),
+                ("text_offset", integer),
+            ],
+            vec!["id"],
+        ),
+        Operation::Create => (vec![("inlines", object)], vec!["data"]),
+        Operation::Update => (
+            vec![("data", object.clone()), ("inlines", object.clone()), ("expected", object)],
+            vec!["id"],
+        ),
+        Operation::Delete => (vec![("expected", object)], vec!["id"]),
+        Operation::Describe | Operation::Actions => (vec![], vec![]),
+        Operation::Action => (
+            vec![("action", text), ("ids", list()), ("confirm", flag), ("parameters", object)],
+            vec!["action", "ids"],
+        ),
+        Operation::Bulk => (
+            vec![
+                ("operation", json!({"enum": ["create", "update", "delete"]})),
+                ("items", list()),
+                ("atomic", flag),
+            ],
+            vec!["operation", "items"],
+        ),
+        Operation::Related => (
+            vec![
+                ("limit", integer.clone()),
+                ("offset", integer),
+                ("cursor", text),
+                ("order_by", list()),
+                ("fields", list()),
+            ],
+            vec!["id", "relation"],
+        ),
+        Operation::History => (vec![("limit", integer.clone()), ("offset", integer)], vec!["id"]),
+        Operation::Autocomplete => (vec![("term", text), ("limit", integer)], vec![]),
+    };
+    let properties = properties.into_iter().map(|(name, schema)| (name.to_owned(), schema));
+    (properties.collect(), required)
+}
+
+/// What the name and the arguments of a tool do not tell, where one stands for all models.
+const fn description(operation: Operation) -> Option<&'static str> {
+    match operation {
+        Operation::List => Some("Rows, or aggregates of them"),
+        Operation::Create => Some("describe tells the fields"),
+        Operation::Bulk => Some("All or none, unless atomic is false"),
+        Operation::Autocomplete => Some("Keys of rows by what they are called"),
+        _ => None,
+    }
+}
+
+fn tool(
+    name: &str,
+    properties: Map<String, Value>,
+    operation: Option<Operation>,
+    what: Option<&str>,
+) -> Tool {
+    let schema = schema::object(properties, &[]);
+    Tool::defined(name.to_owned(), &definition(name, schema, operation, what))
+}
+
+/// A definition. Hints that say what is so without them are left out, and so are schemas of
+/// results that are no rows.
+fn definition(name: &str, input: Value, operation: Option<Operation>, what: Option<&str>) -> Value {
+    let mut definition = Map::new();
+    definition.insert("name".to_owned(), name.into());
+    if let Some(what) = what {
+        definition.insert("description".to_owned(), what.into());
+    }
+    definition.insert("inputSchema".to_owned(), input);
+    if matches!(operation, None | Some(Operation::Get | Operation::List)) {
+        definition.insert("outputSchema".to_owned(), schema::of("object"));
+    }
+    match operation {
+        Some(Operation::Create) => {
+            definition.insert("annotations".to_owned(), json!({"destructiveHint": false}));
+        }
+        Some(operation) if operation.writes() => {}
+        _ => {
+            definition.insert("annotations".to_owned(), json!({"readOnlyHint": true}));
+        }
+    }
+    definition.into()
+}
