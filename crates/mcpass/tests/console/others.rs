@@ -63,7 +63,7 @@ async fn what_is_others_cannot_be_reached_by_its_address() -> Result<()> {
             let is_asked = path.contains(others);
             holds(
                 is_asked || !told.contains(others),
-                format_args!("{path} tells {others}: {}", told),
+                format_args!("{path} tells {others}: {told}"),
             )?;
         }
         holds(answer.status < 500, format_args!("{path}: {}", answer.shown()))?;
