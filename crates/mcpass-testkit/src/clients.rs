@@ -6,12 +6,14 @@
 //! | [`conformance`] | the official conformance suites, and a server for them |
 //! | [`everything`] | third-party servers |
 //! | [`inspector`] | the MCP Inspector's command line |
+//! | [`pasted`] | what mcpass tells people to paste, run as it stands |
 //! | [`fuzzer`] | a fuzzer of MCP servers |
 
 pub mod conformance;
 pub mod everything;
 pub mod fuzzer;
 pub mod inspector;
+pub mod pasted;
 mod schemathesis;
 pub mod step;
 
@@ -28,6 +30,7 @@ use tokio::process::Command;
 pub use self::everything::{ServerEverything, StdioServer, stdio_servers};
 pub use self::fuzzer::Fuzzer;
 pub use self::inspector::{INSPECTORS, Inspector};
+pub use self::pasted::Pasted;
 pub use self::schemathesis::schemathesis;
 pub use self::step::{Report, Step, Visit};
 use crate::mcpass::Finished;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Longest wait for any one read. Everything in a test is bounded.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(20);
+pub const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Largest head and largest body that are read; tests never need more.
 const MAX_BYTES: usize = 64 << 20;

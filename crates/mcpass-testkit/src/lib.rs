@@ -7,6 +7,7 @@
 //! | [`wire`] | an HTTP/1.1 client that sends exactly the bytes it is told to |
 //! | [`upstream`] | a scriptable MCP server that remembers every call and can misbehave |
 //! | [`clients`] | third-party MCP clients and a third-party server |
+//! | [`browser`] | a real browser, and what a person does and sees with it |
 //! | [`django`] | a Django project's database, and Django Admin MCP on it |
 //! | [`postgres`] | a PostgreSQL server of the test's own |
 //! | [`provider`] | an OpenID Connect provider that can lie |
@@ -15,6 +16,7 @@
 //!
 //! Everything is bounded in time, listens on loopback alone and ends with the test.
 
+pub mod browser;
 pub mod canary;
 pub mod clients;
 pub mod django;
@@ -26,6 +28,7 @@ pub mod provider;
 pub mod upstream;
 pub mod wire;
 
+pub use browser::Browser;
 pub use django::{DjangoAdminMcp, Newsroom};
 pub use http1::Head;
 pub use mcpass::{Issued, Mcpass};

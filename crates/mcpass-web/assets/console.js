@@ -4,8 +4,6 @@
 const one = (selector, from = document) => from.querySelector(selector);
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
-document.documentElement.classList.add("has-js");
-
 // Says something to who cannot see what changed.
 function say(text) {
   const place = one("#said");
@@ -148,6 +146,7 @@ function tabs(box) {
   let last = null;
   try { last = localStorage.getItem("mcpass-client"); } catch { /* private */ }
   show(Math.max(0, links.findIndex((link) => link.textContent === last)), false);
+  box.classList.add("is-ready");
 }
 
 // ---- Selection in a list ----

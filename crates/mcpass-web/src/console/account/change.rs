@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use mcpass_authority::api::{ApiError, UserRef};
+use mcpass_authority::api::{ApiError, TotpEnrolment, UserRef};
 use mcpass_domain::{Password, SessionId};
 
 use super::again;
@@ -52,8 +52,23 @@ pub(super) async fn confirm_code(State(console): State<Console>, asked: Asked) -
             let frame = asked.frame(Section::Account, "Recovery codes");
             page(&CodesPage { frame, codes: codes.join("\n") })
         }
-        Err(error) => again(&console, &asked, &error, |page, form| page.code = form).await,
+        Err(error) => {
+            // A mistyped digit is no reason to begin with another key.
+            let enrolment = begun(&asked);
+            let put = |page: &mut super::Page, form| {
+                page.enrolment = enrolment;
+                page.code = form;
+            };
+            again(&console, &asked, &error, put).await
+        }
     }
+}
+
+/// The key that the page showed, as its form holds it. What is in force is the authority's own.
+fn begun(asked: &Asked) -> Option<TotpEnrolment> {
+    let (key, uri) = (asked.form.raw("key"), asked.form.raw("uri"));
+    let is_shown = !key.is_empty() && uri.starts_with("otpauth://");
+    is_shown.then(|| TotpEnrolment { key: key.to_owned().into(), uri: uri.to_owned().into() })
 }
 
 pub(super) async fn remove_code(State(console): State<Console>, asked: Asked) -> Answer {

@@ -108,16 +108,19 @@ async fn template(
     let view = console.authority().token_bulk(asked.ctx()?, dry).await?;
     let (button, _) = words(&request.action);
     let group = request.group.unwrap_or_default();
-    let number = count(view.changed);
+    let tokens = match view.changed {
+        1 => "1 token".to_owned(),
+        many => format!("{} tokens", count(many)),
+    };
     let deed = match request.action.as_str() {
-        "revoke" => format!("{number} tokens end for good. Every request with them is refused."),
-        "disable" => format!("{number} tokens are refused until they are enabled again."),
+        "revoke" => format!("{tokens} will end for good, with every request refused."),
+        "disable" => format!("{tokens} will be refused until enabled again."),
         "extend" => {
             let end = request.expires.unwrap_or_default();
-            format!("{number} tokens end {end} from now instead.")
+            format!("{tokens} will end {end} from now instead.")
         }
-        "add_group" => format!("{number} tokens get what the group {group} gives."),
-        _ => format!("{number} tokens lose what the group {group} gives."),
+        "add_group" => format!("{tokens} will get what the group {group} gives."),
+        _ => format!("{tokens} will lose what the group {group} gives."),
     };
     let fields = asked.form.without(&["csrf", "confirmed", "expected", "reason"]);
     Ok(Page {

@@ -69,11 +69,11 @@ const COLUMNS: [(&str, &str, &str); 9] = [
     ("Token", "w-m hide-s", ""),
     ("User", "w-s", ""),
     ("State", "w-l", ""),
-    ("Created", "w-s hide-s", "created"),
+    ("Created", "w-s hide-s hide-m", "created"),
     ("Expires", "w-s hide-s", "expires"),
     ("Last used", "w-m hide-s", "last_used"),
     ("Today", "w-xs num hide-s", ""),
-    ("Groups", "w-s hide-s", ""),
+    ("Groups", "w-s hide-s hide-m", ""),
 ];
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {

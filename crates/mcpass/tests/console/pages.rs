@@ -1,0 +1,183 @@
+//! Every page, looked at: by axe-core in light and dark, by the browser's own complaints, on a
+//! scale, and on screens of four sizes. Pictures go to `target/screens`.
+
+use anyhow::{Context, Result, ensure};
+use mcpass_testkit::browser::{Find, Theme};
+use mcpass_testkit::clients::CLIENTS;
+
+use crate::{Desk, holds, tokens};
+
+/// Bytes of a first page at most.
+const LIGHT: u64 = 100_000;
+/// What a page may move by itself: nothing, but for rounding.
+const STILL: f64 = 0.001;
+
+/// Looks at a page from all sides.
+async fn look_at(desk: &Desk, path: &str, name: &str) -> Result<()> {
+    desk.open(path).await?;
+    look(desk, name).await.with_context(|| format!("{name} ({path})"))
+}
+
+async fn look(desk: &Desk, name: &str) -> Result<()> {
+    let browser = &desk.browser;
+    browser.find(Find::Css("main h1")).await?;
+    let shift = browser.layout_shift().await?;
+    ensure!(shift < STILL, "it moves by {shift}");
+    let mut found = Vec::new();
+    for theme in [Theme::Light, Theme::Dark] {
+        browser.theme(theme).await?;
+        found.extend(browser.axe().await?.into_iter().map(|each| format!("{theme:?} {each}")));
+    }
+    ensure!(found.is_empty(), "axe-core finds: {found:#?}");
+    browser.screenshots(name).await?;
+    let complaints = browser.complaints().await?;
+    ensure!(complaints.is_empty(), "the browser complains: {complaints:#?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_with_nothing_on_them() -> Result<()> {
+    let desk = Desk::start().await?;
+    let link = desk.setup_link().await?;
+    look_at(&desk, "/sign-in", "sign-in").await?;
+    look_at(&desk, link.trim_start_matches(&desk.mcpass.url("")?), "set-up").await?;
+    let session = crate::visitor::Visitor::new(&desk.mcpass)?;
+    let session = session.set_up(&link, crate::ANA, crate::PASSWORD).await?;
+    desk.browser.set_cookie(&session).await?;
+    for (path, name) in [
+        ("/", "dashboard-0"),
+        ("/tokens", "tokens-0"),
+        ("/tokens/new", "token-new-0"),
+        ("/servers", "servers-0"),
+        ("/servers/new", "server-new"),
+        ("/users/new", "user-new"),
+        ("/groups", "groups-0"),
+        ("/groups/new", "group-new"),
+        ("/log", "log-0"),
+        ("/settings", "settings"),
+        ("/account", "account"),
+        ("/keys", "keys"),
+    ] {
+        look_at(&desk, path, name).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_with_much_on_them() -> Result<()> {
+    let (desk, _upstream) = Desk::with_server().await?;
+    let id = fill(&desk).await?;
+    let (token, row) = (format!("/tokens/{id}"), desk.mcpass.log().await?);
+    let row = row.first().and_then(|row| row["id"].as_str()).context("a row")?.to_owned();
+    for (path, name) in [
+        ("/", "dashboard"),
+        ("/tokens", "tokens"),
+        ("/tokens/new", "token-new"),
+        (&token, "token"),
+        (&format!("{token}?edit=1"), "token-edit"),
+        (&format!("{token}/permissions"), "token-permissions"),
+        (&format!("{token}/rotate"), "token-rotate"),
+        (&format!("{token}/revoke"), "token-revoke"),
+        (&format!("{token}/disable"), "token-disable"),
+        (&format!("{token}?permission=up.destroy"), "token-explain"),
+        ("/servers", "servers"),
+        ("/servers/up", "server"),
+        ("/servers/up/edit", "server-edit"),
+        ("/servers/up/remove", "server-remove"),
+        ("/users", "users"),
+        ("/users/tester", "user"),
+        ("/groups", "groups"),
+        ("/groups/editors", "group"),
+        ("/groups/editors/delete", "group-delete"),
+        ("/log", "log"),
+        (&format!("/log/{row}"), "log-one"),
+        ("/audit", "audit"),
+        ("/search?q=a", "search"),
+    ] {
+        look_at(&desk, path, name).await?;
+    }
+    Ok(())
+}
+
+/// Tokens with names of all kinds, some requests, and one token with everything.
+async fn fill(desk: &Desk) -> Result<String> {
+    let mcpass = &desk.mcpass;
+    tokens::many(mcpass, 30).await?;
+    for name in [
+        "مفتاح الإصدار للفريق",
+        "רובוט הבנייה",
+        "🚀 Launch 🧪 of the family 👪",
+        "発行ボット",
+        &"Averyveryverylongnamewithoutanyspace".repeat(2),
+        &"a long name of many words ".repeat(3),
+    ] {
+        mcpass.token(name.trim(), &["up.look"], &[]).await?;
+    }
+    let permissions = ["up.*", "!up.destroy", "blog.view_*", "github.@read", "demo.list_notes"];
+    let more = ["--group", "editors", "--cidr", "127.0.0.0/8", "--note", "for the nightly build"];
+    let full = mcpass.token("Nightly build", &permissions, &more).await?;
+    let url = mcpass.url("/mcp/up")?;
+    CLIENTS[0].list_and_call(&url, Some(&full.token), "look", serde_json::json!({})).await?;
+    for tool in ["destroy", "look", "change", "missing"] {
+        let body = mcpass_testkit::wire::call(tool, "m");
+        mcpass.post("/mcp/up", Some(&full.token), &body).await?;
+    }
+    let rotated = mcpass.cli(&["token", "rotate", &full.id, "--overlap", "24h"]).await?;
+    rotated["id"].as_str().map(str::to_owned).context("an id")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_after_something_was_done() -> Result<()> {
+    let (desk, _upstream) = Desk::with_server().await?;
+    let browser = &desk.browser;
+    desk.open("/tokens/new").await?;
+    browser.click(Find::Css("#create")).await?;
+    browser.fill("Name", "First one").await?;
+    browser.fill_in(Find::Css("#f-pattern"), "up.@read").await?;
+    browser.click(Find::Css("#create")).await?;
+    browser.see("This is the only time it is shown").await?;
+    look(&desk, "token-created").await?;
+    browser.press("Test connection").await?;
+    browser.see("Its row in the access log").await?;
+    look(&desk, "token-tested").await?;
+    look_at(&desk, "/tokens", "tokens-1").await?;
+    browser.tick(Find::Css("input[name=id]"), true).await?;
+    browser.press("Continue").await?;
+    browser.find(Find::Css("#do")).await?;
+    look(&desk, "tokens-bulk").await?;
+    desk.open("/servers/up").await?;
+    browser.press("Test").await?;
+    browser.see("It answers").await?;
+    look(&desk, "server-tested").await?;
+    desk.open("/users/ana").await?;
+    browser.click(Find::Css("#actions summary")).await?;
+    browser.click(Find::Css("#reset")).await?;
+    browser.find(Find::Css("#one-time-link")).await?;
+    look(&desk, "user-link").await?;
+    desk.open("/account").await?;
+    browser.press("Set up an authenticator").await?;
+    browser.find(Find::Css("#totp-key")).await?;
+    look(&desk, "account-code").await?;
+    desk.open("/users/new").await?;
+    browser.fill("Name", "not a name").await?;
+    browser.click(Find::Css("#create")).await?;
+    browser.find(Find::Css("#trouble")).await?;
+    // The status is what the browser mentions.
+    browser.complaints().await?;
+    look(&desk, "user-new-refused").await?;
+    desk.open("/no/such/page").await?;
+    browser.complaints().await?;
+    look(&desk, "not-found").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_page_is_light() -> Result<()> {
+    let (desk, _upstream) = Desk::with_server().await?;
+    tokens::many(&desk.mcpass, 30).await?;
+    for path in ["/", "/tokens", "/tokens/new", "/log", "/servers/up"] {
+        let weight = desk.browser.weigh(&desk.mcpass.url(path)?).await?;
+        holds(weight.bytes > 1_000, format_args!("{path} was not weighed: {weight:?}"))?;
+        holds(weight.bytes < LIGHT, format_args!("{path}: {weight:?}"))?;
+    }
+    desk.is_calm().await
+}
