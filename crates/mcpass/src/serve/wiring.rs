@@ -217,8 +217,7 @@ impl<S: LocalServer> Local for BuiltIn<S> {
                 Ok(message) => message,
                 Err(error) => {
                     let fault = error.fault();
-                    let body = fault.to_body(None).into();
-                    return LocalAnswer::new(fault.status.as_u16(), body);
+                    return LocalAnswer::new(fault.status.as_u16(), fault.to_body(None));
                 }
             };
             let era = Era::detect(&http::HeaderMap::new(), &message);
