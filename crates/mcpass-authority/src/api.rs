@@ -22,13 +22,14 @@ pub use request::{
     TokenRotate, UserCreate, UserEdit, UserRef, UserResetLink,
 };
 pub use view::{
-    AccessView, AccountView, AreaView, AuditView, BulkItem, BulkView, CatalogueServer,
-    CatalogueTool, DatabaseView, EffectivePermission, Explanation, FamilyMember, GroupView,
-    HealthView, HttpView, IssuedLink, IssuedToken, KindView, LimitsView, LinkView, LogBatch,
-    ManagementPermission, Page, PermissionCatalogue, PermissionCheck, Plaintext, PreviewServer,
-    PreviewTool, PreviewView, RecoveryCodes, ServerTest, ServerToolsView, ServerView, SessionView,
-    SettingView, Status, StdioView, TokenCountsView, TokenDetails, TokenFacts, TokenUsage,
-    TokenView, ToolView, TotpEnrolment, UserView, WhoAmI, WindowUsage, WorkspaceView,
+    AccessView, AccountView, AreaView, AuditView, BulkItem, BulkView, CatalogueModel,
+    CatalogueServer, CatalogueTool, DatabaseView, EffectivePermission, Explanation, FamilyMember,
+    GroupView, HealthView, HttpView, IssuedLink, IssuedToken, KindView, LimitsView, LinkView,
+    LogBatch, ManagementPermission, Page, PermissionCatalogue, PermissionCheck, Plaintext,
+    PreviewServer, PreviewTool, PreviewView, RecoveryCodes, ServerTest, ServerToolsView,
+    ServerView, SessionView, SettingView, Status, StdioView, TokenCountsView, TokenDetails,
+    TokenFacts, TokenUsage, TokenView, ToolView, TotpEnrolment, UserView, WhoAmI, WindowUsage,
+    WorkspaceView,
 };
 
 /// One thing to be done. On the wire `{"op":"token.create", …}` with the fields of the request

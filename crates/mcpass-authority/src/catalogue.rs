@@ -1,15 +1,16 @@
 //! What there is to be permitted: tools of servers, previews, everything that can be granted.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mcpass_domain::permission::Verdict;
+use mcpass_domain::permission::{Needed, Needs, Verdict};
 use mcpass_domain::{Ask, Grants, Permission, Server, Target};
 use serde_json::Value;
 
 use crate::api::{
-    ApiError, CatalogueServer, CatalogueTool, ManagementPermission, PermissionCatalogue, Preview,
-    PreviewServer, PreviewTool, PreviewView, ServerRef, ServerTest, ServerTools, ServerToolsView,
-    SettingView, ToolView,
+    ApiError, CatalogueModel, CatalogueServer, CatalogueTool, ManagementPermission,
+    PermissionCatalogue, Preview, PreviewServer, PreviewTool, PreviewView, ServerRef, ServerTest,
+    ServerTools, ServerToolsView, SettingView, ToolView,
 };
 use crate::authority::Authority;
 use crate::authorize::{Action, Reach};
@@ -21,6 +22,9 @@ use crate::turn::Turn;
 
 /// What the gateway puts between the names of server and tool at `/mcp`.
 const BETWEEN: &str = "__";
+
+/// What can be done to rows of a model, in the order in which it is shown.
+const VERBS: [&str; 4] = ["view", "add", "change", "delete"];
 
 impl Authority {
     /// Everything that can be granted. Callers who may not do everything see what they hold.
@@ -127,7 +131,8 @@ async fn permissions(turn: &mut Turn) -> Result<PermissionCatalogue, ApiError> {
     for (server, tools) in turn.all_tools().await? {
         let shown = catalogue_of(turn, &server, tools);
         // Of a server of which they hold nothing, others than superusers hear nothing.
-        let is_empty = shown.wildcards.is_empty() && shown.tools.is_empty();
+        let is_empty =
+            shown.wildcards.is_empty() && shown.tools.is_empty() && shown.models.is_empty();
         if turn.caller.reach() == Reach::All || !is_empty {
             servers.push(shown);
         }
@@ -155,7 +160,10 @@ fn catalogue_of(
     let name = &server.name;
     let covers = |permission: &String| covers(turn, permission);
     let error = tools.as_ref().err().cloned();
-    let tools = tools.unwrap_or_default().into_iter().map(|tool| CatalogueTool {
+    let tools = tools.unwrap_or_default();
+    let models = models(&tools, covers);
+    let tools = tools.into_iter().filter(|tool| tool.needs == Needs::Itself);
+    let tools = tools.map(|tool| CatalogueTool {
         permission: format!("{name}.{}", tool.name),
         class: tool.class.as_str().to_owned(),
         description: text(&definition(&tool), "description"),
@@ -164,8 +172,13 @@ fn catalogue_of(
     CatalogueServer {
         server: name.to_string(),
         is_enabled: server.is_enabled,
-        wildcards: WILDCARDS.iter().map(|part| format!("{name}.{part}")).filter(covers).collect(),
+        wildcards: server
+            .namespaces()
+            .flat_map(|name| WILDCARDS.map(|part| format!("{name}.{part}")))
+            .filter(covers)
+            .collect(),
         tools: tools.filter(|tool| covers(&tool.permission)).collect(),
+        models,
         areas: areas
             .unwrap_or_default()
             .into_iter()
@@ -173,6 +186,30 @@ fn catalogue_of(
             .collect(),
         error,
     }
+}
+
+/// The models that tools need permissions on.
+fn models(tools: &[KnownTool], covers: impl Fn(&String) -> bool) -> Vec<CatalogueModel> {
+    let mut found: BTreeMap<(&str, &str), [Option<String>; 4]> = BTreeMap::new();
+    let needed = tools.iter().filter_map(|tool| match &tool.needs {
+        Needs::OneOf(needed) => Some(needed),
+        Needs::Anything | Needs::Itself => None,
+    });
+    for Needed { namespace, name } in needed.flatten() {
+        let Some((verb, model)) = name.split_once('_') else { continue };
+        let Some(at) = VERBS.iter().position(|known| *known == verb) else { continue };
+        let permission = format!("{namespace}.{name}");
+        let slot = found.entry((namespace, model)).or_default().get_mut(at);
+        if let (Some(slot), true) = (slot, covers(&permission)) {
+            *slot = Some(permission);
+        }
+    }
+    let models = found.into_iter().map(|((namespace, model), permissions)| CatalogueModel {
+        namespace: namespace.to_owned(),
+        model: model.to_owned(),
+        permissions: permissions.into_iter().flatten().collect(),
+    });
+    models.filter(|model| !model.permissions.is_empty()).collect()
 }
 
 fn covers(turn: &Turn, permission: &str) -> bool {
@@ -215,16 +252,27 @@ async fn preview(turn: &mut Turn, request: &Preview) -> Result<PreviewView, ApiE
 }
 
 fn preview_tool(grants: &Grants, server: &Server, tool: &KnownTool) -> PreviewTool {
-    let ask = Ask {
-        server: server.name.as_str(),
-        target: Target::Tool(&tool.name),
-        class: Some(tool.class),
+    let whole = |server| Ask { server, target: Target::Server, class: None };
+    let asks: Vec<Ask<'_>> = match &tool.needs {
+        Needs::Itself => vec![Ask {
+            server: server.name.as_str(),
+            target: Target::Tool(&tool.name),
+            class: Some(tool.class),
+        }],
+        Needs::Anything => server.namespaces().map(whole).collect(),
+        Needs::OneOf(needed) => needed.iter().map(Needed::ask).collect(),
     };
-    let (seen, grant) = match grants.ask(&ask) {
-        Verdict::Allow(grant) => (true, Some(grant)),
-        Verdict::Deny(grant) => (false, Some(grant)),
-        Verdict::Silent => (false, None),
-    };
+    let (mut seen, mut grant) = (false, None);
+    for ask in &asks {
+        match grants.ask(ask) {
+            Verdict::Allow(by) => {
+                (seen, grant) = (true, Some(by));
+                break;
+            }
+            Verdict::Deny(by) => grant = grant.or(Some(by)),
+            Verdict::Silent => {}
+        }
+    }
     PreviewTool {
         name: tool.name.clone(),
         class: tool.class.as_str().to_owned(),
@@ -236,9 +284,17 @@ fn preview_tool(grants: &Grants, server: &Server, tool: &KnownTool) -> PreviewTo
 fn tool_view(server: &Server, tool: &KnownTool) -> ToolView {
     let definition = definition(tool);
     let title = text(&definition, "title");
+    let permissions: Vec<String> = match &tool.needs {
+        Needs::Itself => vec![format!("{}.{}", server.name, tool.name)],
+        Needs::Anything => server.namespaces().map(|name| format!("{name}.@read")).collect(),
+        Needs::OneOf(needed) => {
+            needed.iter().map(|one| format!("{}.{}", one.namespace, one.name)).collect()
+        }
+    };
     ToolView {
         name: tool.name.clone(),
-        permission: format!("{}.{}", server.name, tool.name),
+        permission: permissions.first().cloned().unwrap_or_default(),
+        permissions,
         class: tool.class.as_str().to_owned(),
         title: (!title.is_empty()).then_some(title),
         description: text(&definition, "description"),
@@ -252,4 +308,77 @@ fn definition(tool: &KnownTool) -> Value {
 
 fn text(definition: &Value, member: &str) -> String {
     definition.get(member).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use mcpass_domain::permission::{Grant, Source};
+    use mcpass_domain::{DatabaseServer, ServerKind, Timestamp, ToolClass};
+
+    use super::*;
+
+    fn tool(name: &str, needs: Needs) -> KnownTool {
+        KnownTool { name: name.to_owned(), class: ToolClass::Read, json: "{}".to_owned(), needs }
+    }
+
+    fn one_of(names: &[&str]) -> Needs {
+        let needed = names
+            .iter()
+            .map(|name| Needed { namespace: "blog".to_owned(), name: (*name).to_owned() });
+        Needs::OneOf(needed.collect())
+    }
+
+    fn site() -> Server {
+        let apps = vec!["blog".to_owned()];
+        Server {
+            name: "site".parse().unwrap(),
+            kind: ServerKind::Database(DatabaseServer { apps, ..DatabaseServer::new("sqlite:/x") }),
+            is_enabled: true,
+            is_declared: false,
+            created_at: Timestamp::default(),
+            version: 0,
+        }
+    }
+
+    #[test]
+    fn a_preview_asks_for_what_tools_need() {
+        let grant = |text: &str| Grant { permission: text.parse().unwrap(), source: Source::Own };
+        let tools = [
+            tool("find_models", Needs::Anything),
+            tool("list", one_of(&["view_article", "view_author"])),
+            tool("update", one_of(&["change_article", "change_author"])),
+        ];
+        let seen = |grants: &[&str]| -> Vec<String> {
+            let grants = Grants::new(grants.iter().map(|text| grant(text)));
+            let shown = tools.iter().map(|tool| preview_tool(&grants, &site(), tool));
+            shown.filter(|tool| tool.seen).map(|tool| tool.name).collect()
+        };
+        assert_eq!(seen(&["blog.view_author"]), ["find_models", "list"]);
+        assert_eq!(seen(&["blog.@read"]), ["find_models", "list"]);
+        assert_eq!(seen(&["blog.*", "!blog.change_*"]), ["find_models", "list"]);
+        assert_eq!(seen(&["blog.*"]).len(), 3);
+        assert!(seen(&["site.list", "other.*"]).is_empty(), "its tools' names permit nothing");
+    }
+
+    #[test]
+    fn models_are_told_by_what_tools_need_and_as_far_as_they_may_be_granted() {
+        let tools = [
+            tool("find_models", Needs::Anything),
+            tool("delete", one_of(&["delete_article"])),
+            tool("list", one_of(&["view_article", "view_article_tag"])),
+            tool("bulk", one_of(&["add_article", "change_article", "delete_article"])),
+        ];
+        let told = |may: fn(&String) -> bool| -> Vec<(String, String)> {
+            let models = models(&tools, may).into_iter();
+            models.map(|model| (model.model, model.permissions.join(" "))).collect()
+        };
+        let all = "blog.view_article blog.add_article blog.change_article blog.delete_article";
+        let (article, tag) = ("article".to_owned(), "article_tag".to_owned());
+        let of_tag = "blog.view_article_tag".to_owned();
+        assert_eq!(told(|_| true), [(article.clone(), all.to_owned()), (tag, of_tag)]);
+        let adds = told(|permission| permission.contains(".add_"));
+        assert_eq!(adds, [(article, "blog.add_article".to_owned())]);
+        assert_eq!(tool_view(&site(), &tools[0]).permission, "blog.@read");
+        assert_eq!(tool_view(&site(), &tools[3]).permissions.len(), 3);
+    }
 }

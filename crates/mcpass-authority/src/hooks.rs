@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use mcpass_domain::permission::Needs;
 use mcpass_domain::server::Health;
 use mcpass_domain::{
-    DatabaseServer, FamilyId, Limits, Server, ServerName, Subject, TokenDigest, ToolClass, Usage,
+    DatabaseServer, FamilyId, Limits, Server, ServerName, Subject, TokenDigest, TokenId, ToolClass,
+    Usage,
 };
 
 use crate::api::{AreaView, SettingView};
@@ -101,6 +103,17 @@ pub struct KnownTool {
     pub class: ToolClass,
     /// The whole of it, as the server wrote it (JSON).
     pub json: String,
+    /// What it needs of a token: the permission of its name, or others in its place.
+    pub needs: Needs,
+}
+
+/// What a token has open at this moment, and would lose with its standing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct OpenNow {
+    /// Streams: calls that are being answered, and those that wait for news.
+    pub streams: u64,
+    /// Sessions of clients.
+    pub sessions: u64,
 }
 
 /// What there is to be permitted, and what of the limits is used.
@@ -115,6 +128,9 @@ pub trait Inventory: Send + Sync + fmt::Debug {
 
     /// Sets of permissions of a server that have a name of their own: the areas of a workspace.
     fn areas(&self, server: &Server) -> Vec<AreaView>;
+
+    /// What a token has open at this moment.
+    fn open(&self, token: TokenId) -> OpenNow;
 
     /// What a family has used of its limits at this moment.
     fn usage(&self, family: FamilyId, limits: &Limits) -> Vec<Usage>;

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcpass_domain::permission::Needs;
 use mcpass_domain::{Target, ToolClass};
 use mcpass_protocol::{List, ListKind};
 use parking_lot::Mutex;
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::link::{self, Speaker};
 use crate::shared::{Shared, Worker};
 use crate::upstream::Upstream;
+use crate::upstream::needs::Wanted;
 
 /// How long a server may take to list its tools.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -32,6 +34,8 @@ pub struct ListedTool {
     pub class: ToolClass,
     /// The whole of it, as the server wrote it (JSON).
     pub json: String,
+    /// What it needs of a token.
+    pub needs: Needs,
 }
 
 /// The tools of one server as they were last listed for management.
@@ -120,8 +124,10 @@ async fn read(worker: &Arc<Worker>, upstream: &Arc<Upstream>) -> Result<Vec<List
         let list = List::read(page, ListKind::Tools).map_err(|why| why.to_string())?;
         for item in list.items() {
             if let Some(name) = &item.name {
+                let known = upstream.reach.known_as(Target::Tool(name));
                 tools.push(ListedTool {
-                    name: upstream.reach.known_as(Target::Tool(name)).name().to_owned(),
+                    name: known.name().to_owned(),
+                    needs: upstream.needs(Wanted::any(known)),
                     class: ToolClass::from_hints(item.read_only, item.destructive),
                     json: item.raw().get().to_owned(),
                 });

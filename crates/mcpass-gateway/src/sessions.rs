@@ -265,6 +265,11 @@ impl Sessions {
         self.end(ended);
     }
 
+    /// How many sessions of a token are open.
+    pub fn count_of(&self, token: TokenId) -> usize {
+        self.tokens.lock().get(&token).map_or(0, HashMap::len)
+    }
+
     /// How many sessions are open.
     pub fn count(&self) -> usize {
         self.tokens.lock().values().map(HashMap::len).sum()
@@ -361,7 +366,9 @@ mod tests {
         let sessions = Sessions::default();
         let of_a = sessions.open(session(A, "x", "s", at(0)));
         let of_b = sessions.open(session(B, "x", "s", at(0)));
+        assert_eq!((sessions.count_of(A), sessions.count_of(B)), (1, 1));
         assert_eq!(sessions.end_token(A), 1);
+        assert_eq!((sessions.count_of(A), sessions.count_of(B)), (0, 1));
         assert!(of_a.ended().is_cancelled() && !of_b.ended().is_cancelled());
         sessions.sweep(at(0), lifetime(), |_| false);
         assert_eq!(sessions.count(), 0);

@@ -17,9 +17,9 @@ mod sign_in;
 
 pub use log::{AccessView, LogBatch};
 pub use manage::{
-    AreaView, BulkItem, BulkView, CatalogueServer, CatalogueTool, ManagementPermission,
-    PermissionCatalogue, PreviewServer, PreviewTool, PreviewView, ServerTest, ServerToolsView,
-    SettingView, TokenCountsView, TokenUsage, ToolView, WindowUsage,
+    AreaView, BulkItem, BulkView, CatalogueModel, CatalogueServer, CatalogueTool,
+    ManagementPermission, PermissionCatalogue, PreviewServer, PreviewTool, PreviewView, ServerTest,
+    ServerToolsView, SettingView, TokenCountsView, TokenUsage, ToolView, WindowUsage,
 };
 pub use server::{
     DatabaseView, HealthView, HttpView, KindView, ServerView, StdioView, WorkspaceView,

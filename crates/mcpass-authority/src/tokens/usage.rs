@@ -13,6 +13,7 @@ pub(super) async fn usage(turn: &mut Turn, request: &TokenRef) -> Result<TokenUs
     let requests = requests.map_err(store_failed)?;
     let inventory = turn.core.options.inventory.as_ref();
     let windows = inventory.map(|known| known.usage(token.family, &token.limits));
+    let open = inventory.map(|known| known.open(token.id)).unwrap_or_default();
     let window = |usage: mcpass_domain::Usage| WindowUsage {
         window: usage.window.to_string(),
         limit: usage.limit,
@@ -24,6 +25,8 @@ pub(super) async fn usage(turn: &mut Turn, request: &TokenRef) -> Result<TokenUs
         id: token.id,
         windows: windows.into_iter().flatten().map(window).collect(),
         max_context: token.limits.max_context,
+        open_streams: open.streams,
+        open_sessions: open.sessions,
         requests_today: requests.get(&token.id).copied().unwrap_or_default(),
     })
 }

@@ -30,14 +30,18 @@ impl<'a> Wanted<'a> {
 }
 
 impl Upstream {
-    /// Calls `with` with the permissions of which a token needs one.
-    pub fn asking<R>(&self, wanted: Wanted<'_>, with: impl FnOnce(&[Ask<'_>]) -> R) -> R {
-        let needs = match (&self.reach, wanted.target) {
+    /// What it needs of a token.
+    pub(crate) fn needs(&self, wanted: Wanted<'_>) -> Needs {
+        match (&self.reach, wanted.target) {
             (_, Target::Server) => Needs::Anything,
             (Reach::Local(local), target) => local.needs(target, wanted.arguments),
             (Reach::Broken(_) | Reach::Remote(_), _) => Needs::Itself,
-        };
-        match &needs {
+        }
+    }
+
+    /// Calls `with` with the permissions of which a token needs one.
+    pub fn asking<R>(&self, wanted: Wanted<'_>, with: impl FnOnce(&[Ask<'_>]) -> R) -> R {
+        match &self.needs(wanted) {
             Needs::Itself => {
                 let Wanted { target, class, .. } = wanted;
                 with(&[Ask { server: self.name(), target, class }])

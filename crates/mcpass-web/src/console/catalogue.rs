@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use mcpass_authority::api::{CatalogueServer, Preview as PreviewRequest, PreviewServer};
-use mcpass_domain::permission::{Grant, Source};
+use mcpass_authority::api::{
+    CatalogueModel, CatalogueServer, Preview as PreviewRequest, PreviewServer,
+};
+use mcpass_domain::permission::{Grant, Needed, Source};
 use mcpass_domain::{Ask, Grants, Permission, Target, ToolClass};
 
 use super::Console;
@@ -18,6 +20,10 @@ pub(crate) struct Shelf {
     pub(crate) server: String,
     /// Its tools; none if they are not known.
     pub(crate) tools: Vec<Tool>,
+    /// The models of its database, if it is one.
+    pub(crate) models: Vec<CatalogueModel>,
+    /// Permissions for all that only reads, and for everything.
+    pub(crate) whole: Vec<String>,
     /// Why its tools are not known.
     pub(crate) trouble: Option<String>,
     /// Sets of permissions with a name.
@@ -136,8 +142,15 @@ fn shelf(server: CatalogueServer) -> Shelf {
         .areas
         .into_iter()
         .map(|area| Area { name: format!("{name}/{}", area.name), permissions: area.permissions });
+    // As the catalogue has them, but with the smaller one first.
+    let whole = ["@read", "*"].map(|part| {
+        let wildcards = server.wildcards.iter();
+        wildcards.filter(move |all| all.split_once('.').is_some_and(|(_, name)| name == part))
+    });
     Shelf {
         tools: tools.collect(),
+        models: server.models,
+        whole: whole.into_iter().flatten().cloned().collect(),
         areas: areas.collect(),
         trouble: server.error,
         server: name.clone(),
@@ -191,14 +204,17 @@ impl Group {
 
 fn group(shelf: &Shelf, chosen: &[String], grants: &Grants) -> Group {
     let server = &shelf.server;
+    let tick = |permission: &str, word, is_given: bool| {
+        let is_chosen = chosen.iter().any(|each| each == permission);
+        let is_covered = !is_chosen && is_given;
+        Tick { permission: permission.to_owned(), word, is_chosen, is_covered }
+    };
     let choose = |name: &str, word, class| {
-        let permission = format!("{server}.{name}");
-        let is_chosen = chosen.contains(&permission);
-        let is_covered = !is_chosen && gives(grants, server, &permission, class);
-        Tick { permission, word, is_chosen, is_covered }
+        let target = Target::from_name(name);
+        tick(&format!("{server}.{name}"), word, grants.allow(&Ask { server, target, class }))
     };
     let tools: Vec<_> = shelf.tools.iter().collect();
-    let models = models(&tools, &choose);
+    let mut models = models(&tools, &choose);
     let of_models = |tool: &Tool| models.iter().any(|model| model.owns(&tool.name));
     let rows = tools.iter().filter(|tool| !of_models(tool)).map(|tool| Row {
         name: tool.name.clone(),
@@ -207,8 +223,15 @@ fn group(shelf: &Shelf, chosen: &[String], grants: &Grants) -> Group {
         choice: choose(&tool.name, "", Some(tool.class)),
     });
     let rows: Vec<_> = rows.collect();
-    let whole = [("@read", "all that only reads"), ("*", "everything, also what comes later")];
-    let whole: Vec<_> = whole.into_iter().map(|(name, word)| choose(name, word, None)).collect();
+    models.extend(shelf.models.iter().map(|model| of_database(server, model, grants, &tick)));
+    let whole = shelf.whole.iter().map(|permission| {
+        let is_given = permission.parse().is_ok_and(|permission| grants.cover(&permission));
+        let is_read = permission.ends_with(".@read");
+        let word =
+            if is_read { "all that only reads" } else { "everything, also what comes later" };
+        tick(permission, word, is_given)
+    });
+    let whole = whole.collect();
     let mut group = Group {
         server: server.clone(),
         told: String::new(),
@@ -220,11 +243,11 @@ fn group(shelf: &Shelf, chosen: &[String], grants: &Grants) -> Group {
     };
     let given = shelf.tools.iter().filter(|tool| sees(grants, server, tool)).count();
     group.told = match shelf.tools.len() {
-        0 => String::new(),
+        0 => told_of_models(&group.models),
         all => format!("{} of {} tools", count(given as u64), count(all as u64)),
     };
-    group.is_open =
-        shelf.tools.len() <= 12 || chosen.iter().any(|permission| group.has(permission));
+    group.is_open = shelf.tools.len() + shelf.models.len() <= 12
+        || chosen.iter().any(|permission| group.has(permission));
     group
 }
 
@@ -233,12 +256,36 @@ fn sees(grants: &Grants, server: &str, tool: &Tool) -> bool {
     grants.allow(&Ask { server, target, class: Some(tool.class) })
 }
 
-fn gives(grants: &Grants, server: &str, permission: &str, class: Option<ToolClass>) -> bool {
-    let name = permission.split_once('.').map_or("", |(_, name)| name);
-    if name == "*" || name.starts_with('@') {
-        return permission.parse().is_ok_and(|permission| grants.cover(&permission));
+/// A model of a database, whose tools need these permissions.
+fn of_database(
+    server: &str,
+    model: &CatalogueModel,
+    grants: &Grants,
+    tick: &impl Fn(&str, &'static str, bool) -> Tick,
+) -> Model {
+    let CatalogueModel { namespace, model, permissions } = model;
+    let choice = |verb: &'static str| {
+        let needed = Needed { namespace: namespace.clone(), name: format!("{verb}_{model}") };
+        let permission = format!("{namespace}.{}", needed.name);
+        let is_there = permissions.contains(&permission);
+        is_there.then(|| tick(&permission, verb, grants.allow(&needed.ask())))
+    };
+    let is_alone = namespace == server;
+    let name = if is_alone { model.clone() } else { format!("{namespace}.{model}") };
+    Model { name, choices: VERBS.into_iter().map(choice).collect() }
+}
+
+fn told_of_models(models: &[Model]) -> String {
+    let given = |model: &&Model| {
+        model.choices.iter().flatten().any(|choice| choice.is_chosen || choice.is_covered)
+    };
+    match models.len() {
+        0 => String::new(),
+        all => {
+            let given = models.iter().filter(given).count();
+            format!("{} of {} models", count(given as u64), count(all as u64))
+        }
     }
-    grants.allow(&Ask { server, target: Target::from_name(name), class })
 }
 
 /// Models are told by their verbs: a name with at least `view_` and one more.
@@ -312,62 +359,4 @@ impl Preview {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tool(name: &str, class: ToolClass) -> Tool {
-        Tool { name: name.to_owned(), about: String::new(), class }
-    }
-
-    fn shelf() -> Shelf {
-        Shelf {
-            server: "notes".to_owned(),
-            tools: vec![
-                tool("get", ToolClass::Read),
-                tool("put", ToolClass::Write),
-                tool("drop", ToolClass::Destructive),
-            ],
-            trouble: None,
-            areas: Vec::new(),
-        }
-    }
-
-    fn chosen(texts: &[&str]) -> Vec<String> {
-        texts.iter().map(|text| (*text).to_owned()).collect()
-    }
-
-    #[test]
-    fn a_pattern_covers_rows_and_stays_a_chip() {
-        let own = chosen(&["notes.@read", "notes.put", "!notes.d*", "github.*"]);
-        let (grants, wrong) = grants(&own, &[]);
-        assert!(wrong.is_empty());
-        let matrix = matrix(&[shelf()], &own, &grants);
-        let group = &matrix.groups[0];
-        let state = |at: usize| (group.rows[at].choice.is_chosen, group.rows[at].choice.is_covered);
-        assert_eq!((state(0), state(1), state(2)), ((false, true), (true, false), (false, false)));
-        assert!(group.whole[0].is_chosen, "@read is a box of the server");
-        let chips: Vec<_> = matrix.chips.iter().map(|chip| chip.permission.as_str()).collect();
-        assert_eq!(chips, ["!notes.d*", "github.*"]);
-        assert_eq!(group.told, "2 of 3 tools");
-    }
-
-    #[test]
-    fn what_is_no_permission_is_told() {
-        let (grants, wrong) = grants(&chosen(&["no permission", "notes.get"]), &[]);
-        assert_eq!((grants.iter().count(), wrong), (1, chosen(&["no permission"])));
-    }
-
-    #[test]
-    fn models_are_rows_with_a_box_for_each_verb() {
-        let mut shelf = shelf();
-        shelf.tools = ["view_article", "add_article", "view_only", "search"]
-            .map(|name| tool(name, ToolClass::Read))
-            .to_vec();
-        let group = matrix(&[shelf], &[], &Grants::default()).groups.remove(0);
-        let [model] = &group.models[..] else { panic!("{:?}", group.models) };
-        let has: Vec<_> = model.choices.iter().map(Option::is_some).collect();
-        assert_eq!((model.name.as_str(), has), ("article", vec![true, true, false, false]));
-        let rows: Vec<_> = group.rows.iter().map(|row| row.name.as_str()).collect();
-        assert_eq!(rows, ["view_only", "search"]);
-    }
-}
+mod tests;

@@ -10,14 +10,13 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
+use serde_json::{Map, Value, json};
 use tokio::net::TcpStream;
 
 /// How long the whole call may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of an answer that are read.
 const LARGEST: usize = 4 * 1024 * 1024;
-/// What is asked.
-const QUESTION: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
 /// What came back.
 #[derive(Clone, Debug)]
@@ -31,16 +30,51 @@ pub(crate) struct Heard {
 /// # Errors
 /// When there is no answer, with a reason for people.
 pub(crate) async fn ask(listen: &str, secret: &str) -> Result<Heard, String> {
-    let listen: SocketAddr =
-        listen.parse().map_err(|_| "mcpass does not listen for MCP clients".to_owned())?;
-    match tokio::time::timeout(PATIENCE, send(reachable(listen), secret)).await {
+    let question = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+    within_patience(send(reachable(listen)?, secret, "/mcp", &question)).await
+}
+
+/// Calls a tool of a server with this token. Sessions and revisions of the protocol are dealt with
+/// by mcpass at the endpoint for all servers.
+///
+/// # Errors
+/// When there is no answer, with a reason for people.
+pub(crate) async fn call(
+    listen: &str,
+    secret: &str,
+    (server, tool): (&str, &str),
+    arguments: &Map<String, Value>,
+) -> Result<Heard, String> {
+    let to = reachable(listen)?;
+    within_patience(async {
+        let question = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+        let listed = send(to, secret, "/mcp", &question).await?;
+        let name = listed.name_of(server, tool).unwrap_or_else(|| format!("{server}__{tool}"));
+        let params = json!({"name": name, "arguments": arguments});
+        let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params});
+        send(to, secret, "/mcp", &call).await
+    })
+    .await
+}
+
+async fn within_patience(
+    call: impl Future<Output = Result<Heard, String>>,
+) -> Result<Heard, String> {
+    match tokio::time::timeout(PATIENCE, call).await {
         Ok(heard) => heard,
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }
 }
 
+/// Where the listener is called. One for all of the machine's addresses is called at its own.
+fn reachable(listen: &str) -> Result<SocketAddr, String> {
+    let listen: SocketAddr =
+        listen.parse().map_err(|_| "mcpass does not listen for MCP clients".to_owned())?;
+    Ok(own(listen))
+}
+
 /// An address that stands for all of the machine's is called by the machine's own.
-const fn reachable(listen: SocketAddr) -> SocketAddr {
+const fn own(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -49,17 +83,17 @@ const fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-async fn send(to: SocketAddr, secret: &str) -> Result<Heard, String> {
+async fn send(to: SocketAddr, secret: &str, path: &str, question: &Value) -> Result<Heard, String> {
     let mut bearer = HeaderValue::from_str(&format!("Bearer {secret}"))
         .map_err(|_| "this cannot be a token".to_owned())?;
     bearer.set_sensitive(true);
-    let request = Request::post("/mcp")
+    let request = Request::post(path)
         .header(header::HOST, to.to_string())
         .header(header::AUTHORIZATION, bearer)
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, "application/json, text/event-stream")
         .header(header::USER_AGENT, concat!("mcpass-console/", env!("CARGO_PKG_VERSION")))
-        .body(Full::new(Bytes::from_static(QUESTION.as_bytes())))
+        .body(Full::new(Bytes::from(question.to_string())))
         .map_err(|error| error.to_string())?;
     let stream = TcpStream::connect(to).await.map_err(|error| format!("{to}: {error}"))?;
     let (mut sender, connection) =
@@ -93,6 +127,33 @@ impl Heard {
         self.message()?.pointer("/result/tools")?.as_array().map(Vec::len)
     }
 
+    /// What a server's tool is called in a list of all servers' tools.
+    fn name_of(&self, server: &str, tool: &str) -> Option<String> {
+        let message = self.message()?;
+        let tools = message.pointer("/result/tools")?.as_array()?;
+        let names = tools.iter().filter_map(|tool| tool.get("name")?.as_str());
+        let usual = format!("{server}__{tool}");
+        let names: Vec<&str> = names.collect();
+        match names[..] {
+            // The token sees this tool alone, whatever it had to be called.
+            [only] => Some(only.to_owned()),
+            _ => names.into_iter().find(|name| *name == usual).map(str::to_owned),
+        }
+    }
+
+    /// Why the answer to a call is none, for people; none if all is well.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let Some(message) = self.message() else {
+            return Some(format!("It was refused, with HTTP status {}.", self.status));
+        };
+        let is_error = message.pointer("/result/isError").and_then(Value::as_bool);
+        match (message.get("result"), is_error) {
+            (Some(_), Some(true)) => Some("The tool says that it failed.".to_owned()),
+            (Some(_), _) => None,
+            (None, _) => Some(format!("It was refused, with HTTP status {}.", self.status)),
+        }
+    }
+
     /// The answer for people, at most some of it.
     pub(crate) fn shown(&self) -> String {
         const MOST: usize = 4_000;
@@ -112,6 +173,14 @@ mod tests {
         assert_eq!(heard("event: message\ndata: {\"result\":{\"tools\":[]}}\n\n").tools(), Some(0));
         assert_eq!(heard(r#"{"error":{"code":429}}"#).tools(), None);
         assert_eq!(heard("<html>").shown(), "<html>");
+        assert!(heard(r#"{"result":{"content":[]}}"#).trouble().is_none());
+        for bad in ["<html>", r#"{"error":{}}"#, r#"{"result":{"isError":true}}"#] {
+            assert!(heard(bad).trouble().is_some(), "{bad}");
+        }
+        let two = r#"{"result":{"tools":[{"name":"a__b"},{"name":"a__c"}]}}"#;
+        assert_eq!(heard(two).name_of("a", "c").as_deref(), Some("a__c"));
+        let one = r#"{"result":{"tools":[{"name":"a__b_1f"}]}}"#;
+        assert_eq!(heard(one).name_of("a", "b").as_deref(), Some("a__b_1f"));
     }
 
     #[test]
@@ -119,7 +188,7 @@ mod tests {
         for (listen, called) in
             [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.0.0.1:1", "10.0.0.1:1")]
         {
-            assert_eq!(reachable(listen.parse().unwrap()).to_string(), called);
+            assert_eq!(reachable(listen).unwrap().to_string(), called);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Servers: how they do, what they offer, who may use it.
 
+mod call;
 mod form;
 mod list;
 mod one;
@@ -17,6 +18,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/servers/{name}", get(one::show))
         .route("/servers/{name}/edit", get(save::show_edit).post(save::edit))
         .route("/servers/{name}/test", post(one::test))
+        .route("/servers/{name}/call", post(call::take))
         .route("/servers/{name}/switch", post(save::switch))
         .route("/servers/{name}/remove", get(one::ask_remove).post(save::remove))
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use mcpass_authority::api::AreaView;
 use mcpass_authority::sign_in::SignInOptions;
-use mcpass_authority::{Inventory, KnownTool, Publisher, ServerHealth, ToolClasses, Update};
+use mcpass_authority::{
+    Inventory, KnownTool, OpenNow, Publisher, ServerHealth, ToolClasses, Update,
+};
 use mcpass_domain::permission::{Needs, Target};
 use mcpass_domain::server::Health;
 use mcpass_domain::{
-    Clock, Entropy, FamilyId, Limits, Server, ServerKind, ServerName, ToolClass, Usage,
+    Clock, Entropy, FamilyId, Limits, Server, ServerKind, ServerName, TokenId, ToolClass, Usage,
     WorkspaceSettings,
 };
 use mcpass_gateway::Shared;
@@ -122,7 +124,12 @@ impl Inventory for Inventories {
         let listed = self.0.listed_tools(server, fresh).await?;
         let known = listed.iter().cloned();
         Ok(known
-            .map(|tool| KnownTool { name: tool.name, class: tool.class, json: tool.json })
+            .map(|tool| KnownTool {
+                name: tool.name,
+                class: tool.class,
+                json: tool.json,
+                needs: tool.needs,
+            })
             .collect())
     }
 
@@ -137,6 +144,13 @@ impl Inventory for Inventories {
             Some(AreaView { name: format!("{name}:{access}"), permissions: area.permissions() })
         };
         named.filter_map(area).collect()
+    }
+
+    fn open(&self, token: TokenId) -> OpenNow {
+        OpenNow {
+            streams: self.0.streams.count_of(token) as u64,
+            sessions: self.0.sessions.count_of(token) as u64,
+        }
     }
 
     fn usage(&self, family: FamilyId, limits: &Limits) -> Vec<Usage> {

@@ -66,6 +66,10 @@ pub struct TokenUsage {
     pub max_context: u64,
     /// Requests of this token since midnight (UTC).
     pub requests_today: u64,
+    /// Streams that it has open, and that would end with it.
+    pub open_streams: u64,
+    /// Sessions that it has open, likewise.
+    pub open_sessions: u64,
 }
 
 /// What is used of one limit.
@@ -136,6 +140,9 @@ pub struct ToolView {
     pub name: String,
     /// The permission for it.
     pub permission: String,
+    /// All permissions of which one is needed: more than one at a database, whose tools need those
+    /// on its models.
+    pub permissions: Vec<String>,
     /// `read`, `write` or `destructive`, as its annotations say.
     pub class: String,
     /// Its title, if it has one.
@@ -192,6 +199,8 @@ pub struct CatalogueServer {
     pub wildcards: Vec<String>,
     /// Permissions for one tool each.
     pub tools: Vec<CatalogueTool>,
+    /// Models of a database: permissions on them stand in place of those for its tools.
+    pub models: Vec<CatalogueModel>,
     /// Sets of permissions with a name.
     pub areas: Vec<AreaView>,
     /// Why its tools are not known, if they are not.
@@ -207,6 +216,17 @@ pub struct CatalogueTool {
     pub class: String,
     /// What the tool does, in the server's words.
     pub description: String,
+}
+
+/// A model of a database.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct CatalogueModel {
+    /// The namespace of its permissions: the server's name, or an app of a Django project.
+    pub namespace: String,
+    /// Its name.
+    pub model: String,
+    /// What can be granted of it, in the order view, add, change, delete.
+    pub permissions: Vec<String>,
 }
 
 /// A set of permissions with a name.

@@ -12,7 +12,10 @@ use http_body_util::BodyExt as _;
 use mcpass_authority::api::{
     ApiError, AreaView, GroupCreate, ServerAdd, TokenCreate, UserCreate, UserRef,
 };
-use mcpass_authority::{Authority, Context, Inventory, KnownTool, Options, Publisher, Update};
+use mcpass_authority::{
+    Authority, Context, Inventory, KnownTool, OpenNow, Options, Publisher, Update,
+};
+use mcpass_domain::permission::Needs;
 use mcpass_domain::{
     AccessRow, Admission, FamilyId, Limits, OsEntropy, Reason, RequestId, RowState, Server,
     Subject, Surface, SystemClock, TokenId, ToolClass, Usage, UserId,
@@ -62,6 +65,7 @@ impl Inventory for Tools {
         let tool = |name: &str, class| KnownTool {
             name: name.to_owned(),
             class,
+            needs: Needs::Itself,
             json: format!("{{\"name\":\"{name}\",\"description\":\"of {server}\"}}"),
         };
         Ok(vec![tool("look", ToolClass::Read), tool("destroy", ToolClass::Destructive)])
@@ -69,6 +73,10 @@ impl Inventory for Tools {
 
     fn areas(&self, _: &Server) -> Vec<AreaView> {
         Vec::new()
+    }
+
+    fn open(&self, _: TokenId) -> OpenNow {
+        OpenNow { streams: 2, sessions: 1 }
     }
 
     fn usage(&self, _: FamilyId, _: &Limits) -> Vec<Usage> {

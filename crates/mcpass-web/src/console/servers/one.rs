@@ -7,10 +7,12 @@ use mcpass_authority::api::{
     ServerView, TokenList, ToolView,
 };
 
+use super::call::Called;
 use super::list::state;
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::{Fields, segment};
+use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::log;
 use crate::console::show::{Badge, When, cut, duration};
@@ -21,7 +23,7 @@ const MANY: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "servers/one.html")]
-struct Page {
+pub(super) struct Page {
     frame: Frame,
     server: ServerView,
     path: String,
@@ -40,6 +42,10 @@ struct Page {
     /// Why its tools are not known.
     tools_trouble: String,
     test: Option<ServerTest>,
+    /// The form of a test call, as it was sent.
+    form: Form,
+    /// What came of a test call.
+    called: Option<Called>,
 }
 
 pub(super) async fn show(
@@ -71,12 +77,13 @@ pub(super) async fn ask_remove(
     page(&template(&console, &asked, name, true).await?)
 }
 
-async fn template(
+pub(super) async fn template(
     console: &Console,
     asked: &Asked,
     name: String,
     is_removing: bool,
 ) -> Result<Page, Fault> {
+    let form = Form::new(Fields::from([("arguments", "{}")]));
     let now = console.now();
     let server = console.authority().server_show(asked.ctx()?, ServerRef { name }).await?;
     let moment = |of: fn(&HealthView) -> Option<mcpass_domain::Timestamp>| {
@@ -88,6 +95,8 @@ async fn template(
         tools,
         tools_trouble,
         test: None,
+        called: None,
+        form,
         frame: asked.frame(Section::Servers, server.name.clone()),
         path: format!("/servers/{}", segment(&server.name)),
         endpoint: asked.absolute(&format!("/mcp/{}", server.name)),
@@ -207,6 +216,23 @@ fn database_settings(database: &DatabaseView) -> Vec<(&'static str, String)> {
 }
 
 impl Page {
+    /// The page after a test call.
+    pub(super) fn with_call(self, form: Form, called: Option<Called>) -> Self {
+        Self { form, called, ..self }
+    }
+
+    /// The permissions that a tool needs; none if there is no such tool.
+    pub(super) fn permissions(&self, tool: &str) -> Option<Vec<String>> {
+        let tool = self.tools.iter().find(|known| known.name == tool)?;
+        Some(tool.permissions.clone())
+    }
+
+    /// A part of a tool's definition as it is read; empty if it has none.
+    fn part(tool: &ToolView, name: &str) -> String {
+        let part = tool.definition.get(name).filter(|part| !part.is_null());
+        part.and_then(|part| serde_json::to_string_pretty(part).ok()).unwrap_or_default()
+    }
+
     /// Who may use this tool: the same page, asked for it.
     fn who(&self, tool: &ToolView) -> String {
         format!("{}#h-who", Fields::from([("tool", tool.name.as_str())]).after(&self.path))

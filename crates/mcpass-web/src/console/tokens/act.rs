@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use mcpass_authority::api::{ApiError, TokenDetails, TokenRef, TokenRevoke, TokenRotate};
+use mcpass_authority::api::{ApiError, TokenRef, TokenRevoke, TokenRotate, TokenUsage};
 
 use super::one;
 use crate::console::asked::Asked;
@@ -11,7 +11,7 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
-use crate::console::show::When;
+use crate::console::show::{When, count};
 use crate::console::{Console, done, go, page, refused};
 
 /// What is about to be done.
@@ -33,6 +33,8 @@ struct Page {
     hint: String,
     used: Option<When>,
     used_ip: String,
+    /// What would end with it at this moment: `2 open streams, last call 4 s ago`.
+    ends: Vec<String>,
     /// Other secrets of the family that still work.
     others: usize,
 }
@@ -55,34 +57,54 @@ impl Deed {
     }
 }
 
-fn template(console: &Console, asked: &Asked, token: TokenDetails, deed: Deed, form: Form) -> Page {
+async fn template(
+    console: &Console,
+    asked: &Asked,
+    id: &str,
+    deed: Deed,
+    form: Form,
+) -> Result<Page, Fault> {
+    // Brings the last calls into the store, so that the token's last use is the last one.
+    let request = TokenRef { id: id.to_owned() };
+    let usage = console.authority().token_usage(asked.ctx()?, request).await?;
+    let token = one::find(console, asked, id).await?;
     let (id, facts) = (token.id.to_string(), token.facts);
     let works =
         token.family_members.iter().filter(|one| one.id != token.id && one.state == "active");
-    Page {
+    Ok(Page {
         frame: asked
             .frame(Section::Tokens, format!("{} {}", deed.word(), facts.name))
             .under(facts.name.clone(), format!("/tokens/{id}")),
         used: facts.last_used_at.map(|at| When::new(at, console.now())),
         used_ip: facts.last_used_ip.unwrap_or_default(),
+        ends: ends(&usage),
         others: works.count(),
         name: facts.name,
         hint: facts.hint,
         form,
         deed,
         id,
-    }
+    })
+}
+
+/// What a token has open.
+fn ends(usage: &TokenUsage) -> Vec<String> {
+    let open = |number: u64, one: &str| match number {
+        0 => None,
+        1 => Some(format!("1 open {one}")),
+        _ => Some(format!("{} open {one}s", count(number))),
+    };
+    let all = [open(usage.open_streams, "stream"), open(usage.open_sessions, "session")];
+    all.into_iter().flatten().collect()
 }
 
 async fn ask(console: &Console, asked: &Asked, id: &str, deed: Deed, fields: Fields) -> Answer {
-    let token = one::find(console, asked, id).await?;
-    page(&template(console, asked, token, deed, Form::new(fields)))
+    page(&template(console, asked, id, deed, Form::new(fields)).await?)
 }
 
 async fn again(console: &Console, asked: &Asked, id: &str, deed: Deed, error: &ApiError) -> Answer {
-    let token = one::find(console, asked, id).await?;
     let form = Form::refused(asked.form.clone(), error);
-    refused(&template(console, asked, token, deed, form), error)
+    refused(&template(console, asked, id, deed, form).await?, error)
 }
 
 pub(super) async fn ask_rotate(
