@@ -85,6 +85,8 @@ pub struct LocalAnswer {
     pub status: StatusCode,
     /// The body.
     pub body: Body,
+    /// Where the body is a list of tools: their names, in no order.
+    pub tools: Option<Vec<Box<str>>>,
 }
 
 /// The body of an answer.
@@ -98,10 +100,11 @@ pub enum Body {
 
 impl LocalAnswer {
     /// What a notification is answered with: 202 and no body.
-    pub const ACCEPTED: Self = Self { status: StatusCode::ACCEPTED, body: Body::Empty };
+    pub const ACCEPTED: Self =
+        Self { status: StatusCode::ACCEPTED, body: Body::Empty, tools: None };
 
     /// One JSON message.
     pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
-        Self { status, body: Body::Json(body.into()) }
+        Self { status, body: Body::Json(body.into()), tools: None }
     }
 }

@@ -25,9 +25,9 @@ pub trait Provider: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// When they are not known: why, for the client.
-    fn listed<'a>(&'a self, caller: Caller<'a>) -> Result<Vec<Cow<'a, RawValue>>, ToolFailure> {
+    fn listed<'a>(&'a self, caller: Caller<'a>) -> Result<Vec<Shown<'a>>, ToolFailure> {
         let _ = caller;
-        Ok(self.tools().iter().map(|tool| Cow::Borrowed(&*tool.definition)).collect())
+        Ok(self.tools().iter().map(Tool::shown).collect())
     }
 
     /// The tool of this name.
@@ -128,6 +128,15 @@ pub enum Effect {
     Destroys,
 }
 
+/// A tool as a caller is shown it.
+#[derive(Clone, Debug)]
+pub struct Shown<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its definition.
+    pub definition: Cow<'a, RawValue>,
+}
+
 /// A tool.
 #[derive(Clone, Debug)]
 pub struct Tool {
@@ -169,6 +178,11 @@ impl Tool {
     /// A tool with this definition, whose provider checks the arguments itself.
     pub fn defined(name: String, definition: &Value) -> Self {
         Self { name: name.into(), input: Value::Bool(true), definition: raw(definition) }
+    }
+
+    /// The tool as it is shown to everybody.
+    pub(crate) fn shown(&self) -> Shown<'_> {
+        Shown { name: &self.name, definition: Cow::Borrowed(&self.definition) }
     }
 
     /// The same tool, listed under another name: see [`Provider::canonical_name`].

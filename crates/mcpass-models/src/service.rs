@@ -23,6 +23,9 @@ pub const PAGE: usize = 50;
 /// How long a modern client may keep a list, in milliseconds.
 const TTL_MS: u64 = 60_000;
 
+/// Names of listed tools.
+type Names = Option<Vec<Box<str>>>;
+
 /// Speaks MCP for a provider. It keeps no sessions: each request says all it needs.
 #[derive(Debug)]
 pub struct Service<P> {
@@ -40,7 +43,7 @@ impl<P: Provider> Service<P> {
         &self.provider
     }
 
-    async fn request(&self, call: &Call<'_>) -> Result<String, Fault> {
+    async fn request(&self, call: &Call<'_>, names: &mut Names) -> Result<String, Fault> {
         let (message, caller) = (call.message, call.caller);
         if !message.known.exists_in(call.era) {
             return Err(Fault::unknown_method(&message.method, call.era));
@@ -52,7 +55,11 @@ impl<P: Provider> Service<P> {
             Method::LoggingSetLevel => set_level(message)?,
             Method::ToolsList => {
                 let tools = self.provider.listed(caller).map_err(failed)?;
-                self.page("tools", message, &tools, |tool| Cow::Borrowed(&**tool))?
+                let page =
+                    self.page("tools", message, &tools, |tool| Cow::Borrowed(&*tool.definition))?;
+                // Those of other pages are names that the token may see or not, all the same.
+                *names = Some(tools.iter().map(|tool| tool.name.into()).collect());
+                page
             }
             Method::ToolsCall => return self.call_tool(call).await,
             Method::ResourcesList => {
@@ -182,10 +189,12 @@ impl<P: Provider> LocalServer for Service<P> {
             if message.kind != Kind::Request {
                 return LocalAnswer::ACCEPTED;
             }
-            match (self.request(&call).await, message.is_bare) {
+            let mut tools = None;
+            match (self.request(&call, &mut tools).await, message.is_bare) {
                 (Ok(result), true) => LocalAnswer::json(StatusCode::OK, result),
                 (Ok(result), false) => {
-                    LocalAnswer::json(StatusCode::OK, reply::result(message.id, &result))
+                    let body = reply::result(message.id, &result);
+                    LocalAnswer { tools, ..LocalAnswer::json(StatusCode::OK, body) }
                 }
                 (Err(fault), true) => LocalAnswer::json(fault.status, reply::bare_error(&fault)),
                 (Err(fault), false) => LocalAnswer::json(fault.status, fault.to_body(message.id)),

@@ -123,6 +123,9 @@ requests! {
         #[serde(default)] expiring: Option<String>,
         /// Whose name, note or hint holds this, whatever its case.
         #[serde(default)] text: Option<String>,
+        /// Which allow this, such as `blog.view_article`. Of more tokens than one answer can look
+        /// at, nothing is done.
+        #[serde(default)] permission: Option<String>,
     }
 
     /// Asks what a token with these grants would see.

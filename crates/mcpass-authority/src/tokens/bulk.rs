@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use mcpass_domain::{GroupId, Revocation, Timestamp, Token};
-use mcpass_store::PageRequest;
 
 use super::standing::{MAX_REASON, refuse_revoked};
 use super::{edit, list};
@@ -105,10 +104,8 @@ async fn tokens(turn: &mut Turn, request: &TokenBulk) -> Result<Vec<Token>, ApiE
     };
     match (&request.filter, request.ids.as_slice()) {
         (Some(filter), []) => {
-            let filter = list::filter(turn, &listed(filter)).await?;
-            let page = PageRequest { after: None, limit: MAX_TOKENS };
-            let found = turn.core.store.token_list(&filter, &page).await.map_err(store_failed)?;
-            if found.next.is_some() { Err(too_many()) } else { Ok(found.items) }
+            let (found, next) = list::newest(turn, &listed(filter), None, MAX_TOKENS).await?;
+            if next.is_some() { Err(too_many()) } else { Ok(found) }
         }
         (None, ids) if ids.len() > MAX_TOKENS as usize => Err(too_many()),
         (None, ids @ [_, ..]) => {
@@ -129,8 +126,8 @@ async fn tokens(turn: &mut Turn, request: &TokenBulk) -> Result<Vec<Token>, ApiE
 }
 
 fn listed(filter: &TokenMatch) -> TokenList {
-    let TokenMatch { user, group, state, unused, expiring, text } = filter.clone();
-    TokenList { user, group, state, unused, expiring, text, ..TokenList::default() }
+    let TokenMatch { user, group, state, unused, expiring, text, permission } = filter.clone();
+    TokenList { user, group, state, unused, expiring, text, permission, ..TokenList::default() }
 }
 
 /// The token as it becomes, or why it stays as it is.

@@ -28,11 +28,11 @@ pub(super) async fn list(
     turn: &mut Turn,
     request: &TokenList,
 ) -> Result<Page<TokenView>, ApiError> {
-    let filter = filter(turn, request).await?;
     let limit = request.limit.unwrap_or(USUAL_LIMIT).clamp(1, MAX_LIMIT);
     let cursor = request.cursor.as_deref();
     let (tokens, next) = match request.permission.as_deref() {
         None => {
+            let filter = filter(turn, request).await?;
             let sort = sort(request.sort.as_deref())?;
             let after = cursor.map(|text| place(text, sort.key)).transpose()?;
             let page = PageRequest { after, limit };
@@ -41,10 +41,9 @@ pub(super) async fn list(
             turn.learn(&found.items).await?;
             (found.items, found.next.map(|place| cursor_of(&place)))
         }
-        Some(permission) if request.sort.is_none() => {
-            let question = Question::read("permission", permission)?;
+        Some(_) if request.sort.is_none() => {
             let after = cursor.map(|text| parse::field("cursor", text)).transpose()?;
-            let (found, next) = that_allow(turn, &question, &filter, after, limit).await?;
+            let (found, next) = newest(turn, request, after, limit).await?;
             (found, next.map(|id| id.to_string()))
         }
         Some(_) => {
@@ -60,6 +59,24 @@ pub(super) async fn list(
         count_requests(turn, &mut items).await?;
     }
     Ok(Page { items, next })
+}
+
+/// Those that fit everything that is asked for, its permission too, as they were created; and
+/// where the rest begins.
+pub(super) async fn newest(
+    turn: &mut Turn,
+    request: &TokenList,
+    after: Option<TokenId>,
+    limit: u32,
+) -> Result<(Vec<Token>, Option<TokenId>), ApiError> {
+    let filter = filter(turn, request).await?;
+    if let Some(permission) = request.permission.as_deref() {
+        let question = Question::read("permission", permission)?;
+        return that_allow(turn, &question, &filter, after, limit).await;
+    }
+    let page = PageRequest { after, limit };
+    let found = turn.core.store.token_list(&filter, &page).await.map_err(store_failed)?;
+    Ok((found.items, found.next))
 }
 
 async fn count_requests(turn: &Turn, items: &mut [TokenView]) -> Result<(), ApiError> {
@@ -143,7 +160,7 @@ pub(super) async fn counts(
     })
 }
 
-pub(super) async fn filter(turn: &Turn, request: &TokenList) -> Result<TokenFilter, ApiError> {
+async fn filter(turn: &Turn, request: &TokenList) -> Result<TokenFilter, ApiError> {
     let now = turn.now;
     let user = match (request.user.as_deref(), turn.caller.reach()) {
         (Some(text), _) => Some(turn.user("user", text).await?.id),

@@ -13,6 +13,7 @@ use crate::harness::{DAY, Harness, by_id, code, named, on_each_store, operator, 
 on_each_store! {
     sorted_lists_go_on_where_a_page_ended
     many_tokens_change_in_one_commit_or_not_at_all
+    a_bulk_takes_only_what_fits_every_filter
     a_bulk_reaches_no_further_than_its_caller
     a_key_is_kept_with_what_it_created
     an_old_version_is_not_changed
@@ -113,6 +114,37 @@ async fn many_tokens_change_in_one_commit_or_not_at_all(harness: &Harness) {
         of_ids("add_group", &both),
     ] {
         assert_eq!(code(bulk(harness, &operator(), request).await), ApiError::INVALID);
+    }
+}
+
+async fn a_bulk_takes_only_what_fits_every_filter(harness: &Harness) {
+    harness.user("ana").await;
+    harness.user("ben").await;
+    harness.group("writers", &["blog.*", "!blog.drop"]).await;
+    let own = harness.token("ana", &["blog.put"]).await;
+    let by_group = TokenCreate { groups: texts(&["writers"]), ..named("ana") };
+    let by_group = harness.issue(by_group).await;
+    let reader = harness.token("ana", &["blog.get"]).await;
+    let other = harness.token("ben", &["blog.put"]).await;
+    let filter = |user: Option<&str>, permission: &str| {
+        let (user, permission) = (user.map(str::to_owned), Some(permission.to_owned()));
+        let filter = Some(TokenMatch { user, permission, ..TokenMatch::default() });
+        TokenBulk { filter, ..of_ids("revoke", &[]) }
+    };
+    let none = bulk(harness, &operator(), filter(None, "blog.drop")).await.unwrap();
+    assert_eq!((none.matched, none.changed), (0, 0));
+    let done = bulk(harness, &operator(), filter(Some("ana"), "blog.put")).await.unwrap();
+    let mut ids: Vec<_> = done.items.iter().map(|item| item.id).collect();
+    ids.sort();
+    let mut expected = [own.id, by_group.id];
+    expected.sort();
+    assert_eq!((ids.as_slice(), done.changed), (expected.as_slice(), 2));
+    for kept in [reader.id, other.id] {
+        assert_eq!(harness.show(kept).await.facts.state, "active");
+    }
+    for wrong in ["blog", "blog.*", "!blog.put"] {
+        let refused = bulk(harness, &operator(), filter(None, wrong)).await;
+        assert_eq!(code(refused), ApiError::INVALID, "{wrong}");
     }
 }
 

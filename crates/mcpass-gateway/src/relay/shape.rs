@@ -15,7 +15,7 @@ use crate::answer::{self, Asker};
 use crate::dispatch::Asking;
 use crate::link::LinkError;
 use crate::trail::Ending;
-use crate::upstream::{Upstream, Wanted};
+use crate::upstream::{LocalAnswer, Upstream, Wanted};
 
 /// An answer, filtered and measured.
 #[derive(Debug)]
@@ -117,6 +117,25 @@ pub(super) fn shape(relay: &Relay, text: &Bytes) -> Result<Shaped, LinkError> {
         shaped.body = adapted.into();
     }
     Ok(bare(asking, shaped))
+}
+
+/// A list of tools that the token may all use, from a server in this process that says which they
+/// are: it passes as it is. Any other is read, item by item.
+pub(super) fn whole_list(relay: &Relay, local: &LocalAnswer) -> Option<Shaped> {
+    let asking = &relay.asking;
+    let is_plain = asking.sent_id.is_none() && !asking.is_at_all && !asking.is_bare;
+    let tools = local.tools.as_ref().filter(|tools| is_plain && tools.era == asking.era)?;
+    let hearer = relay.hearer();
+    let may = |name: &Box<str>| hearer.upstream.allows_by_name(hearer.subject, name);
+    let passes = asking.list == Some(ListKind::Tools) && tools.names.iter().all(may);
+    passes.then(|| Shaped {
+        body: local.body.clone(),
+        rpc_code: None,
+        is_error: false,
+        failure: None,
+        chars: None,
+        is_own: false,
+    })
 }
 
 /// The answer under the id that the client gave its request.

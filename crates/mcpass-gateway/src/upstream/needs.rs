@@ -59,6 +59,16 @@ impl Upstream {
         self.asking(wanted, |asks| asks.iter().any(|ask| subject.allows(ask)))
     }
 
+    /// Whether a token may use the tool of this name, as far as that is decided without its
+    /// annotations; no, where it is not.
+    pub fn allows_by_name(&self, subject: &Subject, tool: &str) -> bool {
+        let Reach::Local(local) = &self.reach else { return false };
+        match local.needs(Target::Tool(tool), None) {
+            Needs::OneOf(any) => any.iter().any(|needed| subject.allows(&needed.ask())),
+            Needs::Anything | Needs::Itself => false,
+        }
+    }
+
     /// Whether a token may use anything of it.
     pub fn is_open_to(&self, subject: &Subject) -> bool {
         self.server.namespaces().any(|namespace| subject.allows_server(namespace))

@@ -5,10 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::Result;
+use mcpass_domain::permission::{Needed, Needs};
 use mcpass_domain::server::HttpUpstream;
-use mcpass_domain::{Reason, Server, ServerKind};
-use mcpass_gateway::upstream::{Local, LocalAnswer, LocalCaller};
+use mcpass_domain::{Reason, Server, ServerKind, Target};
+use mcpass_gateway::upstream::{ListedTools, Local, LocalAnswer, LocalCaller};
+use mcpass_protocol::Era;
 use mcpass_testkit::{Behaviour, FakeUpstream, wire};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::harness::{Bed, Plan, ask, names, server};
@@ -220,7 +223,7 @@ impl Local for Slashes {
             _ => json!({"content": [], "called": message["params"]["name"]}),
         };
         let body = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
-        let answer = LocalAnswer { status: 200, body: body.to_string().into() };
+        let answer = LocalAnswer::new(200, body.to_string());
         Box::pin(std::future::ready(answer))
     }
 
@@ -260,6 +263,65 @@ async fn another_name_of_a_tool_needs_the_permission_of_its_own() -> Result<()> 
                 let refusal = format!("Unknown tool: {asked}");
                 assert!(is_shown || answer["error"]["message"] == refusal, "{answer}");
             }
+        }
+    }
+    Ok(())
+}
+
+/// Lists two tools, each with a permission of its own, and says which they are. It does not leave
+/// out what the caller may not use.
+#[derive(Debug)]
+struct Models;
+
+/// As no JSON library would write it: whoever reads it and writes it again changes it.
+const LISTED: &str = r#"{ "tools":[{"name":"list_a"} , {"name":"list_b"}]}"#;
+
+impl Local for Models {
+    fn call<'a>(
+        &'a self,
+        message: &'a [u8],
+        _caller: &'a LocalCaller<'a>,
+    ) -> Pin<Box<dyn Future<Output = LocalAnswer> + Send + 'a>> {
+        let message: Value = serde_json::from_slice(message).unwrap();
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{LISTED}}}"#, message["id"]);
+        let names = ["list_a", "list_b"].map(Into::into).to_vec();
+        let tools = Some(ListedTools { names, era: Era::Legacy });
+        Box::pin(std::future::ready(LocalAnswer { tools, ..LocalAnswer::new(200, body) }))
+    }
+
+    fn canonical_name(&self, _name: &str) -> Option<&'static str> {
+        None
+    }
+
+    fn needs(&self, target: Target<'_>, _arguments: Option<&RawValue>) -> Needs {
+        let Target::Tool(name) = target else { return Needs::Itself };
+        let name = name.replace("list_", "view_");
+        Needs::OneOf(vec![Needed { namespace: "local".to_owned(), name }])
+    }
+}
+
+#[tokio::test]
+async fn a_named_list_passes_whole_exactly_if_all_of_it_is_allowed() -> Result<()> {
+    let locals: BTreeMap<_, _> = [("demo", Arc::new(Models) as Arc<dyn Local>)].into();
+    let bed = Bed::start_as(Plan { locals, ..Plan::default() });
+    let models = server("local", HttpUpstream::new("http://unused/"));
+    bed.shared.put_servers(vec![Server { kind: ServerKind::Demo, ..models }]);
+    let cases: [(&[&str], &[&str]); 4] = [
+        (&["local.*"], &["list_a", "list_b"]),
+        (&["local.view_*"], &["list_a", "list_b"]),
+        (&["local.view_a"], &["list_a"]),
+        (&["local.*", "!local.view_a"], &["list_b"]),
+    ];
+    for (permissions, shown) in cases {
+        let token = bed.token(permissions);
+        let answer = bed.post("/mcp/local", &token, &ask(1, "tools/list", json!({}))).await?;
+        let text = String::from_utf8(answer.body.to_vec())?;
+        assert_eq!(text.contains(LISTED), shown.len() == 2, "{permissions:?}: {text}");
+        assert_eq!(names(&answer.json()?, "tools", "name"), shown, "{permissions:?}");
+        for (path, prefix) in [("/mcp", "local__"), ("/mcp/", "local__")] {
+            let list = bed.post(path, &token, &ask(2, "tools/list", json!({}))).await?.json()?;
+            let expected: Vec<_> = shown.iter().map(|name| format!("{prefix}{name}")).collect();
+            assert_eq!(names(&list, "tools", "name"), expected, "{permissions:?} {path}");
         }
     }
     Ok(())

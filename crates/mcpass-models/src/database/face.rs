@@ -7,7 +7,6 @@
 //! | [`call`] | one call: which function does it, and its result |
 //! | [`resources`], [`prompts`] | what else there is |
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use mcpass_domain::permission::{Needs, Target};
@@ -19,7 +18,7 @@ use super::access::Operation;
 use super::settings::ToolsForm;
 use crate::local::{BoxFuture, Caller};
 use crate::provider::{
-    About, Arguments, Content, Outcome, Prompt, Provider, Resource, ResourceTemplate, Tool,
+    About, Arguments, Content, Outcome, Prompt, Provider, Resource, ResourceTemplate, Shown, Tool,
     ToolFailure,
 };
 
@@ -129,11 +128,11 @@ impl Provider for Face {
         &self.tools
     }
 
-    fn listed<'a>(&'a self, caller: Caller<'a>) -> Result<Vec<Cow<'a, RawValue>>, ToolFailure> {
+    fn listed<'a>(&'a self, caller: Caller<'a>) -> Result<Vec<Shown<'a>>, ToolFailure> {
         let may = |tool: &&Tool| self.may(&caller, Target::Tool(&tool.name));
         let tools = self.tools.iter().filter(may);
         if self.database.settings.tools == ToolsForm::Full {
-            return Ok(tools.map(|tool| Cow::Borrowed(&*tool.definition)).collect());
+            return Ok(tools.map(Tool::shown).collect());
         }
         let access = self.database.access(caller);
         Ok(tools.map(|tool| tools::for_caller(tool, &self.database, &access)).collect())

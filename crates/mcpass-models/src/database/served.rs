@@ -22,7 +22,7 @@ use super::sql::Dialect;
 use super::{Database, DatabaseError};
 use crate::local::{BoxFuture, Call, Caller, LocalAnswer, LocalServer};
 use crate::provider::{
-    About, Arguments, Content, Outcome, Prompt, Provider, Resource, ResourceTemplate, Tool,
+    About, Arguments, Content, Outcome, Prompt, Provider, Resource, ResourceTemplate, Shown, Tool,
     ToolFailure,
 };
 use crate::service::Service;
@@ -327,7 +327,7 @@ impl Provider for Waiting {
         &[]
     }
 
-    fn listed<'a>(&'a self, _caller: Caller<'a>) -> Result<Vec<Cow<'a, RawValue>>, ToolFailure> {
+    fn listed<'a>(&'a self, _caller: Caller<'a>) -> Result<Vec<Shown<'a>>, ToolFailure> {
         Err(self.failure())
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
-use mcpass_authority::api::{GroupCreate, TokenCreate, UserCreate, UserRef};
+use mcpass_authority::api::{GroupCreate, TokenCreate, TokenEdit, UserCreate, UserRef};
 use mcpass_authority::sign_in::{SignInAnswer, Visitor};
 use mcpass_authority::{Authority, Context, NoGateway, Options};
 use mcpass_domain::{ManualClock, OsEntropy, Password, SignInSecret, Timestamp};
@@ -325,6 +325,28 @@ async fn many_tokens_are_changed_after_a_page_that_says_which() {
     assert_eq!(bench.post("/tokens/bulk", &ana, &form).await.to(), "/tokens");
     let page = bench.get(&format!("/tokens/{}", ids[0]), &ana).await;
     assert!(page.body.contains("Revoked") && page.body.contains("leak"));
+}
+
+#[tokio::test]
+async fn all_that_fit_are_those_that_fit_every_filter() {
+    let bench = Bench::new().await;
+    let ana = bench.sign_in("ana").await;
+    let (fits, other) = (bench.token("bo", "fits").await, bench.token("bo", "other").await);
+    let edit = TokenEdit {
+        id: other.clone(),
+        permissions: Some(vec!["blog.*".to_owned()]),
+        ..TokenEdit::default()
+    };
+    bench.authority.token_edit(&operator(), edit).await.unwrap();
+    let list = bench.get("/tokens?user=bo&may=demo.echo", &ana).await;
+    assert!(list.body.contains(r#"name="filter_may" value="demo.echo""#), "{}", list.body);
+    let form = "action=revoke&all=yes&filter_user=bo&filter_may=demo.echo";
+    let asked = bench.post("/tokens/bulk", &ana, form).await;
+    assert!(asked.body.contains("fits") && !asked.body.contains("other"), "{}", asked.body);
+    let form = format!("{form}&confirmed=yes&expected=1&reason=leak");
+    assert_eq!(bench.post("/tokens/bulk", &ana, &form).await.to(), "/tokens");
+    let state = async |id: &str| bench.get(&format!("/tokens/{id}"), &ana).await.body;
+    assert!(state(&fits).await.contains("Revoked") && !state(&other).await.contains("Revoked"));
 }
 
 #[tokio::test]

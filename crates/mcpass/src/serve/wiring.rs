@@ -16,7 +16,7 @@ use mcpass_domain::{
 use mcpass_gateway::Shared;
 use mcpass_gateway::config::StreamTimes;
 use mcpass_gateway::sessions::Lifetime;
-use mcpass_gateway::upstream::{Local, LocalAnswer, LocalCaller, Locals};
+use mcpass_gateway::upstream::{ListedTools, Local, LocalAnswer, LocalCaller, Locals};
 use mcpass_models::Workspace;
 use mcpass_models::local::{Body, Call, Caller, LocalServer};
 use mcpass_models::workspace::areas;
@@ -217,8 +217,7 @@ impl<S: LocalServer> Local for BuiltIn<S> {
                 Ok(message) => message,
                 Err(error) => {
                     let fault = error.fault();
-                    let body = fault.to_body(None).into();
-                    return LocalAnswer { status: fault.status.as_u16(), body };
+                    return LocalAnswer::new(fault.status.as_u16(), fault.to_body(None));
                 }
             };
             let era = Era::detect(&http::HeaderMap::new(), &message);
@@ -239,7 +238,8 @@ impl<S: LocalServer> Local for BuiltIn<S> {
                 Body::Empty => bytes::Bytes::new(),
                 Body::Json(body) => body,
             };
-            LocalAnswer { status: answer.status.as_u16(), body }
+            let tools = answer.tools.map(|names| ListedTools { names, era });
+            LocalAnswer { tools, ..LocalAnswer::new(answer.status.as_u16(), body) }
         })
     }
 

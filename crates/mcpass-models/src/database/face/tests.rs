@@ -16,7 +16,7 @@ async fn face(settings: &str) -> Face {
 fn names(face: &Face, holder: &Holder) -> BTreeSet<String> {
     let listed = face.listed(holder.caller()).unwrap();
     let names = listed.iter().map(|tool| {
-        let tool: Value = serde_json::from_str(tool.get()).unwrap();
+        let tool: Value = serde_json::from_str(tool.definition.get()).unwrap();
         tool["name"].as_str().unwrap().to_owned()
     });
     names.collect()
@@ -24,7 +24,8 @@ fn names(face: &Face, holder: &Holder) -> BTreeSet<String> {
 
 fn definition(face: &Face, holder: &Holder, name: &str) -> Value {
     let listed = face.listed(holder.caller()).unwrap();
-    let all = listed.iter().map(|tool| serde_json::from_str::<Value>(tool.get()).unwrap());
+    let all =
+        listed.iter().map(|tool| serde_json::from_str::<Value>(tool.definition.get()).unwrap());
     all.into_iter().find(|tool| tool["name"] == name).unwrap_or_else(|| panic!("no {name}"))
 }
 
@@ -175,7 +176,7 @@ async fn lists_of_tools_are_small() {
         assert_eq!(face.models(), 5);
         let holder = Holder::of(&["*"]);
         let listed = face.listed(holder.caller()).unwrap();
-        let texts: Vec<&str> = listed.iter().map(|tool| tool.get()).collect();
+        let texts: Vec<&str> = listed.iter().map(|tool| tool.definition.get()).collect();
         let size = texts.join(",").len() + r#"{"tools":[]}"#.len();
         assert!(size <= limit, "{form}: {size} bytes for {} tools", texts.len());
         assert!(size > limit / 3, "{form}: {size}, which is hard to believe");

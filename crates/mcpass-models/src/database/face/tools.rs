@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::{FIND_MODELS, schema};
@@ -10,7 +9,7 @@ use crate::database::Database;
 use crate::database::access::{Access, Operation, Right};
 use crate::database::model::{Model, RelationKind};
 use crate::database::settings::ToolsForm;
-use crate::provider::{Tool, raw};
+use crate::provider::{Shown, Tool, raw};
 
 /// What is alike for all tools, and said once.
 pub(super) const FILTERS: &str = "filters: {\"field\" or \"field__lookup\": value}, lookups exact, \
@@ -64,9 +63,9 @@ pub(super) fn for_caller<'a>(
     tool: &'a Tool,
     database: &Database,
     access: &Access<'_>,
-) -> Cow<'a, RawValue> {
+) -> Shown<'a> {
     let Some(operation) = Operation::from_word(&tool.name) else {
-        return Cow::Borrowed(&tool.definition);
+        return tool.shown();
     };
     let may = |name: &&str| {
         let model = database.catalogue.exposed(name);
@@ -75,9 +74,9 @@ pub(super) fn for_caller<'a>(
     let all = models(database, operation);
     let names: Vec<&str> = all.iter().copied().filter(may).collect();
     if names.len() == all.len() {
-        return Cow::Borrowed(&tool.definition);
+        return tool.shown();
     }
-    Cow::Owned(raw(&compact(operation, &names)))
+    Shown { name: &tool.name, definition: Cow::Owned(raw(&compact(operation, &names))) }
 }
 
 fn compact(operation: Operation, models: &[&str]) -> Value {

@@ -67,6 +67,7 @@ fn request(form: &Fields) -> Result<TokenBulk, ApiError> {
             unused: some("unused"),
             expiring: some("expiring"),
             text: some("q"),
+            permission: some("may"),
         };
         (Vec::new(), Some(filter))
     } else {
