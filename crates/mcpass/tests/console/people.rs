@@ -65,7 +65,7 @@ async fn a_group_is_created_changed_and_deleted() -> Result<()> {
     let token = desk.mcpass.token("one", &[], &["--group", "readers"]).await?;
     browser.fill("Permissions", "up.look\nup.change").await?;
     browser.click(Find::Css("#save")).await?;
-    browser.find(Find::Css("#flash")).await?;
+    browser.see("Saved readers.").await?;
     let explained = desk.mcpass.cli(&["explain", &token.id, "up.change"]).await?;
     assert_eq!(explained["allowed"], true, "the group's tokens follow: {explained}");
     browser.click(Find::Css("#delete")).await?;

@@ -44,13 +44,13 @@ async fn a_server_is_added_switched_off_and_removed() -> Result<()> {
     browser.click(Find::Css("#actions summary")).await?;
     browser.click(Find::Css("#disable")).await?;
     confirm(&desk).await?;
-    browser.see("disabled").await?;
+    browser.see("up is disabled.").await?;
     let body = mcpass_testkit::wire::call("look", "second");
     let answer = desk.mcpass.post("/mcp/up", Some(&token.token), &body).await?;
     holds(answer.status >= 400 || answer.rpc_code().is_some(), answer.shown())?;
     browser.click(Find::Css("#actions summary")).await?;
     browser.click(Find::Css("#enable")).await?;
-    browser.find(Find::Css("#flash")).await?;
+    browser.see("up is enabled.").await?;
 
     browser.click(Find::Css("#actions summary")).await?;
     browser.click(Find::Css("#remove")).await?;

@@ -119,7 +119,7 @@ async fn other_sessions_are_seen_and_ended() -> Result<()> {
     browser.fill("New password", changed).await?;
     browser.fill("The same again", changed).await?;
     browser.press("Change password").await?;
-    browser.find(Find::Css("#flash")).await?;
+    browser.see("All your other sessions have ended.").await?;
     assert_eq!(other.get("/account").await?.status, 303, "a new password ends other sessions");
     desk.sign_out().await?;
     desk.sign_in(ANA, PASSWORD).await?;

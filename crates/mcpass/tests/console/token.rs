@@ -22,7 +22,7 @@ async fn a_token_is_changed_where_it_is_shown() -> Result<()> {
     assert_eq!(browser.value(Find::Field("Name")).await?, "Laptop of Bo", "what was typed is kept");
     browser.fill("Networks", "127.0.0.0/8").await?;
     browser.click(Find::Css("#save")).await?;
-    browser.find(Find::Css("#flash")).await?;
+    browser.see("Saved Laptop of Bo.").await?;
     let shown = desk.mcpass.cli(&["token", "show", &token.id]).await?;
     assert_eq!(shown["name"], "Laptop of Bo");
     assert_eq!(shown["limits"]["per_minute"], 7, "{shown}");
@@ -78,7 +78,7 @@ async fn what_is_allowed_is_explained_and_switched() -> Result<()> {
     browser.click(Find::Css("#actions summary")).await?;
     browser.click(Find::Css("#disable")).await?;
     browser.click(Find::Css("#do")).await?;
-    browser.see("disabled").await?;
+    browser.see("Laptop is disabled.").await?;
     holds(!works().await?, "it is refused")?;
     browser.click(Find::Css("#actions summary")).await?;
     browser.click(Find::Css("#enable")).await?;

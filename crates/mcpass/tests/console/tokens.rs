@@ -143,7 +143,7 @@ async fn many_tokens_are_changed_at_once_after_a_look() -> Result<()> {
     browser.see_no("Robot 003").await?;
     assert_eq!(desk.tokens(&["--state", "disabled"]).await?, 0, "only looked at");
     browser.click(Find::Css("#do")).await?;
-    browser.find(Find::Css("#flash")).await?;
+    browser.see("2 tokens disabled.").await?;
     assert_eq!(desk.tokens(&["--state", "disabled"]).await?, 2);
 
     desk.open("/tokens?group=editors").await?;
@@ -153,7 +153,7 @@ async fn many_tokens_are_changed_at_once_after_a_look() -> Result<()> {
     browser.press("Continue").await?;
     browser.fill("Reason", "the team is gone").await?;
     browser.click(Find::Css("#do")).await?;
-    browser.find(Find::Css("#flash")).await?;
+    browser.see("3 tokens revoked.").await?;
     assert_eq!(desk.tokens(&["--state", "revoked"]).await?, 3, "of editors, seen or not");
     desk.is_calm().await
 }
