@@ -120,7 +120,7 @@ async fn template(
         "add_group" => format!("{number} tokens get what the group {group} gives."),
         _ => format!("{number} tokens lose what the group {group} gives."),
     };
-    let fields = asked.form.without(&["csrf", "confirmed", "expected", "reason"]);
+    let fields = asked.form.without(&["csrf", "confirmed", "expected", "reason"]).shown();
     Ok(Page {
         frame: asked.frame(Section::Tokens, button),
         form,
