@@ -53,12 +53,12 @@ mod tests {
     #[test]
     fn numbers_are_short_and_exact_enough() {
         for (number, text) in [
-            (0, "0"),
+            (0_u32, "0"),
             (999, "999"),
             (1_000, "1\u{202f}000"),
             (1_234_567, "1\u{202f}234\u{202f}567"),
         ] {
-            assert_eq!(count(number as u64), text);
+            assert_eq!(count(number), text);
         }
         assert_eq!(hex(&[0, 10, 255]), "000aff");
         assert_eq!(duration(420), "0.4 ms");
