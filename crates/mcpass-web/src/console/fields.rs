@@ -19,6 +19,16 @@ impl Fields {
         Self(form_urlencoded::parse(bytes).into_owned().collect())
     }
 
+    /// The same as it can stand on a page: where a control character was sent, which nobody sees and
+    /// no HTML may hold, stands the sign for what cannot be shown.
+    pub(crate) fn shown(self) -> Self {
+        let is_bad = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');
+        let text = |text: String| {
+            if text.contains(is_bad) { text.replace(is_bad, "\u{fffd}") } else { text }
+        };
+        Self(self.0.into_iter().map(|(name, value)| (text(name), text(value))).collect())
+    }
+
     /// The text of this name without space around it; empty if there is none.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.raw(name).trim()

@@ -23,17 +23,17 @@ pub(crate) struct Wrong {
 impl Form {
     /// A form with these texts in it.
     pub(crate) fn new(fields: Fields) -> Self {
-        Self { fields, error: None }
+        Self { fields: fields.shown(), error: None }
     }
 
     /// A form that is shown again, with what was typed.
     pub(crate) fn refused(fields: Fields, error: &ApiError) -> Self {
         let wrong = Wrong {
             message: sentence(error),
-            hint: error.hint.clone(),
+            hint: error.hint.as_deref().map(super::show::plain),
             field: error.field.clone(),
         };
-        Self { fields, error: Some(wrong) }
+        Self { fields: fields.shown(), error: Some(wrong) }
     }
 
     /// What stands in a field.

@@ -13,6 +13,8 @@ use tower::ServiceExt as _;
 
 use super::{Console, Parts};
 
+mod hostile;
+
 const HOST: &str = "127.0.0.1:7788";
 const PASSWORD: &str = "four words do well";
 

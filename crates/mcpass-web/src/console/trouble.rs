@@ -116,8 +116,10 @@ fn title(error: &ApiError, status: StatusCode) -> &'static str {
 
 /// An error's message as a sentence.
 pub(crate) fn sentence(error: &ApiError) -> String {
-    let mut chars = error.message.chars();
+    // It may repeat what was sent.
+    let message = super::show::plain(&error.message);
+    let mut chars = message.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    let end = if error.message.ends_with(['.', '!', '?']) { "" } else { "." };
+    let end = if message.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{end}", chars.as_str())
 }

@@ -39,7 +39,11 @@ pub(super) async fn take(
     let template = one::template(&console, &asked, server.clone(), false).await?;
     let permissions = template.permissions(asked.form.text("call"));
     match call(&console, &asked, &server, permissions).await {
-        Ok(called) => page(&template.with_call(Form::new(asked.form.clone()), Some(called))),
+        Ok(called) => {
+            // Read once more: the call is one of the recent requests now.
+            let template = one::template(&console, &asked, server, false).await?;
+            page(&template.with_call(Form::new(asked.form.clone()), Some(called)))
+        }
         Err(Fault::Api(error)) if error.field.is_some() => {
             let form = Form::refused(asked.form.clone(), &error);
             refused(&template.with_call(form, None), &error)

@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn numbers_are_short_and_exact_enough() {
         for (number, text) in [
-            (0_u64, "0"),
+            (0_u32, "0"),
             (999, "999"),
             (1_000, "1\u{202f}000"),
             (1_234_567, "1\u{202f}234\u{202f}567"),

@@ -123,7 +123,7 @@ async fn template(
         "add_group" => format!("{tokens} will get what the group {group} gives."),
         _ => format!("{tokens} will lose what the group {group} gives."),
     };
-    let fields = asked.form.without(&["csrf", "confirmed", "expected", "reason"]);
+    let fields = asked.form.without(&["csrf", "confirmed", "expected", "reason"]).shown();
     Ok(Page {
         frame: asked.frame(Section::Tokens, button),
         form,
