@@ -8,6 +8,7 @@
 //! | [`upstream`] | a scriptable MCP server that remembers every call and can misbehave |
 //! | [`clients`] | third-party MCP clients and a third-party server |
 //! | [`browser`] | a real browser, and what a person does and sees with it |
+//! | [`visitor`] | somebody at the console who is no browser |
 //! | [`django`] | a Django project's database, and Django Admin MCP on it |
 //! | [`postgres`] | a PostgreSQL server of the test's own |
 //! | [`provider`] | an OpenID Connect provider that can lie |
@@ -26,6 +27,7 @@ pub mod mcpass;
 pub mod postgres;
 pub mod provider;
 pub mod upstream;
+pub mod visitor;
 pub mod wire;
 
 pub use browser::Browser;
@@ -35,4 +37,5 @@ pub use mcpass::{Issued, Mcpass};
 pub use postgres::PrivatePostgres;
 pub use provider::{Lie, Provider};
 pub use upstream::{Behaviour, FakeUpstream, Speaks};
+pub use visitor::Visitor;
 pub use wire::{Answer, Wire};

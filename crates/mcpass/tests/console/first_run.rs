@@ -1,9 +1,9 @@
 //! From the link that mcpass prints to the first superuser, and out again.
 
 use anyhow::Result;
+use mcpass_testkit::Visitor;
 use mcpass_testkit::browser::Find;
 
-use crate::visitor::Visitor;
 use crate::{ANA, Desk, PASSWORD, holds};
 
 #[tokio::test(flavor = "multi_thread")]

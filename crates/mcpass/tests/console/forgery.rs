@@ -1,10 +1,10 @@
 //! What other sites try: forged forms, frames, cookies that anybody can read.
 
 use anyhow::Result;
-use mcpass_testkit::Answer;
+use mcpass_testkit::{Answer, Visitor};
 
-use crate::visitor::{Visitor, encoded};
 use crate::{Desk, holds};
+use mcpass_testkit::visitor::encoded;
 
 /// A form that changes something, to everybody's harm.
 const PATH: &str = "/users/new";

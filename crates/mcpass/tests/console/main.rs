@@ -17,12 +17,11 @@ mod servers;
 mod sign_in;
 mod token;
 mod tokens;
-mod visitor;
 
 use anyhow::{Context, Result};
 use mcpass_testkit::browser::{Browser, Find};
 use mcpass_testkit::eventually::eventually;
-use mcpass_testkit::{FakeUpstream, Mcpass};
+use mcpass_testkit::{FakeUpstream, Mcpass, Visitor};
 
 /// The first superuser.
 const ANA: &str = "ana";
@@ -48,7 +47,7 @@ impl Desk {
     async fn signed_in() -> Result<Self> {
         let desk = Self::start().await?;
         let link = desk.setup_link().await?;
-        let session = visitor::Visitor::new(&desk.mcpass)?.set_up(&link, ANA, PASSWORD).await?;
+        let session = Visitor::new(&desk.mcpass)?.set_up(&link, ANA, PASSWORD).await?;
         // A cookie is of an address, so the browser has to be there first.
         desk.open("/sign-in").await?;
         desk.browser.set_cookie(&session).await?;

@@ -1,10 +1,10 @@
 //! What a user without permissions can reach of others: nothing, by any address.
 
 use anyhow::{Context, Result};
+use mcpass_testkit::Visitor;
 use mcpass_testkit::browser::Find;
 use serde_json::Value;
 
-use crate::visitor::Visitor;
 use crate::{Desk, PASSWORD, holds};
 
 /// Signs up `bo`, who holds nothing but `up.look`.

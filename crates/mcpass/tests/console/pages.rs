@@ -41,7 +41,7 @@ async fn pages_with_nothing_on_them() -> Result<()> {
     let link = desk.setup_link().await?;
     look_at(&desk, "/sign-in", "sign-in").await?;
     look_at(&desk, link.trim_start_matches(&desk.mcpass.url("")?), "set-up").await?;
-    let session = crate::visitor::Visitor::new(&desk.mcpass)?;
+    let session = mcpass_testkit::Visitor::new(&desk.mcpass)?;
     let session = session.set_up(&link, crate::ANA, crate::PASSWORD).await?;
     desk.browser.set_cookie(&session).await?;
     for (path, name) in [

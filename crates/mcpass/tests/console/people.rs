@@ -1,9 +1,9 @@
 //! Users and groups.
 
 use anyhow::{Context, Result};
+use mcpass_testkit::Visitor;
 use mcpass_testkit::browser::Find;
 
-use crate::visitor::Visitor;
 use crate::{Desk, PASSWORD, holds};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +36,7 @@ async fn a_user_is_added_invited_and_deactivated() -> Result<()> {
     browser.click(Find::Css("#actions summary")).await?;
     browser.click(Find::Css("#deactivate")).await?;
     confirm(&desk).await?;
-    browser.find(Find::Css("#actions summary")).await?;
+    browser.see("bo is inactive").await?;
     assert_eq!(bo.get("/account").await?.status, 303, "bo is out");
     let answer = Visitor::new(&desk.mcpass)?.sign_in("bo", PASSWORD).await?;
     holds(answer.status >= 400, answer.shown())?;

@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use mcpass_testkit::Visitor;
 use mcpass_testkit::browser::{Browser, Find};
 
-use crate::visitor::Visitor;
 use crate::{ANA, Desk, PASSWORD, holds};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,25 +2,25 @@
 
 use std::net::SocketAddr;
 
+use crate::{Answer, Mcpass, Wire};
 use anyhow::{Context, Result, ensure};
-use mcpass_testkit::{Answer, Mcpass, Wire};
 use serde_json::{Value, json};
 
 /// Somebody with cookies of their own.
 #[derive(Clone, Debug)]
-pub(crate) struct Visitor {
+pub struct Visitor {
     address: SocketAddr,
     cookies: Vec<(String, String)>,
 }
 
 impl Visitor {
     /// A stranger.
-    pub(crate) fn new(mcpass: &Mcpass) -> Result<Self> {
+    pub fn new(mcpass: &Mcpass) -> Result<Self> {
         Ok(Self { address: mcpass.address()?, cookies: Vec::new() })
     }
 
     /// Whoever has the browser's cookies.
-    pub(crate) fn with_cookies(mcpass: &Mcpass, cookies: &[Value]) -> Result<Self> {
+    pub fn with_cookies(mcpass: &Mcpass, cookies: &[Value]) -> Result<Self> {
         let mut visitor = Self::new(mcpass)?;
         for cookie in cookies {
             let text = |name: &str| cookie[name].as_str().map(str::to_owned).context("a cookie");
@@ -30,7 +30,7 @@ impl Visitor {
     }
 
     /// Sends a request with the cookies, and keeps those that come.
-    pub(crate) async fn send(
+    pub async fn send(
         &mut self,
         method: &str,
         path: &str,
@@ -61,18 +61,18 @@ impl Visitor {
     }
 
     /// Opens a page.
-    pub(crate) async fn get(&mut self, path: &str) -> Result<Answer> {
+    pub async fn get(&mut self, path: &str) -> Result<Answer> {
         self.send("GET", path, &[], "").await
     }
 
     /// Sends a form as it is, without the text that binds it.
-    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<Answer> {
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<Answer> {
         let headers = [("Content-Type", "application/x-www-form-urlencoded")];
         self.send("POST", path, &headers, &encoded(fields)).await
     }
 
     /// Sends a form of the page `from`, as a browser would.
-    pub(crate) async fn submit(
+    pub async fn submit(
         &mut self,
         from: &str,
         path: &str,
@@ -84,7 +84,7 @@ impl Visitor {
     }
 
     /// What binds the forms of a page.
-    pub(crate) async fn csrf(&mut self, path: &str) -> Result<String> {
+    pub async fn csrf(&mut self, path: &str) -> Result<String> {
         let page = self.get(path).await?;
         let text = page.text();
         let found = text.split_once("name=\"csrf\" value=\"");
@@ -93,7 +93,7 @@ impl Visitor {
     }
 
     /// Takes a link of `/setup`; gives the session's cookie for a browser.
-    pub(crate) async fn set_up(mut self, link: &str, name: &str, password: &str) -> Result<Value> {
+    pub async fn set_up(mut self, link: &str, name: &str, password: &str) -> Result<Value> {
         let origin = format!("http://{}", self.address);
         let path = link.strip_prefix(&origin).with_context(|| format!("elsewhere: {link}"))?;
         let fields = [("name", name), ("password", password), ("again", password)];
@@ -103,7 +103,7 @@ impl Visitor {
     }
 
     /// Takes an invitation or a link for a new password.
-    pub(crate) async fn take_link(&mut self, link: &str, password: &str) -> Result<()> {
+    pub async fn take_link(&mut self, link: &str, password: &str) -> Result<()> {
         let path = link.split_once("//").and_then(|(_, rest)| rest.split_once('/'));
         let path = format!("/{}", path.context("a link")?.1);
         let fields = [("password", password), ("again", password)];
@@ -113,12 +113,12 @@ impl Visitor {
     }
 
     /// Signs in by the form.
-    pub(crate) async fn sign_in(&mut self, name: &str, password: &str) -> Result<Answer> {
+    pub async fn sign_in(&mut self, name: &str, password: &str) -> Result<Answer> {
         self.submit("/sign-in", "/sign-in", &[("name", name), ("password", password)]).await
     }
 
     /// The session's cookie for a browser.
-    pub(crate) fn session(&self) -> Result<Value> {
+    pub fn session(&self) -> Result<Value> {
         let found = self.cookies.iter().find(|(name, _)| name == "mcpass_session");
         let (name, value) = found.context("no session")?;
         Ok(
@@ -128,7 +128,7 @@ impl Visitor {
 }
 
 /// `application/x-www-form-urlencoded`.
-pub(crate) fn encoded(fields: &[(&str, &str)]) -> String {
+pub fn encoded(fields: &[(&str, &str)]) -> String {
     let text = |text: &str| -> String {
         let byte = |byte: u8| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
