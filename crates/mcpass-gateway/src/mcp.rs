@@ -51,6 +51,8 @@ impl<'a> Place<'a> {
     fn of(path: &'a str) -> Self {
         match path.strip_prefix("/mcp") {
             Some("" | "/") => Self::All,
+            // Where Django Admin MCP tells of its health. A server `health` is at `/mcp/health`.
+            Some("/health/") => Self::Elsewhere,
             Some(rest) => match rest.strip_prefix('/') {
                 Some(server) => Self::One(server.strip_suffix('/').unwrap_or(server)),
                 None => Self::Elsewhere,
@@ -318,6 +320,8 @@ mod tests {
             ("/mcp/demo", Place::One("demo")),
             ("/mcp/demo/", Place::One("demo")),
             ("/mcp/a/b", Place::One("a/b")),
+            ("/mcp/health", Place::One("health")),
+            ("/mcp/health/", Place::Elsewhere),
             ("/mcpx", Place::Elsewhere),
             ("/", Place::Elsewhere),
             ("/rpc/validate_mcp_token", Place::Validate),

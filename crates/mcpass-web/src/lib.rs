@@ -58,6 +58,7 @@ pub fn router(site: Site, console: Console) -> Router {
     Router::new()
         .merge(api::router())
         .route("/healthz", get(operations::health))
+        .route("/mcp/health/", get(operations::named_health))
         .route("/readyz", get(operations::ready))
         .route("/metrics", get(operations::metrics))
         .route("/.well-known/{*rest}", any(discovery::not_found))
@@ -123,6 +124,9 @@ mod tests {
     #[tokio::test]
     async fn health_is_about_the_process_and_readiness_about_its_work() {
         assert_eq!(ask(Some("x"), "GET", "/healthz").await.0, StatusCode::OK);
+        let (status, body) = ask(Some("x"), "GET", "/mcp/health/").await;
+        assert_eq!((status, body.contains(r#""status":"ok""#)), (StatusCode::OK, true));
+        assert_eq!(ask(None, "POST", "/mcp/health/").await.0, StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(ask(None, "GET", "/readyz").await.0, StatusCode::OK);
         let (status, body) = ask(Some("the database is gone"), "GET", "/readyz").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

@@ -24,6 +24,11 @@ pub(crate) async fn health() -> Response {
     Json(json!({"status": "ok"})).into_response()
 }
 
+/// The process lives, said as Django Admin MCP says it.
+pub(crate) async fn named_health() -> Response {
+    Json(json!({"status": "ok", "service": "mcpass"})).into_response()
+}
+
 /// The process lets requests through.
 pub(crate) async fn ready(State(site): State<Arc<Site>>) -> Response {
     match site.operations.not_ready() {
