@@ -123,11 +123,16 @@ impl EngineError {
     }
 }
 
+/// No connection could be made.
+pub(super) fn of_way(error: sqlx::Error) -> EngineError {
+    EngineError::Unreachable(Box::new(error))
+}
+
 /// No connection came to be.
 pub(super) fn of_connect(error: sqlx::Error) -> EngineError {
     match error {
         sqlx::Error::PoolTimedOut => EngineError::Busy,
-        error => EngineError::Unreachable(Box::new(error)),
+        error => of_way(error),
     }
 }
 

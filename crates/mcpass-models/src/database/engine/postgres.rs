@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Column as _, Row as _, SqlSafeStr as _, TypeInfo as _};
+use sqlx::{AssertSqlSafe, Column as _, Connection as _, Row as _, SqlSafeStr as _, TypeInfo as _};
 
 use super::{Bounds, EngineError, Rows, failure};
 use crate::database::sql::{Datum, Row, Statement};
@@ -31,14 +31,20 @@ impl Postgres {
                  characters",
             )
         })?;
+        // By itself: a pool goes on trying where nothing listens, and tells only of the time.
+        let first = PgConnection::connect_with(&options);
+        let first = tokio::time::timeout(bounds.statement_timeout, first).await;
+        let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(failure::of_way)?;
+        // It has served its purpose, whether or not the server hears of its end.
+        let _ = first.close().await;
         let readers = pool(options.clone(), bounds, READER);
         let writers = pool(options, bounds, WRITER);
-        drop(readers.acquire().await.map_err(failure::of_connect)?);
         Ok(Self { readers, writers, bounds })
     }
 
     pub(super) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, EngineError> {
-        let mut connection = self.readers.acquire().await.map_err(failure::of_connect)?;
+        let connection = self.readers.acquire().await;
+        let mut connection = connection.map_err(|error| of_pool(error, &self.readers))?;
         let mut all = Vec::with_capacity(statements.len());
         for statement in statements {
             match query(&mut connection, statement, self.bounds).await {
@@ -57,9 +63,14 @@ impl Postgres {
 
     pub(super) async fn begin(&self) -> Result<Open, EngineError> {
         let begun = self.writers.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await;
-        let transaction = begun.map_err(failure::of_connect)?;
+        let transaction = begun.map_err(|error| of_pool(error, &self.writers))?;
         Ok(Open { transaction, bounds: self.bounds })
     }
+}
+
+/// A pool had no connection to lend: all are in use, or there is none because none can be made.
+fn of_pool(error: sqlx::Error, pool: &PgPool) -> EngineError {
+    if pool.size() == 0 { failure::of_way(error) } else { failure::of_connect(error) }
 }
 
 fn pool(options: PgConnectOptions, bounds: Bounds, session: &'static str) -> PgPool {
