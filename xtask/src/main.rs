@@ -17,6 +17,11 @@ enum Command {
         /// How many tokens, if not these.
         counts: Vec<usize>,
     },
+    /// Measure pages of the console with 100,000 tokens and 10,000,000 rows of the access log.
+    BenchConsole {
+        /// How many tokens and rows, if not these.
+        counts: Vec<usize>,
+    },
     /// Check what neither the compiler nor clippy can: crate edges, file sizes, licences, paths.
     Tidy,
 }
@@ -24,7 +29,8 @@ enum Command {
 fn main() -> Result<ExitCode> {
     let root = root()?;
     match Command::parse() {
-        Command::BenchTokens { counts } => bench_tokens(&root, &counts),
+        Command::BenchTokens { counts } => bench(&root, "bench_tokens", &counts),
+        Command::BenchConsole { counts } => bench(&root, "bench_console", &counts),
         Command::Tidy => tidy::run(&root),
     }
 }
@@ -32,8 +38,8 @@ fn main() -> Result<ExitCode> {
 /// The profile of all benchmarks.
 const PROFILE: &str = "bench-dist";
 
-/// Builds the binary and its benchmark as for all benchmarks, and runs them.
-fn bench_tokens(root: &Path, counts: &[usize]) -> Result<ExitCode> {
+/// Builds the binary and a benchmark of it as for all benchmarks, and runs them.
+fn bench(root: &Path, example: &str, counts: &[usize]) -> Result<ExitCode> {
     let cargo = |arguments: &[&str]| {
         let mut command = process::Command::new(env!("CARGO"));
         command.current_dir(root).args(arguments);
@@ -41,8 +47,7 @@ fn bench_tokens(root: &Path, counts: &[usize]) -> Result<ExitCode> {
     };
     let build = ["build", "--profile", PROFILE, "--package", "mcpass", "--bins"];
     ensure!(cargo(&build).status()?.success(), "the binary cannot be built");
-    let run =
-        ["run", "--profile", PROFILE, "--package", "mcpass", "--example", "bench_tokens", "--"];
+    let run = ["run", "--profile", PROFILE, "--package", "mcpass", "--example", example, "--"];
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let mut command = cargo(&run);
