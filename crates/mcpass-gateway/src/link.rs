@@ -93,7 +93,6 @@ impl LinkError {
 
 /// An answer that has begun.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one for each call, and it is not kept")]
 pub enum Exchange {
     /// From a server inside this process.
     Local(LocalAnswer),

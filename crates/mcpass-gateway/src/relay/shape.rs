@@ -126,8 +126,8 @@ pub(super) fn whole_list(relay: &Relay, local: &LocalAnswer) -> Option<Shaped> {
     let is_plain = asking.sent_id.is_none() && !asking.is_at_all && !asking.is_bare;
     let tools = local.tools.as_ref().filter(|tools| is_plain && tools.era == asking.era)?;
     let hearer = relay.hearer();
-    let may = |name: &Box<str>| hearer.upstream.allows_by_name(hearer.subject, name);
-    let passes = asking.list == Some(ListKind::Tools) && tools.names.iter().all(may);
+    let may = |name: &str| hearer.upstream.allows_by_name(hearer.subject, name);
+    let passes = asking.list == Some(ListKind::Tools) && tools.names.iter().all(|name| may(name));
     passes.then(|| Shaped {
         body: local.body.clone(),
         rpc_code: None,

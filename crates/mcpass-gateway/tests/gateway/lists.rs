@@ -315,7 +315,7 @@ async fn a_named_list_passes_whole_exactly_if_all_of_it_is_allowed() -> Result<(
     for (permissions, shown) in cases {
         let token = bed.token(permissions);
         let answer = bed.post("/mcp/local", &token, &ask(1, "tools/list", json!({}))).await?;
-        let text = String::from_utf8(answer.body.to_vec())?;
+        let text = String::from_utf8(answer.body.clone())?;
         assert_eq!(text.contains(LISTED), shown.len() == 2, "{permissions:?}: {text}");
         assert_eq!(names(&answer.json()?, "tools", "name"), shown, "{permissions:?}");
         for (path, prefix) in [("/mcp", "local__"), ("/mcp/", "local__")] {

@@ -1,5 +1,6 @@
 //! Start, run, end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mcpass_authority::api::SettingView;
@@ -70,18 +71,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     let gate = Gate::default();
     let mut registry = Registry::default();
     let observed = Arc::new(Observed::default());
-    let databases = Databases {
-        history: Arc::clone(&store) as _,
-        clock: Arc::clone(&clock),
-        entropy: Arc::new(entropy),
-        runtime: tokio::runtime::Handle::current(),
-    };
-    let built_ins = Arc::new(BuiltIns::new(
-        Arc::clone(&store) as _,
-        Arc::clone(&clock),
-        Arc::new(entropy),
-        databases,
-    ));
+    let built_ins = built_ins(&store, &clock);
     let pages = Arc::new(Pages::new());
     let prepared = Gateway::prepare(
         Parts {
@@ -108,17 +98,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         Arc::clone(&clock),
         Arc::new(entropy),
         Arc::new(ToGateway(Arc::clone(prepared.shared()))),
-        Options {
-            cap_to_user: config.cap_to_user.value,
-            listen: Some(address.to_string()),
-            log: Some(Arc::clone(&loader) as _),
-            tools: Some(Arc::new(Tools(Arc::clone(prepared.shared())))),
-            databases: Some(Arc::new(Probe)),
-            health: Some(Arc::new(Healths(Arc::clone(prepared.shared())))),
-            sign_in: sign_in_options(config, address),
-            inventory: Some(Arc::new(Inventories(Arc::clone(prepared.shared())))),
-            settings: shown(config),
-        },
+        options(config, address, &prepared, &loader),
     );
     observed.fill(registry, Arc::clone(prepared.shared()), Arc::clone(&loader));
     fill(config, &prepared, &authority, &loader, store.as_ref(), clock.as_ref(), is_demo).await?;
@@ -150,6 +130,39 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
     }
     greet(config, folder, &authority, address, is_demo).await?;
     Ok(Running { gateway, loader, control, shutdown, pages_end })
+}
+
+/// The servers inside this process.
+fn built_ins(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Arc<BuiltIns> {
+    let databases = Databases {
+        history: Arc::clone(store) as _,
+        clock: Arc::clone(clock),
+        entropy: Arc::new(OsEntropy),
+        runtime: tokio::runtime::Handle::current(),
+    };
+    let entropy = Arc::new(OsEntropy);
+    Arc::new(BuiltIns::new(Arc::clone(store) as _, Arc::clone(clock), entropy, databases))
+}
+
+/// How the authority works, and whom it asks.
+fn options(
+    config: &Config,
+    address: SocketAddr,
+    prepared: &Prepared,
+    loader: &Arc<Loader>,
+) -> Options {
+    let shared = || Arc::clone(prepared.shared());
+    Options {
+        cap_to_user: config.cap_to_user.value,
+        listen: Some(address.to_string()),
+        log: Some(Arc::clone(loader) as _),
+        tools: Some(Arc::new(Tools(shared()))),
+        databases: Some(Arc::new(Probe)),
+        health: Some(Arc::new(Healths(shared()))),
+        sign_in: sign_in_options(config, address),
+        inventory: Some(Arc::new(Inventories(shared()))),
+        settings: shown(config),
+    }
 }
 
 /// The configuration for whoever may see it; a password in the database's URL is not shown.
