@@ -67,7 +67,7 @@ struct Row {
 const COLUMNS: [(&str, &str, &str); 9] = [
     ("Name", "", "name"),
     ("Token", "w-m hide-s", ""),
-    ("User", "w-s", ""),
+    ("User", "w-s hide-s", ""),
     ("State", "w-l", ""),
     ("Created", "w-s hide-s hide-m", "created"),
     ("Expires", "w-s hide-s", "expires"),
