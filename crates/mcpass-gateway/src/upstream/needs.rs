@@ -69,7 +69,8 @@ impl Upstream {
         let Reach::Local(local) = &self.reach else { return false };
         match local.needs(Target::Tool(tool), None) {
             Needs::OneOf(any) => any.iter().any(|needed| subject.allows(&needed.ask())),
-            Needs::Anything | Needs::Itself => false,
+            Needs::Anything => self.is_open_to(subject),
+            Needs::Itself => false,
         }
     }
 

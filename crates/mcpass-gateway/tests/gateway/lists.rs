@@ -268,13 +268,13 @@ async fn another_name_of_a_tool_needs_the_permission_of_its_own() -> Result<()> 
     Ok(())
 }
 
-/// Lists two tools, each with a permission of its own, and says which they are. It does not leave
-/// out what the caller may not use.
+/// Lists two tools, each with a permission of its own, and one for whoever may do anything here; and
+/// says which they are. It does not leave out what the caller may not use.
 #[derive(Debug)]
 struct Models;
 
 /// As no JSON library would write it: whoever reads it and writes it again changes it.
-const LISTED: &str = r#"{ "tools":[{"name":"list_a"} , {"name":"list_b"}]}"#;
+const LISTED: &str = r#"{ "tools":[{"name":"list_a"} , {"name":"list_b"},{"name":"find"}]}"#;
 
 impl Local for Models {
     fn call<'a>(
@@ -284,7 +284,7 @@ impl Local for Models {
     ) -> Pin<Box<dyn Future<Output = LocalAnswer> + Send + 'a>> {
         let message: Value = serde_json::from_slice(message).unwrap();
         let body = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{LISTED}}}"#, message["id"]);
-        let names = ["list_a", "list_b"].map(Into::into).to_vec();
+        let names = ["list_a", "list_b", "find"].map(Into::into).to_vec();
         let tools = Some(ListedTools { names, era: Era::Legacy });
         Box::pin(std::future::ready(LocalAnswer { tools, ..LocalAnswer::new(200, body) }))
     }
@@ -295,6 +295,9 @@ impl Local for Models {
 
     fn needs(&self, target: Target<'_>, _arguments: Option<&RawValue>) -> Needs {
         let Target::Tool(name) = target else { return Needs::Itself };
+        if name == "find" {
+            return Needs::Anything;
+        }
         let name = name.replace("list_", "view_");
         Needs::OneOf(vec![Needed { namespace: "local".to_owned(), name }])
     }
@@ -307,16 +310,16 @@ async fn a_named_list_passes_whole_exactly_if_all_of_it_is_allowed() -> Result<(
     let models = server("local", HttpUpstream::new("http://unused/"));
     bed.shared.put_servers(vec![Server { kind: ServerKind::Demo, ..models }]);
     let cases: [(&[&str], &[&str]); 4] = [
-        (&["local.*"], &["list_a", "list_b"]),
-        (&["local.view_*"], &["list_a", "list_b"]),
-        (&["local.view_a"], &["list_a"]),
-        (&["local.*", "!local.view_a"], &["list_b"]),
+        (&["local.*"], &["list_a", "list_b", "find"]),
+        (&["local.view_*"], &["list_a", "list_b", "find"]),
+        (&["local.view_a"], &["list_a", "find"]),
+        (&["local.*", "!local.view_a"], &["list_b", "find"]),
     ];
     for (permissions, shown) in cases {
         let token = bed.token(permissions);
         let answer = bed.post("/mcp/local", &token, &ask(1, "tools/list", json!({}))).await?;
         let text = String::from_utf8(answer.body.clone())?;
-        assert_eq!(text.contains(LISTED), shown.len() == 2, "{permissions:?}: {text}");
+        assert_eq!(text.contains(LISTED), shown.len() == 3, "{permissions:?}: {text}");
         assert_eq!(names(&answer.json()?, "tools", "name"), shown, "{permissions:?}");
         for (path, prefix) in [("/mcp", "local__"), ("/mcp/", "local__")] {
             let list = bed.post(path, &token, &ask(2, "tools/list", json!({}))).await?.json()?;
