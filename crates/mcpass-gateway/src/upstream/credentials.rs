@@ -1,4 +1,5 @@
-//! Upstream credentials by reference: `${env:NAME}` and `${file:PATH}` in header and environment templates.
+//! Credentials by reference: `${env:NAME}` and `${file:PATH}` wherever the configuration or a server
+//! names one.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -68,6 +69,8 @@ pub enum CredentialError {
 /// Where a credential is used.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Place {
+    /// The secret by which mcpass is known to the provider at which people sign in.
+    ClientSecret,
     /// The URL of a database.
     DatabaseUrl,
     /// A header that is sent to an upstream.
@@ -79,6 +82,7 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::ClientSecret => f.write_str("the secret of the OpenID Connect client"),
             Self::DatabaseUrl => f.write_str("the database URL"),
             Self::Header(name) => write!(f, "header `{name}`"),
             Self::Variable(name) => write!(f, "variable `{name}`"),
@@ -179,7 +183,15 @@ pub fn database_url(template: &str, secrets: &dyn Secrets) -> Result<String, Cre
     Ok(url)
 }
 
-fn expand(place: &Place, template: &str, secrets: &dyn Secrets) -> Result<String, CredentialError> {
+/// The text that a template stands for.
+///
+/// # Errors
+/// When a reference cannot be resolved.
+pub fn expand(
+    place: &Place,
+    template: &str,
+    secrets: &dyn Secrets,
+) -> Result<String, CredentialError> {
     let parts = template::parse(template)
         .map_err(|problem| CredentialError::Reference { place: place.clone(), problem })?;
     let mut text = String::with_capacity(template.len());
