@@ -13,7 +13,7 @@ use super::asked::Asked;
 use super::fault::{Answer, Fault};
 use super::form::Form;
 use super::frame::{Frame, Section};
-use super::show::{When, cut};
+use super::show::{Qr, When, cut};
 use super::{Console, page, refused};
 
 pub(crate) fn routes() -> Router<Console> {
@@ -36,6 +36,14 @@ struct Page {
     password: Form,
     code: Form,
     enrolment: Option<TotpEnrolment>,
+}
+
+impl Page {
+    /// The key as a picture, for the telephone that the authenticator is on.
+    fn qr(&self) -> Option<Qr> {
+        let uri = self.enrolment.as_ref()?.uri.expose();
+        Qr::new(uri, "The key as a QR code, for an authenticator's camera")
+    }
 }
 
 /// A session.
@@ -86,7 +94,10 @@ fn row(session: &SessionView, now: Timestamp) -> Row {
     Row {
         id: session.id.to_string(),
         method: session.method.replace('+', " and "),
-        agent: cut(&session.user_agent, 120),
+        agent: match session.user_agent.as_str() {
+            "" => "not told".to_owned(),
+            agent => cut(agent, 120),
+        },
         ip: session.ip.clone(),
         created: When::new(session.created_at, now),
         seen: When::new(session.last_seen_at, now),

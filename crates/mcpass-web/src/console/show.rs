@@ -5,11 +5,13 @@
 
 mod bars;
 mod number;
+mod qr;
 mod state;
 mod when;
 
 pub(crate) use bars::{Meter, Span, Strip};
-pub(crate) use number::{bytes, chars, count, duration, hex};
+pub(crate) use number::{bytes, chars, count, duration, hex, several};
+pub(crate) use qr::Qr;
 pub(crate) use state::{Badge, Tone};
 pub(crate) use when::When;
 

@@ -43,7 +43,12 @@ pub(crate) fn bytes(size: u64) -> String {
 
 /// A size in characters.
 pub(crate) fn chars(size: u64) -> String {
-    if size == 1 { "1 character".to_owned() } else { format!("{} characters", count(size)) }
+    several(size, "character")
+}
+
+/// A number of things: `1 token`, `12 tokens`.
+pub(crate) fn several(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{} {thing}s", count(number)) }
 }
 
 #[cfg(test)]
@@ -68,5 +73,9 @@ mod tests {
         assert_eq!(duration(4_210_000_000), "4\u{202f}210 s");
         assert_eq!((bytes(12), bytes(1_250)), ("12 B".to_owned(), "1.2 KB".to_owned()));
         assert_eq!((chars(1), chars(2)), ("1 character".to_owned(), "2 characters".to_owned()));
+        assert_eq!(
+            (several(0, "token"), several(1, "token")),
+            ("0 tokens".into(), "1 token".into())
+        );
     }
 }

@@ -9,7 +9,7 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
-use crate::console::show::{count, cut};
+use crate::console::show::{count, cut, several};
 use crate::console::{Console, done, page, refused};
 
 /// Tokens that are named on the page.
@@ -45,7 +45,7 @@ pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer
         return match console.authority().token_bulk(asked.ctx()?, request.clone()).await {
             Ok(view) => {
                 let (_, done_word) = words(&request.action);
-                Ok(done("/tokens", format!("{} tokens {done_word}.", count(view.changed))))
+                Ok(done("/tokens", format!("{} {done_word}.", several(view.changed, "token"))))
             }
             Err(error) => {
                 let form = Form::refused(form.clone(), &error);
@@ -109,10 +109,7 @@ async fn template(
     let view = console.authority().token_bulk(asked.ctx()?, dry).await?;
     let (button, _) = words(&request.action);
     let group = request.group.unwrap_or_default();
-    let tokens = match view.changed {
-        1 => "1 token".to_owned(),
-        many => format!("{} tokens", count(many)),
-    };
+    let tokens = several(view.changed, "token");
     let deed = match request.action.as_str() {
         "revoke" => format!("{tokens} will end for good, with every request refused."),
         "disable" => format!("{tokens} will be refused until enabled again."),
