@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 pub(crate) use self::notice::{change, list_changed, wants};
 pub(crate) use self::shape::shows;
 pub(crate) use self::shape::{Hearer, Unasked, unasked};
-use self::shape::{Shaped, shape, whole_list};
+use self::shape::{Shaped, shape, unread};
 pub(crate) use self::standing::Standing;
 pub(crate) use self::stream::{cancelled, resume};
 use crate::answer::{self, Answer, json_response};
@@ -130,7 +130,7 @@ async fn from_local(relay: Box<Relay>, local: LocalAnswer) -> Response<Body> {
         let ending = Ending { status: local.status, ..Ending::default() };
         return finish(relay, ending, json_response(status, Bytes::new())).await;
     }
-    let shaped = match whole_list(&relay, &local) {
+    let shaped = match unread(&relay, &local) {
         Some(shaped) => Ok(shaped),
         None => shape(&relay, &local.body),
     };

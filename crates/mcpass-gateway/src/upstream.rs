@@ -27,7 +27,7 @@ use futures_util::future::join_all;
 use mcpass_domain::permission::Needs;
 use mcpass_domain::server::{Health, HttpUpstream, StdioUpstream};
 use mcpass_domain::{Ask, Server, ServerKind, Target, Timestamp};
-use mcpass_protocol::Era;
+use mcpass_protocol::Gist;
 use mcpass_stdio::{Spec, Stdio};
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
@@ -125,24 +125,15 @@ pub struct LocalAnswer {
     pub status: u16,
     /// One JSON-RPC message, or nothing.
     pub body: Bytes,
-    /// Where the message is a list of tools: which, so that it need not be read to be filtered.
-    pub tools: Option<ListedTools>,
+    /// What the server knows of the message; `None` where it has to be read.
+    pub gist: Option<Gist>,
 }
 
 impl LocalAnswer {
     /// An answer that is read before it is passed on.
     pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
-        Self { status, body: body.into(), tools: None }
+        Self { status, body: body.into(), gist: None }
     }
-}
-
-/// The tools of a list.
-#[derive(Clone, Debug)]
-pub struct ListedTools {
-    /// Their names, and maybe more.
-    pub names: Vec<Box<str>>,
-    /// The era that the list is written for.
-    pub era: Era,
 }
 
 /// How a server is reached.

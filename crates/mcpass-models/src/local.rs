@@ -8,7 +8,7 @@ use http::StatusCode;
 use mcpass_domain::Ask;
 use mcpass_domain::permission::{Needs, Target};
 use mcpass_domain::server::Health;
-use mcpass_protocol::{Era, Message};
+use mcpass_protocol::{Era, Gist, Message};
 use serde_json::value::RawValue;
 
 /// A future behind a pointer, so that [`LocalServer`] can be one too.
@@ -85,8 +85,8 @@ pub struct LocalAnswer {
     pub status: StatusCode,
     /// The body.
     pub body: Body,
-    /// Where the body is a list of tools: their names, in no order.
-    pub tools: Option<Vec<Box<str>>>,
+    /// What is known of the body without reading it; `None` where it has to be read.
+    pub gist: Option<Gist>,
 }
 
 /// The body of an answer.
@@ -100,11 +100,10 @@ pub enum Body {
 
 impl LocalAnswer {
     /// What a notification is answered with: 202 and no body.
-    pub const ACCEPTED: Self =
-        Self { status: StatusCode::ACCEPTED, body: Body::Empty, tools: None };
+    pub const ACCEPTED: Self = Self { status: StatusCode::ACCEPTED, body: Body::Empty, gist: None };
 
     /// One JSON message.
     pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
-        Self { status, body: Body::Json(body.into()), tools: None }
+        Self { status, body: Body::Json(body.into()), gist: None }
     }
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use mcpass_domain::permission::{Needs, Target};
 use mcpass_protocol::headers::{self, SUPPORTED};
 use mcpass_protocol::reply::{self, code};
-use mcpass_protocol::{Era, Fault, Kind, Message, Method};
+use mcpass_protocol::{Era, Fault, Gist, GistOf, Kind, Message, Method};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -22,9 +22,6 @@ pub const PAGE: usize = 50;
 
 /// How long a modern client may keep a list, in milliseconds.
 const TTL_MS: u64 = 60_000;
-
-/// Names of listed tools.
-type Names = Option<Vec<Box<str>>>;
 
 /// Speaks MCP for a provider. It keeps no sessions: each request says all it needs.
 #[derive(Debug)]
@@ -43,11 +40,12 @@ impl<P: Provider> Service<P> {
         &self.provider
     }
 
-    async fn request(&self, call: &Call<'_>, names: &mut Names) -> Result<String, Fault> {
+    async fn request(&self, call: &Call<'_>) -> Result<Written, Fault> {
         let (message, caller) = (call.message, call.caller);
         if !message.known.exists_in(call.era) {
             return Err(Fault::unknown_method(&message.method, call.era));
         }
+        let mut of = None;
         let result = match message.known {
             Method::Initialize => self.initialize(message),
             Method::ServerDiscover => self.discover(),
@@ -58,7 +56,7 @@ impl<P: Provider> Service<P> {
                 let page =
                     self.page("tools", message, &tools, |tool| Cow::Borrowed(&*tool.definition))?;
                 // Those of other pages are names that the token may see or not, all the same.
-                *names = Some(tools.iter().map(|tool| tool.name.into()).collect());
+                of = Some(GistOf::Tools(tools.iter().map(|tool| tool.name.into()).collect()));
                 page
             }
             Method::ToolsCall => return self.call_tool(call).await,
@@ -83,7 +81,7 @@ impl<P: Provider> Service<P> {
             }
             _ => return Err(Fault::unknown_method(&message.method, call.era)),
         };
-        Ok(self.seal(result, message.known, call.era))
+        Ok(Written { result: self.seal(result, message.known, call.era), of })
     }
 
     fn server_info(&self) -> Value {
@@ -124,7 +122,7 @@ impl<P: Provider> Service<P> {
         result.finish()
     }
 
-    async fn call_tool(&self, call: &Call<'_>) -> Result<String, Fault> {
+    async fn call_tool(&self, call: &Call<'_>) -> Result<Written, Fault> {
         let message = call.message;
         message.aim().map_err(|missing| missing.fault())?;
         let name = message.name.as_deref().unwrap_or_default();
@@ -137,11 +135,13 @@ impl<P: Provider> Service<P> {
             self.provider.call(&tool.name, arguments, call.caller).await
         } else {
             let text = format!("Wrong arguments for {name}. {}", faults.join(" "));
-            return Ok(reply::tool_error_result(&text, call.era));
+            return Ok(Written::call(reply::tool_error_result(&text, call.era), true));
         };
         Ok(match outcome {
-            Ok(outcome) => self.seal(told(&outcome), Method::ToolsCall, call.era),
-            Err(failure) => reply::tool_error_result(&failure.0, call.era),
+            Ok(outcome) => {
+                Written::call(self.seal(told(&outcome), Method::ToolsCall, call.era), false)
+            }
+            Err(failure) => Written::call(reply::tool_error_result(&failure.0, call.era), true),
         })
     }
 
@@ -189,12 +189,12 @@ impl<P: Provider> LocalServer for Service<P> {
             if message.kind != Kind::Request {
                 return LocalAnswer::ACCEPTED;
             }
-            let mut tools = None;
-            match (self.request(&call, &mut tools).await, message.is_bare) {
-                (Ok(result), true) => LocalAnswer::json(StatusCode::OK, result),
-                (Ok(result), false) => {
+            match (self.request(&call).await, message.is_bare) {
+                (Ok(written), true) => LocalAnswer::json(StatusCode::OK, written.result),
+                (Ok(Written { result, of }), false) => {
                     let body = reply::result(message.id, &result);
-                    LocalAnswer { tools, ..LocalAnswer::json(StatusCode::OK, body) }
+                    let gist = of.map(|of| Gist { era: call.era, of });
+                    LocalAnswer { gist, ..LocalAnswer::json(StatusCode::OK, body) }
                 }
                 (Err(fault), true) => LocalAnswer::json(fault.status, reply::bare_error(&fault)),
                 (Err(fault), false) => LocalAnswer::json(fault.status, fault.to_body(message.id)),
@@ -203,11 +203,30 @@ impl<P: Provider> LocalServer for Service<P> {
     }
 }
 
+/// A result, and what is known of it.
+struct Written {
+    result: String,
+    of: Option<GistOf>,
+}
+
+impl Written {
+    /// The result of a call.
+    fn call(result: String, is_error: bool) -> Self {
+        let chars = u64::try_from(result.chars().count()).unwrap_or(u64::MAX);
+        Self { result, of: Some(GistOf::Call { chars, is_error }) }
+    }
+}
+
 /// The result of a tool.
 fn told(outcome: &Outcome) -> Object {
-    let content = json!([{"type": "text", "text": outcome.text}]);
-    let object = Object::default().with("content", &content);
-    object.with_raw("structuredContent", &outcome.structured).with_raw("isError", "false")
+    let Outcome { text, structured } = outcome;
+    // Results may be large: room for both forms, for the escapes and for what `seal` adds.
+    let room = text.len().saturating_add(text.len() / 4).saturating_add(structured.len());
+    let mut content = String::with_capacity(room.saturating_add(512));
+    content.push_str(r#"{"content":[{"type":"text","text":"#);
+    reply::push_quoted(&mut content, text);
+    content.push_str("}]");
+    Object(content).with_raw("structuredContent", structured).with_raw("isError", "false")
 }
 
 /// Unicode characters that the result of a tool takes, with what the modern era adds.

@@ -1,7 +1,7 @@
 //! Reading JSON objects member by member over borrowed text.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -73,29 +73,28 @@ pub(crate) fn quote(text: &str) -> String {
     out
 }
 
-/// Appends `text` as a JSON string.
-pub(crate) fn push_quoted(out: &mut String, text: &str) {
+/// Writes a text as a JSON string (RFC 8259, section 7).
+pub fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                let digit = |shift: u32| {
-                    let at = (u32::from(c) >> shift) & 0xF;
-                    usize::try_from(at).ok().and_then(|at| HEX.get(at)).map_or('0', |&d| d.into())
-                };
-                out.push_str("\\u00");
-                out.push(digit(4));
-                out.push(digit(0));
+    let mut rest = text;
+    // All that needs an escape is ASCII, so that cuts fall between characters.
+    while let Some(at) = rest.bytes().position(|b| b < b' ' || b == b'"' || b == b'\\') {
+        let Some((plain, tail)) = rest.split_at_checked(at) else { break };
+        out.push_str(plain);
+        let mut tail = tail.chars();
+        match tail.next() {
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(c) if c < ' ' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
-            c => out.push(c),
+            Some(c) => out.extend(['\\', c]),
+            None => {}
         }
+        rest = tail.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }
 

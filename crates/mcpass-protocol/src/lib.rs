@@ -10,7 +10,7 @@
 //! | [`methods`] | what each MCP method aims at and how it is treated: [`Method`], [`Aim`] |
 //! | [`headers`] | protocol revisions, [`Era`] and the check of headers against the body |
 //! | [`params`] | arguments of tools that are mirrored into headers: [`Mirror`] |
-//! | [`reply`] | error codes, [`Fault`] and the bytes of our own answers |
+//! | [`reply`] | error codes, [`Fault`], the bytes of our own answers and their [`Gist`] |
 //! | [`answer`] | one message from an upstream: [`Answer`] |
 //! | [`list`] | filtering, renaming and merging of lists: [`List`] |
 //! | [`splice`] | changing one value of a message and nothing else |
@@ -35,4 +35,4 @@ pub use headers::Era;
 pub use list::{Item, List, ListKind};
 pub use methods::{Aim, Method};
 pub use params::Mirror;
-pub use reply::Fault;
+pub use reply::{Fault, Gist, GistOf};

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::headers::Era;
 use crate::json;
+pub use crate::json::push_quoted;
 
 /// JSON-RPC error codes. -32020 to -32099 belong to the specification and -32000 to -32019 to old
 /// implementations (2026-07-28, "Error codes"): codes of our own are positive.
@@ -46,6 +47,29 @@ pub struct Fault {
     pub message: Cow<'static, str>,
     /// `error.data` as JSON.
     pub data: Option<String>,
+}
+
+/// What the writer of an answer knows of it, so that nobody has to read it again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Gist {
+    /// The era that it is written for, with nothing left to adapt.
+    pub era: Era,
+    /// What is known.
+    pub of: GistOf,
+}
+
+/// What is known of an answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum GistOf {
+    /// It is the whole result of `tools/call`.
+    Call {
+        /// Unicode characters of the result.
+        chars: u64,
+        /// Its `isError`.
+        is_error: bool,
+    },
+    /// It is a list of tools: these, in no order, and maybe fewer.
+    Tools(Vec<Box<str>>),
 }
 
 impl Fault {

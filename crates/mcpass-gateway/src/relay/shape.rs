@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use mcpass_domain::{Reason, Subject, Target, ToolClass};
 use mcpass_protocol::list::{Adapt, ListError, Rewrite};
-use mcpass_protocol::{Aim, Answer as Message, Era, Item, List, ListKind, Method, splice};
+use mcpass_protocol::{Aim, Answer as Message, Era, GistOf, Item, List, ListKind, Method, splice};
 use serde_json::value::RawValue;
 
 use super::{MAX_TTL_MS, Relay};
@@ -18,7 +18,7 @@ use crate::trail::Ending;
 use crate::upstream::{LocalAnswer, Upstream, Wanted};
 
 /// An answer, filtered and measured.
-#[derive(Debug)]
+#[derive(Debug, Eq, PartialEq)]
 pub(super) struct Shaped {
     pub(super) body: Bytes,
     rpc_code: Option<i64>,
@@ -119,23 +119,33 @@ pub(super) fn shape(relay: &Relay, text: &Bytes) -> Result<Shaped, LinkError> {
     Ok(bare(asking, shaped))
 }
 
-/// A list of tools that the token may all use, from a server in this process that says which they
-/// are: it passes as it is. Any other is read, item by item.
-pub(super) fn whole_list(relay: &Relay, local: &LocalAnswer) -> Option<Shaped> {
+/// What passes as it is by what the server in this process that wrote it says of it: a list of
+/// tools that the token may all use, and the result of a call that is within the token's
+/// `max_context`. `None` for anything else, which has to be read.
+pub(super) fn unread(relay: &Relay, local: &LocalAnswer) -> Option<Shaped> {
     let asking = &relay.asking;
     let is_plain = asking.sent_id.is_none() && !asking.is_at_all && !asking.is_bare;
-    let tools = local.tools.as_ref().filter(|tools| is_plain && tools.era == asking.era)?;
-    let hearer = relay.hearer();
-    let may = |name: &str| hearer.upstream.allows_by_name(hearer.subject, name);
-    let passes = asking.list == Some(ListKind::Tools) && tools.names.iter().all(|name| may(name));
-    passes.then(|| Shaped {
-        body: local.body.clone(),
-        rpc_code: None,
-        is_error: false,
-        failure: None,
-        chars: None,
-        is_own: false,
-    })
+    let gist = local.gist.as_ref().filter(|gist| is_plain && gist.era == asking.era)?;
+    let (is_error, chars) = match (&gist.of, asking.list) {
+        (GistOf::Tools(names), Some(ListKind::Tools)) => {
+            let hearer = relay.hearer();
+            let may = |name: &str| hearer.upstream.allows_by_name(hearer.subject, name);
+            names.iter().all(|name| may(name)).then_some((false, None))?
+        }
+        (GistOf::Call { chars, is_error }, None) if asking.method == Method::ToolsCall => {
+            let limit = relay.subject.limits.max_context;
+            (limit == 0 || *chars <= limit).then_some((*is_error, Some(*chars)))?
+        }
+        _ => return None,
+    };
+    let body = local.body.clone();
+    let shaped = Shaped { body, rpc_code: None, is_error, failure: None, chars, is_own: false };
+    // Reading it would come to the same; only a list is written anew then, with other spaces.
+    debug_assert!(
+        asking.list.is_some() || shape(relay, &local.body).is_ok_and(|read| read == shaped),
+        "a server in this process is wrong about its answer"
+    );
+    Some(shaped)
 }
 
 /// The answer under the id that the client gave its request.

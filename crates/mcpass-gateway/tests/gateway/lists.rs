@@ -8,8 +8,8 @@ use anyhow::Result;
 use mcpass_domain::permission::{Needed, Needs};
 use mcpass_domain::server::HttpUpstream;
 use mcpass_domain::{Reason, Server, ServerKind, Target};
-use mcpass_gateway::upstream::{ListedTools, Local, LocalAnswer, LocalCaller};
-use mcpass_protocol::Era;
+use mcpass_gateway::upstream::{Local, LocalAnswer, LocalCaller};
+use mcpass_protocol::{Era, Gist, GistOf};
 use mcpass_testkit::{Behaviour, FakeUpstream, wire};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -285,8 +285,8 @@ impl Local for Models {
         let message: Value = serde_json::from_slice(message).unwrap();
         let body = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{LISTED}}}"#, message["id"]);
         let names = ["list_a", "list_b", "find"].map(Into::into).to_vec();
-        let tools = Some(ListedTools { names, era: Era::Legacy });
-        Box::pin(std::future::ready(LocalAnswer { tools, ..LocalAnswer::new(200, body) }))
+        let gist = Some(Gist { era: Era::Legacy, of: GistOf::Tools(names) });
+        Box::pin(std::future::ready(LocalAnswer { gist, ..LocalAnswer::new(200, body) }))
     }
 
     fn canonical_name(&self, _name: &str) -> Option<&'static str> {

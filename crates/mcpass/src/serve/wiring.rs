@@ -18,7 +18,7 @@ use mcpass_domain::{
 use mcpass_gateway::Shared;
 use mcpass_gateway::config::StreamTimes;
 use mcpass_gateway::sessions::Lifetime;
-use mcpass_gateway::upstream::{ListedTools, Local, LocalAnswer, LocalCaller, Locals};
+use mcpass_gateway::upstream::{Local, LocalAnswer, LocalCaller, Locals};
 use mcpass_models::Workspace;
 use mcpass_models::local::{Body, Call, Caller, LocalServer};
 use mcpass_models::workspace::areas;
@@ -252,8 +252,7 @@ impl<S: LocalServer> Local for BuiltIn<S> {
                 Body::Empty => bytes::Bytes::new(),
                 Body::Json(body) => body,
             };
-            let tools = answer.tools.map(|names| ListedTools { names, era });
-            LocalAnswer { tools, ..LocalAnswer::new(answer.status.as_u16(), body) }
+            LocalAnswer { gist: answer.gist, ..LocalAnswer::new(answer.status.as_u16(), body) }
         })
     }
 
