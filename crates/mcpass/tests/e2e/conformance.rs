@@ -10,7 +10,7 @@ use mcpass_testkit::clients::conformance::{
     BEFORE_2026, ConformanceServer, LEGACY, MODERN, Suite, Verdict,
 };
 
-use crate::{GENEROUS, mcpass};
+use crate::{GENEROUS, database, mcpass};
 
 /// What the suites leave out whatever the server is: its way to listen has changed since.
 const SKIPPED: &[&str] = &["tasks-status-notifications"];
@@ -178,6 +178,11 @@ async fn built_in_servers_pass_what_applies_to_them() -> Result<()> {
     let mut mcpass = mcpass()?;
     let added = mcpass.command(&["server", "add", "workspace", "--workspace"]).await?;
     ensure!(added.code == Some(0), "{added:?}");
+    let shop = database::sqlite(&mcpass, "shop.db")?;
+    let added = mcpass.command(&["server", "add", "shop", "--database", &shop]).await?;
+    ensure!(added.code == Some(0), "{added:?}");
     mcpass.start().await?;
-    assert_conforms(&mcpass, "workspace").await
+    assert_conforms(&mcpass, "workspace").await?;
+    database::opened(&mcpass).await?;
+    assert_conforms(&mcpass, "shop").await
 }

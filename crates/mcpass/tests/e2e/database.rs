@@ -21,7 +21,7 @@ const TABLES: &str = "\
     INSERT INTO book (title, price, author_id) VALUES ('One', 10, 1), ('Two', 20.5, 2);";
 
 /// A SQLite shop in the folder of this mcpass, as a URL.
-fn sqlite(mcpass: &Mcpass, name: &str) -> Result<String> {
+pub(crate) fn sqlite(mcpass: &Mcpass, name: &str) -> Result<String> {
     let path = mcpass.folder().join(name);
     let program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])";
     let tables = TABLES.replace("KEY", "integer PRIMARY KEY");
@@ -54,16 +54,21 @@ async fn health(mcpass: &Mcpass) -> Result<Value> {
     Ok(mcpass.cli(&["server", "show", "shop"]).await?["health"].clone())
 }
 
+/// Waits until the shop's database is open; its health then.
+pub(crate) async fn opened(mcpass: &Mcpass) -> Result<Value> {
+    eventually("the database is open", async || {
+        let health = health(mcpass).await?;
+        Ok((health["state"] == "healthy").then_some(health))
+    })
+    .await
+}
+
 /// What both databases have to do alike.
 async fn a_shop(mut mcpass: Mcpass, url: &str) -> Result<()> {
     mcpass.start().await?;
     let added = mcpass.cli(&["server", "add", "shop", "--database", url]).await?;
     ensure!(added["kind"] == "database" && added["tools"] == "full", "{added}");
-    let well = eventually("the database is open", async || {
-        let health = health(&mcpass).await?;
-        Ok((health["state"] == "healthy").then_some(health))
-    });
-    let detail = well.await?["detail"].to_string();
+    let detail = opened(&mcpass).await?["detail"].to_string();
     ensure!(detail.contains("2 models in shop"), "a credential's table is hidden: {detail}");
 
     let reader = mcpass.token("reader", &["shop.view_book"], GENEROUS).await?;
