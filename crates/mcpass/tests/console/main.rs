@@ -10,11 +10,13 @@ mod forgery;
 mod hostile;
 mod journey;
 mod logs;
+mod matrix;
 mod others;
 mod pages;
 mod people;
 mod servers;
 mod sign_in;
+mod test_call;
 mod token;
 mod tokens;
 
