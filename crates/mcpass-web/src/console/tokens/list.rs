@@ -16,7 +16,7 @@ use crate::console::{Console, page, refused};
 const PATH: &str = "/tokens";
 /// The names that a list's address may hold.
 pub(super) const FILTERS: &[&str] =
-    &["state", "user", "group", "may", "unused", "expiring", "q", "sort", "cursor"];
+    &["state", "user", "group", "may", "unused", "created", "expiring", "q", "sort", "cursor"];
 /// Rows on a page.
 const ROWS: u32 = 50;
 
@@ -118,6 +118,7 @@ fn request(query: &Fields) -> TokenList {
         group: query.some("group"),
         state: query.some("state"),
         unused: query.some("unused"),
+        created: query.some("created"),
         expiring: query.some("expiring"),
         text: query.some("q"),
         // A list by permission goes through the tokens as they were created.
@@ -188,6 +189,8 @@ async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec
     }
     let unused = [("", "used or not"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days")];
     choices.push(Choice::new("unused", "Unused for", query, unused));
+    let created = [("", "at any time"), ("1d", "a day"), ("7d", "7 days"), ("30d", "30 days")];
+    choices.push(Choice::new("created", "Created within", query, created));
     let expiring = [("", "at any time"), ("7d", "7 days"), ("30d", "30 days")];
     choices.push(Choice::new("expiring", "Expires within", query, expiring));
     Ok(choices)
