@@ -209,6 +209,7 @@ const KEEP = 500;
 function follow(button) {
   const said = one("#live-said");
   let source = null;
+  let live = button.dataset.live;
   const stop = (text) => {
     source?.close();
     source = null;
@@ -217,20 +218,31 @@ function follow(button) {
     said.textContent = text;
   };
   const start = () => {
-    source = new EventSource(button.dataset.live);
+    source = new EventSource(live);
     button.textContent = "Stop following";
     button.setAttribute("aria-pressed", "true");
     said.hidden = false;
     said.textContent = "Following: new requests appear at the top.";
     source.addEventListener("rows", (event) => {
       const body = one("#log-rows");
-      if (!body) return location.reload();
+      // The page has no table yet; the next one follows as well.
+      if (!body) {
+        history.replaceState(null, "", "#follow");
+        return location.reload();
+      }
       const rows = new DOMParser().parseFromString(`<table>${event.data}</table>`, "text/html");
-      const fresh = all("tr", rows);
+      // What is there already was under way, or came while the page was made.
+      const place = (row) => one(".go", row).pathname;
+      const known = new Map(all("tr", body).map((row) => [place(row), row]));
+      const fresh = [];
+      for (const row of all("tr", rows)) {
+        localTimes(row);
+        if (known.has(place(row))) known.get(place(row)).replaceWith(row); else fresh.push(row);
+      }
+      live = live.replace(/after=-?\d+/, `after=${event.lastEventId}`);
       body.prepend(...fresh);
-      for (const row of fresh) localTimes(row);
       for (const row of [...body.rows].slice(KEEP)) row.remove();
-      said.textContent = `Following: ${fresh.length} new.`;
+      if (fresh.length > 0) said.textContent = `Following: ${fresh.length} new.`;
     });
     source.addEventListener("trouble", (event) => stop(event.data));
     source.addEventListener("error", () => {
@@ -238,6 +250,7 @@ function follow(button) {
     });
   };
   button.addEventListener("click", () => (source ? stop("") : start()));
+  if (location.hash === "#follow") start();
 }
 
 // ---- Asking before something is done ----
@@ -341,7 +354,8 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
   for (const menu of all("details.menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+    // What is downloaded leaves the page as it is, but for the menu.
+    if (!menu.contains(event.target) || event.target.closest("a[download]")) menu.open = false;
   }
 });
 
