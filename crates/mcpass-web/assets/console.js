@@ -324,6 +324,12 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// The address of a filtered list says what it is filtered by, and nothing else.
+document.addEventListener("formdata", (event) => {
+  if (!event.target.matches("[data-auto]")) return;
+  for (const [name, text] of [...event.formData]) if (text === "") event.formData.delete(name);
+});
+
 // Back from the page that it led to, a form can be sent again.
 addEventListener("pageshow", (event) => {
   if (event.persisted) for (const form of all("form[data-sent]")) delete form.dataset.sent;

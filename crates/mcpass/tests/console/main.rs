@@ -10,6 +10,7 @@ mod forgery;
 mod hostile;
 mod journey;
 mod logs;
+mod many;
 mod matrix;
 mod others;
 mod pages;

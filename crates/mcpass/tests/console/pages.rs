@@ -8,12 +8,12 @@ use mcpass_testkit::clients::CLIENTS;
 use crate::{Desk, holds, tokens};
 
 /// Bytes of a first page at most.
-const LIGHT: u64 = 100_000;
+pub(crate) const LIGHT: u64 = 100_000;
 /// What a page may move by itself: nothing, but for rounding.
 const STILL: f64 = 0.001;
 
 /// Looks at a page from all sides.
-async fn look_at(desk: &Desk, path: &str, name: &str) -> Result<()> {
+pub(crate) async fn look_at(desk: &Desk, path: &str, name: &str) -> Result<()> {
     desk.open(path).await?;
     look(desk, name).await.with_context(|| format!("{name} ({path})"))
 }

@@ -14,7 +14,8 @@ use crate::console::frame::{Frame, Section};
 use crate::console::{Console, page, refused};
 
 const PATH: &str = "/log";
-const ROWS: u32 = 100;
+/// Rows on a page, which stays light with them.
+const ROWS: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "log/list.html")]

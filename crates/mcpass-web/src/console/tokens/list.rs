@@ -11,6 +11,7 @@ use crate::console::fields::Fields;
 use crate::console::form::{Choice, Form, Pager};
 use crate::console::frame::{Frame, Section};
 use crate::console::show::{Badge, When, count, cut};
+use crate::console::users::Choosable;
 use crate::console::{Console, page, refused};
 
 const PATH: &str = "/tokens";
@@ -25,6 +26,8 @@ const ROWS: u32 = 50;
 struct Page {
     frame: Frame,
     choices: Vec<Choice>,
+    /// Whether there are more users than can be chosen from.
+    types_user: bool,
     form: Form,
     is_filtered: bool,
     rows: Vec<Row>,
@@ -87,7 +90,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         Err(error) => return Err(error.into()),
     };
     let counts = console.authority().token_counts(ctx, TokenCount::default()).await?;
-    let choices = choices(&console, &asked, &query).await?;
+    let (choices, users) = choices(&console, &asked, &query).await?;
     let groups = choices.iter().find(|choice| choice.name == "group");
     let groups = groups.into_iter().flat_map(|choice| &choice.options);
     let now = console.now();
@@ -95,6 +98,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         frame: asked.frame(Section::Tokens, "Tokens").at_top(),
         groups: groups.map(|group| group.value.clone()).filter(|name| !name.is_empty()).collect(),
         choices,
+        types_user: users == Choosable::Many,
         sum: sum(&counts),
         heads: heads(&query),
         hidden: query.without(&["sort", "cursor"]).pairs().to_vec(),
@@ -164,7 +168,11 @@ fn heads(query: &Fields) -> Vec<Head> {
     COLUMNS.iter().map(head).collect()
 }
 
-async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec<Choice>, Fault> {
+async fn choices(
+    console: &Console,
+    asked: &Asked,
+    query: &Fields,
+) -> Result<(Vec<Choice>, Choosable), Fault> {
     let states = [
         ("", "any state"),
         ("active", "active"),
@@ -175,9 +183,13 @@ async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec
     let mut choices = vec![Choice::new("state", "State", query, states)];
     let ctx = asked.ctx()?;
     let viewer = asked.viewer()?;
+    let mut users = Choosable::Nobody;
     if viewer.may("mcpass.view_user") {
-        let users = console.authority().user_list(ctx).await?;
-        let users = users.into_iter().map(|user| (user.name.clone(), user.name));
+        let all = console.authority().user_list(ctx).await?;
+        users = Choosable::of(all.into_iter().map(|user| user.name));
+    }
+    if let Choosable::Names(names) = &users {
+        let users = names.iter().map(|name| (name.clone(), name.clone()));
         let any = std::iter::once((String::new(), "anybody".to_owned()));
         choices.push(Choice::new("user", "User", query, any.chain(users)));
     }
@@ -193,7 +205,7 @@ async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec
     choices.push(Choice::new("created", "Created within", query, created));
     let expiring = [("", "at any time"), ("7d", "7 days"), ("30d", "30 days")];
     choices.push(Choice::new("expiring", "Expires within", query, expiring));
-    Ok(choices)
+    Ok((choices, users))
 }
 
 fn row(token: TokenView, now: Timestamp) -> Row {
