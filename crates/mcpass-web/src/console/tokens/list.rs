@@ -2,7 +2,9 @@
 
 use askama::Template;
 use axum::extract::State;
-use mcpass_authority::api::{Page as Listed, TokenCount, TokenCountsView, TokenList, TokenView};
+use mcpass_authority::api::{
+    ApiError, Page as Listed, TokenCount, TokenCountsView, TokenList, TokenView,
+};
 use mcpass_domain::Timestamp;
 
 use crate::console::asked::Asked;
@@ -85,7 +87,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     let (tokens, wrong) = match console.authority().token_list(ctx, request(&query)).await {
         Ok(tokens) => (tokens, None),
         Err(error) if error.field.is_some() => {
-            (Listed { items: Vec::new(), next: None }, Some(error))
+            (Listed { items: Vec::new(), next: None }, Some(at_its_field(error)))
         }
         Err(error) => return Err(error.into()),
     };
@@ -114,6 +116,16 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         Some(error) => refused(&template, &error),
         None => page(&template),
     }
+}
+
+/// The page has words of its own for two of the fields.
+fn at_its_field(error: ApiError) -> ApiError {
+    let field = match error.field.as_deref() {
+        Some("permission") => Some("may".to_owned()),
+        Some("text") => Some("q".to_owned()),
+        _ => error.field.clone(),
+    };
+    ApiError { field, ..error }
 }
 
 fn request(query: &Fields) -> TokenList {
