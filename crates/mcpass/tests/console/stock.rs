@@ -135,26 +135,21 @@ impl Stock {
             let user = users.get(at).context("a user")?;
             let name = NAMES.get(number as usize % NAMES.len()).context("a name")?;
             let name: String = format!("{number} {name}").chars().take(100).collect();
-            tokens.push(self.token(&name, user, 100.0 - self.part(number, count))?);
+            tokens.push(self.token(&name, user, 100.0 - part(number, count))?);
         }
         self.put(tokens.iter().cloned().map(Change::TokenInsert)).await?;
         let mut rows = Vec::new();
         for (number, token) in (0..count).zip(&tokens) {
-            rows.push(self.row(self.ago(100.0 - self.part(number, count)), token, number)?);
+            rows.push(self.row(self.ago(100.0 - part(number, count)), token, number)?);
         }
         self.store.access_load(AccessBatch { rows, ..AccessBatch::default() }).await?;
         let audit = (0..count).zip(&tokens).map(|(number, token)| {
-            let at = self.ago(100.0 - self.part(number, count));
+            let at = self.ago(100.0 - part(number, count));
             self.change(at, token)
         });
         let audit = audit.collect::<Result<_>>()?;
         self.store.commit(Commit { changes: Vec::new(), audit }).await?;
         Ok(())
-    }
-
-    /// Where `number` of `count` is within a hundred.
-    fn part(&self, number: u32, count: u32) -> f64 {
-        100.0 * f64::from(number) / f64::from(count)
     }
 
     fn row(&self, at: Timestamp, token: &Token, number: u32) -> Result<AccessRow> {
@@ -213,4 +208,9 @@ impl Stock {
             note: String::new(),
         })
     }
+}
+
+/// Where `number` of `count` is within a hundred.
+fn part(number: u32, count: u32) -> f64 {
+    100.0 * f64::from(number) / f64::from(count)
 }

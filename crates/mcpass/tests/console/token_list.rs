@@ -62,20 +62,17 @@ async fn the_list_has_every_order_filter_and_page() -> Result<()> {
     desk.is_calm().await
 }
 
-/// What a column is sorted by: a number or a name.
-type Place = (i64, String);
-
 async fn sorted(desk: &Desk, tokens: &[Token]) -> Result<()> {
     let browser = &desk.browser;
     let micros = |at: Option<Timestamp>, none| at.map_or(none, Timestamp::as_micros);
-    let columns: [(&str, &dyn Fn(&Token) -> Place); 4] = [
-        ("Name", &|token| (0, token.name.to_string())),
-        ("Created", &|token| (token.created_at.as_micros(), String::new())),
+    let value = |column: &str, token: &Token| match column {
+        "Name" => (0, token.name.to_string()),
+        "Created" => (token.created_at.as_micros(), String::new()),
         // Those that never end come last; those that were never used, first.
-        ("Expires", &|token| (micros(token.expires_at, i64::MAX), String::new())),
-        ("Last used", &|token| (micros(token.last_used_at, 0), String::new())),
-    ];
-    for (column, value_of) in columns {
+        "Expires" => (micros(token.expires_at, i64::MAX), String::new()),
+        _ => (micros(token.last_used_at, 0), String::new()),
+    };
+    for column in ["Name", "Created", "Expires", "Last used"] {
         desk.open("/tokens").await?;
         for order in ["ascending", "descending"] {
             browser.follow(column).await?;
@@ -86,7 +83,8 @@ async fn sorted(desk: &Desk, tokens: &[Token]) -> Result<()> {
             let ids = ids_of_all_pages(desk).await?;
             desk.open(&address).await?;
             let of = |id: &String| tokens.iter().find(|token| token.id.to_string() == *id);
-            let mut seen: Vec<Place> = ids.iter().filter_map(of).map(value_of).collect();
+            let seen = ids.iter().filter_map(of).map(|token| value(column, token));
+            let mut seen: Vec<_> = seen.collect();
             assert_eq!(seen.len(), tokens.len(), "{column}: every token");
             assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), tokens.len(), "each once");
             if order == "descending" {
