@@ -9,6 +9,7 @@ use mcpass_testkit::eventually::eventually;
 use mcpass_testkit::sqlite;
 use serde_json::{Value, json};
 
+use crate::pages::look;
 use crate::{Desk, holds};
 
 const TABLES: &str = "\
@@ -66,7 +67,7 @@ async fn what_is_previewed_is_what_is_seen() -> Result<()> {
     // What was chosen can be taken back.
     browser.tick(Find::Css("input[aria-label='Keep shop.view_*']"), false).await?;
     sees(browser, &["shop.list_book", "shop.create_book"], &["shop.list_review"]).await?;
-    desk.is_calm().await?;
+    look(&desk, "token-new-models").await?;
     let first = created(&desk).await?;
 
     // Without scripts, beginning with what that one has.

@@ -19,7 +19,7 @@ pub(crate) async fn look_at(desk: &Desk, path: &str, name: &str) -> Result<()> {
     look(desk, name).await.with_context(|| format!("{name} ({path})"))
 }
 
-async fn look(desk: &Desk, name: &str) -> Result<()> {
+pub(crate) async fn look(desk: &Desk, name: &str) -> Result<()> {
     let browser = &desk.browser;
     browser.find(Find::Css("main h1")).await?;
     let shift = browser.layout_shift().await?;
