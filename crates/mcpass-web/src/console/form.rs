@@ -65,6 +65,12 @@ impl Form {
         Some(&error.message)
     }
 
+    /// A field's attributes. The one that has the focus at first leaves it to the one that is wrong.
+    pub(crate) fn attributes(&self, usual: &str) -> String {
+        let is_one_wrong = self.error.as_ref().is_some_and(|error| error.field.is_some());
+        if is_one_wrong { usual.replace("autofocus", "") } else { usual.to_owned() }
+    }
+
     /// Whether the error's field can be gone to.
     pub(crate) fn has_field(&self, name: &str) -> bool {
         self.fields.has(name)
