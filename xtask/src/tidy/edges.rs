@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mcpass-models", &["mcpass-domain", "mcpass-protocol"]),
     ("mcpass-stdio", &["mcpass-domain", "mcpass-protocol"]),
     ("mcpass-gateway", &["mcpass-domain", "mcpass-protocol", "mcpass-record", "mcpass-stdio"]),
-    ("mcpass-web", &["mcpass-domain", "mcpass-authority"]),
+    ("mcpass-web", &["mcpass-domain", "mcpass-protocol", "mcpass-authority"]),
     (
         "mcpass",
         &[

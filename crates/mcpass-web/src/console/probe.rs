@@ -10,7 +10,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
-use serde_json::{Map, Value, json};
+use mcpass_protocol::text;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use super::show::{cut, plain};
@@ -19,6 +21,8 @@ use super::show::{cut, plain};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of an answer that are read.
 const LARGEST: usize = 4 * 1024 * 1024;
+
+const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
 /// What came back.
 #[derive(Clone, Debug)]
@@ -32,8 +36,7 @@ pub(crate) struct Heard {
 /// # Errors
 /// When there is no answer, with a reason for people.
 pub(crate) async fn ask(listen: &str, secret: &str) -> Result<Heard, String> {
-    let question = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
-    within_patience(send(reachable(listen)?, secret, "/mcp", &question)).await
+    within_patience(send(reachable(listen)?, secret, LIST.to_owned())).await
 }
 
 /// Calls a tool of a server with this token. Sessions and revisions of the protocol are dealt with
@@ -45,16 +48,16 @@ pub(crate) async fn call(
     listen: &str,
     secret: &str,
     (server, tool): (&str, &str),
-    arguments: &Map<String, Value>,
+    arguments: &RawValue,
 ) -> Result<Heard, String> {
     let to = reachable(listen)?;
     within_patience(async {
-        let question = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
-        let listed = send(to, secret, "/mcp", &question).await?;
+        let listed = send(to, secret, LIST.to_owned()).await?;
         let name = listed.name_of(server, tool).unwrap_or_else(|| format!("{server}__{tool}"));
-        let params = json!({"name": name, "arguments": arguments});
-        let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params});
-        send(to, secret, "/mcp", &call).await
+        let (name, arguments) = (json!(name), arguments.get());
+        let params = format!(r#"{{"name":{name},"arguments":{arguments}}}"#);
+        let call = format!(r#"{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{params}}}"#);
+        send(to, secret, call).await
     })
     .await
 }
@@ -85,17 +88,17 @@ const fn own(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-async fn send(to: SocketAddr, secret: &str, path: &str, question: &Value) -> Result<Heard, String> {
+async fn send(to: SocketAddr, secret: &str, question: String) -> Result<Heard, String> {
     let mut bearer = HeaderValue::from_str(&format!("Bearer {secret}"))
         .map_err(|_| "this cannot be a token".to_owned())?;
     bearer.set_sensitive(true);
-    let request = Request::post(path)
+    let request = Request::post("/mcp")
         .header(header::HOST, to.to_string())
         .header(header::AUTHORIZATION, bearer)
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, "application/json, text/event-stream")
         .header(header::USER_AGENT, concat!("mcpass-console/", env!("CARGO_PKG_VERSION")))
-        .body(Full::new(Bytes::from(question.to_string())))
+        .body(Full::new(Bytes::from(question)))
         .map_err(|error| error.to_string())?;
     let stream = TcpStream::connect(to).await.map_err(|error| format!("{to}: {error}"))?;
     let (mut sender, connection) =
@@ -115,13 +118,17 @@ fn told(error: hyper::Error) -> String {
 }
 
 impl Heard {
-    /// The message: the body, or what the first event of a stream holds.
-    fn message(&self) -> Option<serde_json::Value> {
+    /// The text of the message: the body, or what the last event of a stream holds.
+    fn text(&self) -> Option<&RawValue> {
         let of_event = || {
             let lines = self.body.lines().filter_map(|line| line.strip_prefix("data:"));
             lines.filter_map(|data| serde_json::from_str(data.trim()).ok()).next_back()
         };
         serde_json::from_str(&self.body).ok().or_else(of_event)
+    }
+
+    fn message(&self) -> Option<Value> {
+        serde_json::from_str(self.text()?.get()).ok()
     }
 
     /// How many tools were listed; none if there was no list.
@@ -159,11 +166,13 @@ impl Heard {
         }
     }
 
-    /// The answer for people, at most some of it.
+    /// The answer for people, at most some of it: every digit and member as it was sent.
     pub(crate) fn shown(&self) -> String {
         const MOST: usize = 4_000;
-        let pretty = self.message().and_then(|value| serde_json::to_string_pretty(&value).ok());
-        cut(&pretty.unwrap_or_else(|| self.body.clone()), MOST)
+        let Some(message) = self.text() else { return cut(&self.body, MOST) };
+        let mut compact = String::with_capacity(message.get().len());
+        text::compact(&mut compact, message.get());
+        cut(&text::indent(&compact), MOST)
     }
 }
 
@@ -178,6 +187,8 @@ mod tests {
         assert_eq!(heard("event: message\ndata: {\"result\":{\"tools\":[]}}\n\n").tools(), Some(0));
         assert_eq!(heard(r#"{"error":{"code":429}}"#).tools(), None);
         assert_eq!(heard("<html>").shown(), "<html>");
+        let exact = heard(r#"{"z": 12345678901234567890123, "a": 1.10}"#).shown();
+        assert_eq!(exact, "{\n  \"z\": 12345678901234567890123,\n  \"a\": 1.10\n}");
         assert!(heard(r#"{"result":{"content":[]}}"#).trouble().is_none());
         for bad in ["<html>", r#"{"error":{}}"#, r#"{"result":{"isError":true}}"#] {
             assert!(heard(bad).trouble().is_some(), "{bad}");

@@ -7,6 +7,7 @@
 
 use axum::extract::{Path, State};
 use mcpass_authority::api::{ApiError, IssuedToken, LogFilter, LogList, TokenCreate, TokenRevoke};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::one;
@@ -68,7 +69,7 @@ async fn call(
         return Ok(Called::failed("mcpass does not listen for MCP clients"));
     };
     let token = issue(console, asked, &format!("{server}.{tool}"), permissions).await?;
-    let heard = probe::call(listen, token.token.expose(), (server, tool), &arguments).await;
+    let heard = probe::call(listen, token.token.expose(), (server, tool), arguments).await;
     let revoke = TokenRevoke {
         id: token.id.to_string(),
         reason: "the test call is over".to_owned(),
@@ -115,17 +116,18 @@ async fn issue(
 }
 
 /// Reads what the tool is given: a JSON object.
-fn arguments(text: &str) -> Result<Map<String, Value>, ApiError> {
+fn arguments(text: &str) -> Result<&RawValue, ApiError> {
     let wrong = |why: String| {
         ApiError::invalid("arguments", why).with_hint("write a JSON object, such as {\"id\": 1}")
     };
     if text.chars().count() > MAX_ARGUMENTS {
         return Err(wrong(format!("the arguments are longer than {MAX_ARGUMENTS} characters")));
     }
-    if text.is_empty() {
-        return Ok(Map::new());
-    }
-    serde_json::from_str(text).map_err(|error| wrong(format!("this is no JSON object: {error}")))
+    let text = if text.is_empty() { "{}" } else { text };
+    let no_object = |error: serde_json::Error| wrong(format!("this is no JSON object: {error}"));
+    serde_json::from_str::<Map<String, Value>>(text).map_err(no_object)?;
+    // As it was typed: numbers of any length keep their digits.
+    serde_json::from_str(text).map_err(no_object)
 }
 
 impl Called {
@@ -141,8 +143,9 @@ mod tests {
 
     #[test]
     fn arguments_are_an_object_or_refused_at_their_field() {
-        assert!(arguments("").unwrap().is_empty());
-        assert_eq!(arguments(r#" {"id": 1} "#).unwrap()["id"], 1);
+        assert_eq!(arguments("").unwrap().get(), "{}");
+        let exact = r#"{"id": 12345678901234567890123, "a": 1.10}"#;
+        assert_eq!(arguments(&format!(" {exact} ")).unwrap().get(), exact);
         let long = format!(r#"{{"a": "{}"}}"#, "x".repeat(MAX_ARGUMENTS));
         for text in ["[1]", "1", "{", "{\"a\":}", "<script>", &long] {
             let error = arguments(text).unwrap_err();
