@@ -8,7 +8,7 @@
 //! 100,000 and 10,000,000 if not said otherwise. With `--data` they stay in that folder, and the
 //! next run begins there. The server is the real binary on SQLite. Each page is asked for one time
 //! after the other by a superuser who has signed in; the time is that from the request to the last
-//! byte of the answer, over loopback. Fails if a page does not show what it should; slow and heavy
+//! byte of the answer, over loopback, and CPU is the server's. Fails if a page does not show what it should; slow and heavy
 //! pages are marked. Needs about 6 GB of room.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
@@ -63,7 +63,7 @@ async fn main() -> Result<()> {
     mcpass.start().await?;
     let mut person = Person::sign_in(&mcpass).await?;
     let assets = person.assets().await?;
-    println!("\n| page | p50 ms | slowest ms | kB | |\n|---|---:|---:|---:|---|");
+    println!("\n| page | p50 ms | slowest ms | CPU ms | kB | |\n|---|---:|---:|---:|---:|---|");
     let (mut slow, mut wrong) = (Vec::new(), Vec::new());
     for page in pages::all(&world) {
         let measured = match page_measured(&mut person, &page).await {
@@ -129,7 +129,7 @@ async fn prepare(asked: &Asked, data: &Path) -> Result<World> {
             "there are {tokens} tokens and {rows} rows in {}: ask for as many, or remove it",
             data.display()
         );
-        println!("What was written {} is measured.", at);
+        println!("What was written {at} is measured.");
         world
     } else {
         let world = World { now: SystemClock::new().now(), tokens: asked.tokens, rows: asked.rows };
@@ -152,6 +152,8 @@ struct Person {
     visitor: Visitor,
     /// What binds the forms of the session.
     csrf: String,
+    /// The server's process.
+    pid: u32,
 }
 
 impl Person {
@@ -171,7 +173,16 @@ impl Person {
             ensure!(answer.status == 303, "{}", answer.shown());
         }
         let csrf = visitor.csrf("/tokens/new").await?;
-        Ok(Self { visitor, csrf })
+        Ok(Self { visitor, csrf, pid: mcpass.pid()? })
+    }
+
+    /// What the server's process has used of the processors (proc(5), `/proc/PID/stat`): in steps
+    /// of 10 ms, so it is for rounds of many answers.
+    fn cpu(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: Vec<u64> = fields.skip(11).take(2).flat_map(str::parse).collect();
+        Ok(Duration::from_millis(ticks.iter().sum::<u64>() * 10))
     }
 
     /// Bytes of what the first page brings along.
@@ -214,6 +225,8 @@ impl Person {
 struct Measured {
     middle: Duration,
     slowest: Duration,
+    /// Of the server's process, for each answer.
+    cpu: Duration,
     bytes: usize,
 }
 
@@ -223,9 +236,10 @@ impl Measured {
         let marks = [(self.middle > AIM, "slow"), (is_heavy, "heavy")];
         let marks: Vec<_> = marks.iter().filter(|mark| mark.0).map(|mark| mark.1).collect();
         format!(
-            "| {what} | {:.1} | {:.1} | {} | {} |",
+            "| {what} | {:.1} | {:.1} | {:.1} | {} | {} |",
             millis(self.middle),
             millis(self.slowest),
+            millis(self.cpu),
             self.bytes.div_ceil(1_000),
             marks.join(", ")
         )
@@ -246,13 +260,14 @@ async fn page_measured(person: &mut Person, page: &Page) -> Result<Measured> {
 async fn round(person: &mut Person, page: &Page) -> Result<Measured> {
     let mut times = Vec::with_capacity(TIMES);
     let mut bytes = 0;
-    let round = Instant::now();
+    let (round, cpu) = (Instant::now(), person.cpu()?);
     while times.len() < FEW_TIMES || times.len() < TIMES && round.elapsed() < PATIENCE {
         let began = Instant::now();
         bytes = person.ask(page).await?;
         times.push(began.elapsed());
     }
+    let cpu = person.cpu()?.saturating_sub(cpu) / u32::try_from(times.len())?;
     times.sort_unstable();
     let at = |at: usize| times.get(at).copied().unwrap_or_default();
-    Ok(Measured { middle: at(times.len() / 2), slowest: at(times.len() - 1), bytes })
+    Ok(Measured { middle: at(times.len() / 2), slowest: at(times.len() - 1), cpu, bytes })
 }

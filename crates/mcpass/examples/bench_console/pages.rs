@@ -73,7 +73,7 @@ fn tokens(world: &World) -> Vec<Page> {
     let middle = world.tokens / 2 / 10 * 10;
     let id = world.token_id(middle);
     let end = world.end(middle).map_or(i64::MAX, Timestamp::as_micros);
-    let none = "No token is like that.";
+    let none = "is like that.";
     vec![
         page("tokens", "/tokens", format!("agent {}", world.tokens - 1)),
         page("tokens, far in", format!("/tokens?cursor={id}"), format!("agent {}", middle - 1)),
@@ -153,7 +153,7 @@ fn log(world: &World) -> Vec<Page> {
     let busiest = world.busiest();
     let quiet = world.token_id(world.tokens / 2 / 10 * 10);
     let middle = world.request_id(world.rows / 2);
-    let none = "No request is like that.";
+    let none = "is like that.";
     let path = |query: &str| format!("/log?{query}");
     vec![
         page("access log", "/log", "tool_"),
@@ -169,7 +169,7 @@ fn log(world: &World) -> Vec<Page> {
         page("log, a server, at the far end", path("server=old"), "gone"),
         page("log, a server: none", path("server=none"), none),
         page("log, a method", path("method=tools%2Fcall"), "tool_"),
-        page("log, a method, at the far end", path("method=prompts%2Fget"), "gone"),
+        page("log, a method, at the far end", path("method=prompts%2Fget"), "Access log"),
         page("log, a method: none", path("method=none"), none),
         page("log, a tool", path("target=tool_7"), "tool_7"),
         page("log, a tool, at the far end", path("target=gone"), "gone"),
