@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::id::{GroupId, UserId};
-use crate::permission::{Permission, is_invisible};
+use crate::permission::Permission;
 use crate::time::Timestamp;
+use crate::unseen::{is_unseen, misleads};
 
 /// The person or service that tokens are accountable to.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,7 +68,7 @@ pub(crate) fn check_name(
         "it is too long"
     } else if text.trim() != text {
         "it begins or ends with a space"
-    } else if text.chars().any(|c| c.is_control() || is_invisible(c)) {
+    } else if text.contains(char::is_control) || hides(text, spaces) {
         "it holds a control or an invisible character"
     } else if !spaces && text.chars().any(char::is_whitespace) {
         "it holds a space"
@@ -77,6 +78,12 @@ pub(crate) fn check_name(
         return Ok(text.into());
     };
     Err(InvalidName { text: text.chars().take(80).collect(), what, why })
+}
+
+/// What has spaces is for people to read, in any script. What has none is typed, compared and put
+/// into addresses, so nothing in it may be unseen.
+fn hides(text: &str, spaces: bool) -> bool {
+    if spaces { misleads(text) } else { text.contains(is_unseen) }
 }
 
 macro_rules! names {
@@ -120,11 +127,17 @@ names! {
 mod tests {
     use super::*;
 
+    /// Three people, joined to one emoji.
+    const FAMILY: &str = "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}";
+
     #[test]
     fn names_that_could_mislead_are_refused() {
         assert!("ana@example.com".parse::<UserName>().is_ok());
-        for text in ["", " ana", "a b", "a\u{202E}b", "a\nb", "a,b", &"x".repeat(65)] {
+        for text in ["", " ana", "a b", "a\u{202E}b", "a\u{200D}b", "a\nb", "a,b", FAMILY] {
             assert!(text.parse::<UserName>().is_err(), "{text:?}");
         }
+        assert!("x".repeat(65).parse::<UserName>().is_err());
+        assert!(FAMILY.parse::<crate::TokenName>().is_ok());
+        assert!("pay\u{200D}pal".parse::<crate::TokenName>().is_err());
     }
 }

@@ -17,6 +17,7 @@
 //! | [`access`] | one request as the access log knows it |
 //! | [`audit`] | one change as the audit log knows it |
 //! | [`sign_in`] | how people sign in: passwords, second factors, sessions, one-time links |
+//! | [`unseen`] | characters that nobody sees, and where they deceive |
 //! | [`workspace`] | the product workspace: its items, their statuses and the moves between them |
 
 pub mod access;
@@ -34,6 +35,7 @@ pub mod sign_in;
 pub mod template;
 pub mod time;
 pub mod token;
+pub mod unseen;
 pub mod workspace;
 
 pub use access::{AccessRow, Admission, Outcome, RowState, Surface};

@@ -292,7 +292,8 @@ impl FromStr for Permission {
         if text.len() > MAX_LENGTH {
             return fail("it is longer than 512 bytes");
         }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control() || is_invisible(c)) {
+        if text.chars().any(|c| c.is_whitespace() || c.is_control() || crate::unseen::is_unseen(c))
+        {
             return fail("it holds a space, a control or an invisible character");
         }
         let bare = text.strip_prefix('!').unwrap_or(text);
@@ -337,12 +338,6 @@ impl FromStr for Permission {
 pub struct InvalidPermission {
     text: String,
     why: &'static str,
-}
-
-/// Characters that show as nothing or turn the writing round, and so could make one name look
-/// like another.
-pub(crate) const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{00AD}')
 }
 
 /// Whether `pattern`, in which `*` is any run of characters, is all of `prefix` and `text`.

@@ -6,6 +6,7 @@ use http::StatusCode;
 use mcpass_domain::permission::{Needs, Target};
 use mcpass_protocol::headers::{self, SUPPORTED};
 use mcpass_protocol::reply::{self, code};
+use mcpass_protocol::text;
 use mcpass_protocol::{Era, Fault, Gist, GistOf, Kind, Message, Method};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -224,7 +225,7 @@ fn told(outcome: &Outcome) -> Object {
     let room = text.len().saturating_add(text.len() / 4).saturating_add(structured.len());
     let mut content = String::with_capacity(room.saturating_add(512));
     content.push_str(r#"{"content":[{"type":"text","text":"#);
-    reply::push_quoted(&mut content, text);
+    text::quote(&mut content, text);
     content.push_str("}]");
     Object(content).with_raw("structuredContent", structured).with_raw("isError", "false")
 }

@@ -1,7 +1,7 @@
 //! Reading JSON objects member by member over borrowed text.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -69,33 +69,8 @@ pub(crate) fn is_object(raw: &RawValue) -> bool {
 /// `text` as a JSON string.
 pub(crate) fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len().saturating_add(2));
-    push_quoted(&mut out, text);
+    crate::text::quote(&mut out, text);
     out
-}
-
-/// Writes a text as a JSON string (RFC 8259, section 7).
-pub fn push_quoted(out: &mut String, text: &str) {
-    out.push('"');
-    let mut rest = text;
-    // All that needs an escape is ASCII, so that cuts fall between characters.
-    while let Some(at) = rest.bytes().position(|b| b < b' ' || b == b'"' || b == b'\\') {
-        let Some((plain, tail)) = rest.split_at_checked(at) else { break };
-        out.push_str(plain);
-        let mut tail = tail.chars();
-        match tail.next() {
-            Some('\n') => out.push_str("\\n"),
-            Some('\r') => out.push_str("\\r"),
-            Some('\t') => out.push_str("\\t"),
-            Some(c) if c < ' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            Some(c) => out.extend(['\\', c]),
-            None => {}
-        }
-        rest = tail.as_str();
-    }
-    out.push_str(rest);
-    out.push('"');
 }
 
 /// A string, borrowed unless it holds escapes.

@@ -15,6 +15,7 @@
 //! | [`list`] | filtering, renaming and merging of lists: [`List`] |
 //! | [`splice`] | changing one value of a message and nothing else |
 //! | [`sse`] | event streams with their exact bytes |
+//! | [`text`] | JSON as text: quoted, indented, without spaces |
 //!
 //! What it does not know: tokens, permissions, limits, connections.
 
@@ -28,6 +29,7 @@ pub mod params;
 pub mod reply;
 pub mod splice;
 pub mod sse;
+pub mod text;
 
 pub use answer::Answer;
 pub use envelope::{EnvelopeError, Kind, Message, Reference};

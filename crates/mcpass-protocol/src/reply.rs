@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::headers::Era;
 use crate::json;
-pub use crate::json::push_quoted;
+use crate::text;
 
 /// JSON-RPC error codes. -32020 to -32099 belong to the specification and -32000 to -32019 to old
 /// implementations (2026-07-28, "Error codes"): codes of our own are positive.
@@ -132,7 +132,7 @@ pub fn error(id: Option<&RawValue>, code: i64, message: &str, data: Option<&str>
     out.push_str(r#""error":{"code":"#);
     out.push_str(&code.to_string());
     out.push_str(r#","message":"#);
-    json::push_quoted(&mut out, message);
+    text::quote(&mut out, message);
     if let Some(data) = data {
         out.push_str(r#","data":"#);
         out.push_str(data);
@@ -160,7 +160,7 @@ pub fn tool_error(id: Option<&RawValue>, text: &str, era: Era) -> Vec<u8> {
 pub fn tool_error_result(text: &str, era: Era) -> String {
     let mut out = String::with_capacity(text.len().saturating_add(96));
     out.push_str(r#"{"content":[{"type":"text","text":"#);
-    json::push_quoted(&mut out, text);
+    text::quote(&mut out, text);
     out.push_str(r#"}],"isError":true"#);
     if era == Era::Modern {
         out.push_str(r#","resultType":"complete""#);
@@ -172,7 +172,7 @@ pub fn tool_error_result(text: &str, era: Era) -> String {
 /// The answer to a bare request that failed: `{"error":{"code":…,"message":…}}`.
 pub fn bare_error(fault: &Fault) -> Vec<u8> {
     let mut out = format!(r#"{{"error":{{"code":{},"message":"#, fault.code);
-    json::push_quoted(&mut out, &fault.message);
+    text::quote(&mut out, &fault.message);
     if let Some(data) = &fault.data {
         out.push_str(r#","data":"#);
         out.push_str(data);

@@ -73,6 +73,8 @@ pub struct TokenFilter {
     pub state: Option<(StateFilter, Timestamp)>,
     /// Not used since this moment, nor created after it.
     pub unused_since: Option<Timestamp>,
+    /// Created at or after this moment.
+    pub created_since: Option<Timestamp>,
     /// Expiring after the first and up to the second moment.
     pub expires: Option<(Timestamp, Timestamp)>,
     /// Whose name, note or hint holds this text, whatever its case.

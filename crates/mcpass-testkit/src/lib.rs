@@ -11,6 +11,7 @@
 //! | [`visitor`] | somebody at the console who is no browser |
 //! | [`django`] | a Django project's database, and Django Admin MCP on it |
 //! | [`postgres`] | a PostgreSQL server of the test's own |
+//! | [`sqlite()`] | a SQLite database of the test's own |
 //! | [`provider`] | an OpenID Connect provider that can lie |
 //! | [`eventually`] | waiting for a state instead of for the clock |
 //! | [`canary`] | looking for plaintext secrets in files and processes |
@@ -26,6 +27,7 @@ pub mod http1;
 pub mod mcpass;
 pub mod postgres;
 pub mod provider;
+mod sqlite;
 pub mod upstream;
 pub mod visitor;
 pub mod wire;
@@ -36,6 +38,7 @@ pub use http1::Head;
 pub use mcpass::{Issued, Mcpass};
 pub use postgres::PrivatePostgres;
 pub use provider::{Lie, Provider};
+pub use sqlite::sqlite;
 pub use upstream::{Behaviour, FakeUpstream, Speaks};
 pub use visitor::Visitor;
 pub use wire::{Answer, Wire};

@@ -71,19 +71,46 @@ async function refresh(form, submitter, ids) {
       ? { signal: abort.signal }
       : { method: "POST", body: sent, signal: abort.signal });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const found = ids.filter((id) => page.getElementById(id));
-    // Signed out, or an error: the page itself says what is the matter.
-    if (found.length === 0) return form.submit();
-    const focused = document.activeElement?.id;
-    for (const id of found) replace(document.getElementById(id), page.getElementById(id));
-    if (focused && document.activeElement?.id !== focused) {
-      document.getElementById(focused)?.focus({ preventScroll: true });
-    }
+    if (!places.every((place) => page.getElementById(place.id))) return instead(form, answer, page);
+    const focused = document.activeElement;
+    const again = sameAs(focused);
+    for (const place of places) replace(place, page.getElementById(place.id));
+    if (!focused.isConnected) refocus(again, places);
   } catch (error) {
     if (error.name !== "AbortError") say("mcpass does not answer. Try again.");
   } finally {
     for (const place of places) place.removeAttribute("aria-busy");
+    if (running.get(form) === abort) running.delete(form);
   }
+}
+
+// The answer is another page: who asked has been signed out, or it says what is the matter.
+function instead(form, answer, page) {
+  if (answer.redirected) return location.assign(answer.url);
+  const main = one(".frame #main", page);
+  if (!main) return form.submit();
+  document.title = page.title;
+  one("#main").replaceWith(document.adoptNode(main));
+  prepare(main);
+  main.focus();
+}
+
+// How a part of the page is found again in what takes its place.
+function sameAs(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  if (element.matches("summary")) return `#${CSS.escape(element.parentElement.id)} > summary`;
+  if (!element.name) return null;
+  return `[name="${CSS.escape(element.name)}"][value="${CSS.escape(element.value)}"]`;
+}
+
+// Keeps whoever uses the keyboard where they were. A menu has closed, and a chip may be gone.
+function refocus(again, places) {
+  const fresh = places.map((place) => document.getElementById(place.id));
+  const find = (selector) => fresh.map((part) => one(selector, part)).find(Boolean);
+  const same = again && find(again);
+  const closed = same?.closest("details:not([open])");
+  const place = closed ? one("summary", closed) : same ?? find("[data-refocus]");
+  place?.focus({ preventScroll: true });
 }
 
 function replace(old, fresh) {
@@ -182,6 +209,7 @@ const KEEP = 500;
 function follow(button) {
   const said = one("#live-said");
   let source = null;
+  let live = button.dataset.live;
   const stop = (text) => {
     source?.close();
     source = null;
@@ -190,20 +218,31 @@ function follow(button) {
     said.textContent = text;
   };
   const start = () => {
-    source = new EventSource(button.dataset.live);
+    source = new EventSource(live);
     button.textContent = "Stop following";
     button.setAttribute("aria-pressed", "true");
     said.hidden = false;
     said.textContent = "Following: new requests appear at the top.";
     source.addEventListener("rows", (event) => {
       const body = one("#log-rows");
-      if (!body) return location.reload();
+      // The page has no table yet; the next one follows as well.
+      if (!body) {
+        history.replaceState(null, "", "#follow");
+        return location.reload();
+      }
       const rows = new DOMParser().parseFromString(`<table>${event.data}</table>`, "text/html");
-      const fresh = all("tr", rows);
+      // What is there already was under way, or came while the page was made.
+      const place = (row) => one(".go", row).pathname;
+      const known = new Map(all("tr", body).map((row) => [place(row), row]));
+      const fresh = [];
+      for (const row of all("tr", rows)) {
+        localTimes(row);
+        if (known.has(place(row))) known.get(place(row)).replaceWith(row); else fresh.push(row);
+      }
+      live = live.replace(/after=-?\d+/, `after=${event.lastEventId}`);
       body.prepend(...fresh);
-      for (const row of fresh) localTimes(row);
       for (const row of [...body.rows].slice(KEEP)) row.remove();
-      said.textContent = `Following: ${fresh.length} new.`;
+      if (fresh.length > 0) said.textContent = `Following: ${fresh.length} new.`;
     });
     source.addEventListener("trouble", (event) => stop(event.data));
     source.addEventListener("error", () => {
@@ -211,6 +250,7 @@ function follow(button) {
     });
   };
   button.addEventListener("click", () => (source ? stop("") : start()));
+  if (location.hash === "#follow") start();
 }
 
 // ---- Asking before something is done ----
@@ -246,12 +286,19 @@ function confirmed(form) {
 
 // ---- Forms ----
 
+// Who was in a menu is at what opens it.
+function shut(menu) {
+  if (!menu) return;
+  menu.open = false;
+  one("summary", menu).focus();
+}
+
 document.addEventListener("submit", (event) => {
   const form = event.target;
   const submitter = event.submitter;
   if (form.dataset.confirm && !form.dataset.sure) {
     event.preventDefault();
-    form.closest("details.menu")?.removeAttribute("open");
+    shut(form.closest("details.menu"));
     confirmed(form).then((sure) => {
       if (!sure) return submitter?.focus();
       form.dataset.sure = "yes";
@@ -266,7 +313,8 @@ document.addEventListener("submit", (event) => {
   const ids = form.dataset.swap ?? (submitter?.hasAttribute("data-refresh") ? form.dataset.fresh : null);
   if (ids) {
     event.preventDefault();
-    one("details.menu[open]", form)?.removeAttribute("open");
+    if (form.dataset.once !== undefined && running.has(form)) return;
+    shut(one("details.menu[open]", form));
     refresh(form, submitter, ids.split(" "));
     return;
   }
@@ -274,6 +322,17 @@ document.addEventListener("submit", (event) => {
     if (form.dataset.sent) return event.preventDefault();
     form.dataset.sent = "yes";
   }
+});
+
+// The address of a filtered list says what it is filtered by, and nothing else.
+document.addEventListener("formdata", (event) => {
+  if (!event.target.matches("[data-auto]")) return;
+  for (const [name, text] of [...event.formData]) if (text === "") event.formData.delete(name);
+});
+
+// Back from the page that it led to, a form can be sent again.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) for (const form of all("form[data-sent]")) delete form.dataset.sent;
 });
 
 document.addEventListener("change", (event) => {
@@ -301,7 +360,8 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
   for (const menu of all("details.menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+    // What is downloaded leaves the page as it is, but for the menu.
+    if (!menu.contains(event.target) || event.target.closest("a[download]")) menu.open = false;
   }
 });
 
@@ -330,13 +390,15 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.matches("input:not([type=checkbox]):not([type=radio]), select, textarea");
   if (event.key === "Escape") {
     const menu = event.target.closest("details.menu[open]") ?? one("details.menu[open]");
-    if (menu) { menu.open = false; one("summary", menu).focus(); } else if (typing) event.target.blur();
+    if (menu) shut(menu); else if (typing) event.target.blur();
     return;
   }
   if (event.key === "Enter" && event.target.id === "f-pattern") {
     event.preventDefault();
     return one("#add-pattern")?.click();
   }
+  // It narrows while one types; there is nothing to send.
+  if (event.key === "Enter" && event.target.matches("[data-find]")) return event.preventDefault();
   if (typing || event.metaKey || event.ctrlKey || event.altKey || one("dialog[open]")) return;
   const last = before;
   before = event.key;

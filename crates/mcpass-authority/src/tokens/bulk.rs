@@ -145,8 +145,19 @@ async fn tokens(turn: &mut Turn, request: &TokenBulk) -> Result<Vec<Token>, ApiE
 }
 
 fn listed(filter: &TokenMatch) -> TokenList {
-    let TokenMatch { user, group, state, unused, expiring, text, permission } = filter.clone();
-    TokenList { user, group, state, unused, expiring, permission, text, ..TokenList::default() }
+    let TokenMatch { user, group, state, unused, created, expiring, text, permission } =
+        filter.clone();
+    TokenList {
+        user,
+        group,
+        state,
+        unused,
+        created,
+        expiring,
+        permission,
+        text,
+        ..TokenList::default()
+    }
 }
 
 /// The token as it becomes, or why it stays as it is.

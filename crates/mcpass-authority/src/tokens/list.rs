@@ -176,6 +176,8 @@ async fn filter(turn: &Turn, request: &TokenList) -> Result<TokenFilter, ApiErro
     };
     let unused =
         request.unused.as_deref().map(|text| when::duration("unused", text)).transpose()?;
+    let created = request.created.as_deref();
+    let created = created.map(|text| when::moment_before("created", text, now)).transpose()?;
     let expiring =
         request.expiring.as_deref().map(|text| when::duration("expiring", text)).transpose()?;
     // Reports of what to tidy up leave out what has ended already.
@@ -190,6 +192,7 @@ async fn filter(turn: &Turn, request: &TokenList) -> Result<TokenFilter, ApiErro
         group,
         state: state.map(|state| (state, now)),
         unused_since: unused.map(|unused| now.saturating_sub(unused)),
+        created_since: created,
         expires: expiring.map(|within| (now, now.saturating_add(within))),
         text: request.text.clone().filter(|text| !text.is_empty()),
     })

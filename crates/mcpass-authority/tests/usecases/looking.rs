@@ -36,6 +36,8 @@ async fn lists_find_what_they_are_asked_for(harness: &Harness) {
         (TokenList { state: some("disabled"), ..base() }, vec![off.id]),
         (TokenList { state: some("all"), user: some("ben"), ..base() }, vec![old.id]),
         (TokenList { unused: some("30d"), ..base() }, vec![old.id]),
+        (TokenList { created: some("7d"), ..base() }, vec![off.id, soon.id, grouped.id]),
+        (TokenList { created: some("40d"), ..base() }, vec![off.id, soon.id, grouped.id, old.id]),
         (TokenList { expiring: some("7d"), ..base() }, vec![soon.id]),
         (TokenList { permission: some("demo.write"), ..base() }, vec![old.id]),
         (TokenList { permission: some("demo.read"), ..base() }, vec![off.id, old.id]),
@@ -55,6 +57,7 @@ async fn lists_find_what_they_are_asked_for(harness: &Harness) {
     for request in [
         TokenList { state: some("sleeping"), ..base() },
         TokenList { unused: some("long"), ..base() },
+        TokenList { created: some("lately"), ..base() },
         TokenList { permission: some("demo.*"), ..base() },
         TokenList { permission: some("nodot"), ..base() },
         TokenList { cursor: some("x"), ..base() },

@@ -3,6 +3,7 @@
 use super::{Item, ListKind};
 use crate::headers::Era;
 use crate::json;
+use crate::text;
 
 /// Builds one result from items of several lists, each with its own bytes.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Merge {
         self.out.push(']');
         if let Some(cursor) = next_cursor {
             self.out.push_str(r#","nextCursor":"#);
-            json::push_quoted(&mut self.out, cursor);
+            text::quote(&mut self.out, cursor);
         }
         if client == Era::Modern {
             self.out.push_str(r#","resultType":"complete","cacheScope":"private","ttlMs":"#);

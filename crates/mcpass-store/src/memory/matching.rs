@@ -10,7 +10,7 @@ fn fits<T>(wanted: Option<T>, test: impl FnOnce(T) -> bool) -> bool {
 }
 
 pub(super) fn token(token: &Token, filter: &TokenFilter) -> bool {
-    let TokenFilter { user, group, state, unused_since, expires, text } = filter;
+    let TokenFilter { user, group, state, unused_since, created_since, expires, text } = filter;
     fits(*user, |user| token.user == user)
         && fits(*group, |group| token.groups.contains(&group))
         && fits(*state, |(wanted, now)| match token.state(now) {
@@ -20,6 +20,7 @@ pub(super) fn token(token: &Token, filter: &TokenFilter) -> bool {
             TokenState::Revoked => wanted == StateFilter::Revoked,
         })
         && fits(*unused_since, |before| token.is_unused_since(before))
+        && fits(*created_since, |since| token.created_at >= since)
         && fits(*expires, |(after, until)| {
             token.expires_at.is_some_and(|end| end > after && end <= until)
         })

@@ -16,7 +16,7 @@ use crate::{
 
 /// What `select` selects of the tokens of a filter.
 pub(super) fn query(select: &str, filter: &TokenFilter) -> QueryBuilder<Db> {
-    let TokenFilter { user, group, state, unused_since, expires, text } = filter;
+    let TokenFilter { user, group, state, unused_since, created_since, expires, text } = filter;
     let from = match group {
         // In the order of the group's index, so that a small group is found without a scan.
         Some(_) => "mcp_token_groups JOIN mcp_tokens ON id = token_id",
@@ -35,6 +35,9 @@ pub(super) fn query(select: &str, filter: &TokenFilter) -> QueryBuilder<Db> {
     if let Some(before) = unused_since {
         let before = before.as_micros();
         query.push(" AND COALESCE(last_used_at, created_at) < ").push_bind(before);
+    }
+    if let Some(since) = created_since {
+        query.push(" AND created_at >= ").push_bind(since.as_micros());
     }
     if let Some((after, until)) = expires {
         query.push(" AND expires_at > ").push_bind(after.as_micros());

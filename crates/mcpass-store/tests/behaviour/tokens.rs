@@ -69,6 +69,7 @@ pub(crate) fn fits(token: &Token, filter: &TokenFilter) -> bool {
         && filter
             .unused_since
             .is_none_or(|before| token.last_used_at.unwrap_or(token.created_at) < before)
+        && filter.created_since.is_none_or(|since| token.created_at >= since)
         && filter.expires.is_none_or(|(after, until)| {
             token.expires_at.is_some_and(|end| end > after && end <= until)
         })
@@ -98,6 +99,7 @@ pub(crate) async fn every_token_filter_finds_what_it_says(store: Arc<dyn Store>)
         TokenFilter { user: Some(id(2)), ..Default::default() },
         TokenFilter { group: Some(id(4)), ..Default::default() },
         TokenFilter { unused_since: Some(at(500)), ..Default::default() },
+        TokenFilter { created_since: Some(at(20)), ..Default::default() },
         TokenFilter { expires: Some((at(NOW), at(NOW + 1))), ..Default::default() },
         state(StateFilter::Active),
         state(StateFilter::Disabled),
@@ -139,14 +141,16 @@ pub(crate) async fn pages_hold_every_fitting_token_once(store: Arc<dyn Store>) {
         prop::option::of((3..6_u32).prop_map(id)),
         prop::option::of((state, moment())),
         prop::option::of(moment()),
+        prop::option::of((0..150_i64).prop_map(at)),
         prop::option::of((moment(), moment())),
         prop::option::of(texts.prop_map(str::to_owned)),
     )
-        .prop_map(|(user, group, state, unused_since, expires, text)| TokenFilter {
+        .prop_map(|(user, group, state, unused_since, created_since, expires, text)| TokenFilter {
             user,
             group,
             state,
             unused_since,
+            created_since,
             expires,
             text,
         });

@@ -1,5 +1,7 @@
 //! What a person does with a page.
 
+use std::path::Path;
+
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
@@ -110,10 +112,18 @@ impl Browser {
     /// # Errors
     /// When there is no such list or option.
     pub async fn choose(&self, label: &str, option: &str) -> Result<()> {
-        self.with(Find::Field(label), async |element| {
+        self.choose_in(Find::Field(label), option).await
+    }
+
+    /// Chooses an option of a list by its text.
+    ///
+    /// # Errors
+    /// As [`Browser::choose`].
+    pub async fn choose_in(&self, find: Find<'_>, option: &str) -> Result<()> {
+        self.with(find, async |element| {
             let found = self.run(OPTION, &[element.json(), option.into()]).await?;
             let Some(found) = Element::from_json(&found) else {
-                anyhow::bail!("{label} has no option {option:?}, but {found}");
+                anyhow::bail!("{find:?} has no option {option:?}, but {found}");
             };
             self.element(&found, "click", &json!({})).await
         })
@@ -186,6 +196,20 @@ impl Browser {
         Ok(())
     }
 
+    /// Presses Tab until what has the focus begins with this.
+    ///
+    /// # Errors
+    /// When no part of the page that Tab reaches does.
+    pub async fn tab_to(&self, wanted: &str) -> Result<()> {
+        for _ in 0..MOST_STOPS {
+            self.key(Key::Tab).await?;
+            if self.focused().await?.starts_with(wanted) {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("Tab does not reach {wanted:?}");
+    }
+
     /// What has the focus: its label, text or value, whichever there is first.
     ///
     /// # Errors
@@ -207,6 +231,16 @@ impl Browser {
         text(&self.run_async(script, &[]).await?)
     }
 
+    /// Saves what pages offer for download into `folder` from now on, under the names that they
+    /// give, and asks nobody.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn save_downloads_to(&self, folder: &Path) -> Result<()> {
+        let parameters = json!({ "behavior": "allow", "downloadPath": folder });
+        self.devtools("Browser.setDownloadBehavior", &parameters).await.map(drop)
+    }
+
     /// Answers the browser's own dialogue, if there is one: with OK, or not.
     ///
     /// # Errors
@@ -220,6 +254,9 @@ impl Browser {
         self.driver.post(&format!("element/{}/{act}", element.id()), body).await.map(drop)
     }
 }
+
+/// Stops of Tab on a page, at most: far more than any page has.
+const MOST_STOPS: usize = 200;
 
 const PASTE: &str = "
 const [element, value] = arguments;

@@ -3,7 +3,7 @@
 use mcpass_authority::api::ApiError;
 
 use super::fields::Fields;
-use super::trouble::sentence;
+use super::trouble::{sentence, sentence_of};
 
 /// What stands in a form.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ impl Form {
     pub(crate) fn refused(fields: Fields, error: &ApiError) -> Self {
         let wrong = Wrong {
             message: sentence(error),
-            hint: error.hint.as_deref().map(super::show::plain),
+            hint: error.hint.as_deref().map(sentence_of),
             field: error.field.clone(),
         };
         Self { fields: fields.shown(), error: Some(wrong) }
@@ -63,6 +63,12 @@ impl Form {
     pub(crate) fn wrong(&self, name: &str) -> Option<&str> {
         let error = self.error.as_ref().filter(|error| error.field.as_deref() == Some(name))?;
         Some(&error.message)
+    }
+
+    /// A field's attributes. The one that has the focus at first leaves it to the one that is wrong.
+    pub(crate) fn attributes(&self, usual: &str) -> String {
+        let is_one_wrong = self.error.as_ref().is_some_and(|error| error.field.is_some());
+        if is_one_wrong { usual.replace("autofocus", "") } else { usual.to_owned() }
     }
 
     /// Whether the error's field can be gone to.

@@ -91,7 +91,8 @@ async fn visit(console: &Console, parts: &Parts) -> Result<(Asked, Option<String
     let asked = Asked::new(Inner {
         csrf,
         path: parts.uri.path().to_owned(),
-        query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
+        // Pages repeat what they were asked for, and links are made by anybody.
+        query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()).shown(),
         form: Fields::default(),
         is_https,
         is_loopback: is_loopback(&host),

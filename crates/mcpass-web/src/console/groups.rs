@@ -11,7 +11,7 @@ use super::fault::{Answer, Fault};
 use super::fields::{Fields, segment};
 use super::form::Form;
 use super::frame::{Frame, Section};
-use super::show::{Badge, When, count, cut};
+use super::show::{Badge, When, count, cut, several};
 use super::{Console, done, page, refused};
 
 const FEW: u32 = 50;
@@ -58,7 +58,11 @@ struct OnePage {
     tokens: Vec<Member>,
     /// Whether there are more tokens than are shown.
     has_more: bool,
+    /// Some of those that have it.
     users: Vec<String>,
+    users_told: String,
+    /// How many are not shown.
+    more_users: u64,
     is_deleting: bool,
 }
 
@@ -166,7 +170,9 @@ async fn one(
     } else {
         Vec::new()
     };
-    let users = users.into_iter().filter(|user| user.groups.contains(&group.name));
+    let users: Vec<_> =
+        users.into_iter().filter(|user| user.groups.contains(&group.name)).collect();
+    let count_of_users = users.len() as u64;
     Ok(OnePage {
         frame: asked.frame(Section::Groups, group.name.clone()),
         form: form.unwrap_or_else(|| Form::new(fields(&group))),
@@ -187,7 +193,9 @@ async fn one(
                 ),
             })
             .collect(),
-        users: users.map(|user| user.name).collect(),
+        users_told: several(count_of_users, "user"),
+        more_users: count_of_users.saturating_sub(u64::from(FEW)),
+        users: users.into_iter().take(FEW as usize).map(|user| user.name).collect(),
         name: group.name,
         is_deleting,
     })

@@ -13,6 +13,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpStream;
 
+use super::show::{cut, plain};
+
 /// How long the whole call may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of an answer that are read.
@@ -143,14 +145,17 @@ impl Heard {
 
     /// Why the answer to a call is none, for people; none if all is well.
     pub(crate) fn trouble(&self) -> Option<String> {
-        let Some(message) = self.message() else {
-            return Some(format!("It was refused, with HTTP status {}.", self.status));
-        };
+        let refused = || Some(format!("It was refused, with HTTP status {}.", self.status));
+        let Some(message) = self.message() else { return refused() };
         let is_error = message.pointer("/result/isError").and_then(Value::as_bool);
         match (message.get("result"), is_error) {
             (Some(_), Some(true)) => Some("The tool says that it failed.".to_owned()),
             (Some(_), _) => None,
-            (None, _) => Some(format!("It was refused, with HTTP status {}.", self.status)),
+            // What the error says is more than the status, which is often 200.
+            (None, _) => match message.pointer("/error/message").and_then(Value::as_str) {
+                Some(why) => Some(format!("It failed: {}", cut(&plain(why), 300))),
+                None => refused(),
+            },
         }
     }
 
@@ -158,7 +163,7 @@ impl Heard {
     pub(crate) fn shown(&self) -> String {
         const MOST: usize = 4_000;
         let pretty = self.message().and_then(|value| serde_json::to_string_pretty(&value).ok());
-        super::show::cut(&pretty.unwrap_or_else(|| self.body.clone()), MOST)
+        cut(&pretty.unwrap_or_else(|| self.body.clone()), MOST)
     }
 }
 
@@ -177,6 +182,8 @@ mod tests {
         for bad in ["<html>", r#"{"error":{}}"#, r#"{"result":{"isError":true}}"#] {
             assert!(heard(bad).trouble().is_some(), "{bad}");
         }
+        let failed = heard(r#"{"error":{"code":-32603,"message":"no\u202e answer"}}"#);
+        assert_eq!(failed.trouble().as_deref(), Some("It failed: no\u{fffd} answer"));
         let two = r#"{"result":{"tools":[{"name":"a__b"},{"name":"a__c"}]}}"#;
         assert_eq!(heard(two).name_of("a", "c").as_deref(), Some("a__c"));
         let one = r#"{"result":{"tools":[{"name":"a__b_1f"}]}}"#;

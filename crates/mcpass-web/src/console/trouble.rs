@@ -116,8 +116,13 @@ fn title(error: &ApiError, status: StatusCode) -> &'static str {
 
 /// An error's message as a sentence.
 pub(crate) fn sentence(error: &ApiError) -> String {
+    sentence_of(&error.message)
+}
+
+/// A message of the authority or a hint, as a page says it.
+pub(crate) fn sentence_of(text: &str) -> String {
     // It may repeat what was sent.
-    let message = super::show::plain(&error.message);
+    let message = super::show::plain(text);
     let mut chars = message.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     let end = if message.ends_with(['.', '!', '?']) { "" } else { "." };

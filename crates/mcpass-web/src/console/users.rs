@@ -10,6 +10,27 @@ use axum::routing::{get, post};
 
 use super::Console;
 
+/// Users that fit a list to choose from; of more, names are typed.
+const CHOOSABLE: usize = 200;
+
+/// The names to choose a user from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Choosable {
+    /// The viewer has no choice.
+    Nobody,
+    /// These.
+    Names(Vec<String>),
+    /// More than can be chosen from.
+    Many,
+}
+
+impl Choosable {
+    pub(crate) fn of(names: impl IntoIterator<Item = String>) -> Self {
+        let names: Vec<_> = names.into_iter().take(CHOOSABLE + 1).collect();
+        if names.len() > CHOOSABLE { Self::Many } else { Self::Names(names) }
+    }
+}
+
 pub(crate) fn routes() -> Router<Console> {
     Router::new()
         .route("/users", get(list::show))

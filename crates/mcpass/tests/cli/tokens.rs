@@ -74,6 +74,8 @@ fn lists_filter_by_user_group_state_permission_and_use() {
     assert_eq!(list(&["--permission", "demo.add_note"]), one(&all));
     assert_eq!(list(&["--expiring", "7d"]), one(&grouped));
     assert_eq!(list(&["--unused", "30d"]), Vec::<String>::new());
+    assert_eq!(list(&["--created", "1d"]), sorted(vec![&all, &grouped, &bobs]));
+    assert_eq!(list(&["--created", "0s"]), Vec::<String>::new());
     assert_eq!(list(&["--text", "BOBS"]), one(&bobs));
     let table = place.ok(&["token", "list", "--user", "ana"]);
     assert!(table.contains(&all) && table.contains("active, never expires"), "{table}");

@@ -101,7 +101,7 @@ fn declared_servers_are_known_and_not_editable_by_hand() {
     let place = Place::new();
     let path = place.path().join("mcpass.toml");
     std::fs::write(&path, "[server.github]\nurl = \"https://mcp.example.com/mcp\"\n").unwrap();
-    assert!(place.ok(&["server", "list"]).contains("configuration file"));
+    assert!(place.ok(&["server", "list"]).contains("configuration"));
     let (id, _) = place.token(&["--permission", "github.*"]);
     assert_eq!(place.json(&["explain", &id, "github.create_issue"])["allowed"], true);
     for arguments in [

@@ -1,11 +1,13 @@
 //! Names that try to be more than names: shown harmlessly in pages, tables, exports and logs.
 
 use anyhow::{Context, Result};
-use mcpass_testkit::Wire;
+use mcpass_domain::unseen::misleads;
 use mcpass_testkit::browser::Find;
+use mcpass_testkit::eventually::eventually;
 use mcpass_testkit::wire::MCP_HEADERS;
+use mcpass_testkit::{Answer, Mcpass, Visitor, Wire};
 
-use crate::{Desk, holds};
+use crate::{ANA, BINARY, Desk, PASSWORD, holds};
 
 /// A line of spreadsheets that runs something, markup, SQL, and what turns a text around.
 pub(crate) const NAMES: &[&str] = &[
@@ -18,6 +20,10 @@ pub(crate) const NAMES: &[&str] = &[
     "{{ 7 * 7 }} ${7*7} <%= 7*7 %>",
     "a\u{0300}\u{0301}\u{0302}\u{0303}\u{0304}\u{0305}\u{0306}\u{0307}\u{0308}\u{0309}",
     "&lt;b&gt; &amp; &#x27;",
+    // One emoji of three people, the flag of Scotland, and Persian, whose words need a non-joiner.
+    "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}",
+    "\u{1F3F4}\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}",
+    "\u{0646}\u{0645}\u{06CC}\u{200C}\u{062E}\u{0648}\u{0627}\u{0647}\u{0645}",
 ];
 
 /// What no name may be, and a client may still say.
@@ -27,6 +33,8 @@ const UNSEEN: &[&str] = &[
     "bell\u{0007}",
     "\u{001B}[31mred",
     "two\nlines",
+    "pay\u{200D}pal",
+    "tags\u{E0068}\u{E0069}",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +72,7 @@ async fn names_are_texts_and_nothing_else() -> Result<()> {
         is_harmless(&desk, path).await?;
     }
     desk.open("/tokens?limit=100").await?;
-    for name in NAMES.iter().filter(|name| name.is_ascii()) {
+    for name in NAMES {
         let shown = browser
             .run(
                 "return [...document.querySelectorAll('#tokens a.go')].map(a => a.textContent)",
@@ -118,11 +126,7 @@ async fn tables_and_exports(desk: &Desk) -> Result<()> {
     for command in [&["token", "list"][..], &["log"], &["audit"]] {
         let finished = desk.mcpass.command(command).await?;
         assert_eq!(finished.code, Some(0), "{finished:?}");
-        let odd = finished.stdout.chars().find(|each| {
-            (each.is_control() && *each != '\n')
-                || matches!(each, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-        });
-        holds(odd.is_none(), format_args!("{command:?} prints {odd:?}: {}", finished.stdout))?;
+        is_clean(&format!("{command:?}"), &finished.stdout)?;
     }
     let finished = desk.mcpass.command(&["log", "--csv"]).await?;
     assert_eq!(finished.code, Some(0), "{finished:?}");
@@ -178,4 +182,95 @@ async fn names_that_are_none_are_refused_at_the_field() -> Result<()> {
     }
     assert_eq!(desk.tokens(&[]).await?, 0, "none was made");
     Ok(())
+}
+
+/// Texts for forms that anybody can send.
+fn typed() -> Vec<String> {
+    let long = ["x".repeat(10_000), "\u{1F600}".repeat(10_000)];
+    NAMES.iter().chain(UNSEEN).map(|&text| text.to_owned()).chain(long).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_strangers_type_is_kept_harmless() -> Result<()> {
+    let mut mcpass = Mcpass::new(BINARY)?;
+    mcpass.start().await?;
+    let link = eventually("a link is printed", async || {
+        let output = mcpass.output();
+        let line = output.lines().find_map(|line| line.strip_prefix("Console "));
+        Ok(line.map(|line| line.trim().to_owned()))
+    })
+    .await?;
+    let path = link.trim_start_matches(&mcpass.url("")?).to_owned();
+    // The first superuser's name: refused where it is none, at its field.
+    let mut stranger = Visitor::new(&mcpass)?;
+    for text in typed().iter().filter(|text| text.contains([' ', '<', '\'']) || text.len() > 64) {
+        let fields = [("name", text.as_str()), ("password", PASSWORD), ("again", PASSWORD)];
+        let answer = stranger.submit(&path, &path, &fields).await?;
+        refuses(&answer, Some("name"), text)?;
+    }
+    for text in typed() {
+        let fields = [("name", "ana"), ("password", text.as_str()), ("again", "other")];
+        refuses(&stranger.submit(&path, &path, &fields).await?, Some("again"), &text)?;
+    }
+    stranger.clone().set_up(&link, ANA, PASSWORD).await?;
+    // Names, passwords and codes at the door; then the same behind it.
+    let mut ana = Visitor::new(&mcpass)?;
+    ana.sign_in(ANA, PASSWORD).await?;
+    mcpass.cli(&["user", "create", "bo"]).await?;
+    for text in typed() {
+        refuses(&stranger.sign_in(&text, &text).await?, None, &text)?;
+        let code = [("code", text.as_str())];
+        let answer = stranger.submit("/sign-in", "/sign-in/code", &code).await?;
+        assert_eq!(answer.status, 303, "nobody is half signed in: {}", answer.shown());
+        let fields = [("old", text.as_str()), ("password", &text), ("again", "other")];
+        refuses(
+            &ana.submit("/account", "/account/password", &fields).await?,
+            Some("again"),
+            &text,
+        )?;
+    }
+    ana.submit("/account", "/account/code", &[]).await?;
+    for text in typed() {
+        let fields = [("code", text.as_str()), ("key", &text), ("uri", &text)];
+        refuses(&ana.submit("/account", "/account/code/confirm", &fields).await?, None, &text)?;
+    }
+    let reset = mcpass.cli(&["user", "invite", "bo"]).await?;
+    let reset = reset["url"].as_str().context("a link")?.to_owned();
+    let reset = reset.trim_start_matches(&mcpass.url("")?);
+    for text in typed() {
+        let fields = [("password", text.as_str()), ("again", "other")];
+        refuses(&stranger.submit(reset, reset, &fields).await?, Some("again"), &text)?;
+    }
+    for page in ["/audit", "/users", "/account"] {
+        repeats_nothing(&ana.get(page).await?, page)?;
+    }
+    is_clean("the audit log", &mcpass.command(&["audit"]).await?.stdout)?;
+    is_clean("what mcpass prints", &mcpass.output())
+}
+
+/// A form that was not taken says so, at this field if one is named, and repeats nothing that does
+/// harm.
+fn refuses(answer: &Answer, field: Option<&str>, text: &str) -> Result<()> {
+    let page = answer.text();
+    let shown: String = text.chars().take(40).collect();
+    holds((400..500).contains(&answer.status), format_args!("{shown:?}: {}", answer.shown()))?;
+    if let Some(field) = field {
+        let is_there = page.contains(&format!("id=\"e-{field}\""));
+        holds(is_there, format_args!("{shown:?} is not refused at {field}: {page}"))?;
+    }
+    repeats_nothing(answer, &shown)
+}
+
+fn repeats_nothing(answer: &Answer, what: &str) -> Result<()> {
+    let page = answer.text();
+    for raw in ["<script>document", "<img src=x", "<svg onload", "\u{0}", "\u{7}", "\u{1b}"] {
+        holds(!page.contains(raw), format_args!("{raw:?} for {what:?} in {page}"))?;
+    }
+    Ok(())
+}
+
+/// Nothing in what people read in a terminal obeys, hides or turns.
+fn is_clean(what: &str, text: &str) -> Result<()> {
+    let odd = text.lines().find(|line| line.contains(char::is_control) || misleads(line));
+    holds(odd.is_none(), format_args!("{what} holds {odd:?}"))
 }

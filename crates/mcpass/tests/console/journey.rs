@@ -4,16 +4,11 @@
 use anyhow::{Context, Result};
 use mcpass_testkit::FakeUpstream;
 use mcpass_testkit::browser::{Browser, Find};
-use mcpass_testkit::clients::{CLIENTS, Pasted, Report, Step, Visit};
-use serde_json::{Value, json};
+use mcpass_testkit::clients::{CLIENTS, Report, Step, Visit};
+use serde_json::json;
 
-use crate::{Desk, holds};
-
-/// What was copied from the page of a new token.
-struct Copied {
-    secret: String,
-    environment: String,
-}
+use crate::pasted::Copied;
+use crate::{Desk, holds, pasted};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_a_new_token_to_a_client_that_is_refused() -> Result<()> {
@@ -21,7 +16,7 @@ async fn from_a_new_token_to_a_client_that_is_refused() -> Result<()> {
     let browser = &desk.browser;
     create(&desk, true).await?;
     let copied = copy(browser).await?;
-    paste_everywhere(browser, &copied).await?;
+    pasted::everywhere(browser, &copied).await?;
     browser.press("Test connection").await?;
     browser.see("Its row in the access log").await?;
     desk.is_calm().await?;
@@ -100,48 +95,6 @@ async fn copy(browser: &Browser) -> Result<Copied> {
     let environment = browser.clipboard().await?;
     holds(environment.contains(&secret), "the line for the environment holds the secret")?;
     Ok(Copied { secret, environment })
-}
-
-/// Takes the tabs one by one and runs what they say.
-async fn paste_everywhere(browser: &Browser, copied: &Copied) -> Result<()> {
-    for (tab, pasted) in
-        [("curl", Pasted::Shell), ("Python", Pasted::Python), ("TypeScript", Pasted::TypeScript)]
-    {
-        let said = pasted.run(&copied.environment, &copy_tab(browser, tab).await?).await;
-        let said = said.with_context(|| format!("what the tab {tab} says"))?;
-        holds(said.contains("up__look"), format_args!("{tab}: {said}"))?;
-        holds(!said.contains("up__destroy"), format_args!("{tab}: {said}"))?;
-    }
-    for tab in ["Claude Code", "VS Code", "Codex"] {
-        let text = copy_tab(browser, tab).await?;
-        holds(
-            text.contains("/mcp") && !text.contains(&copied.secret),
-            format_args!("{tab}: {text}"),
-        )?;
-    }
-    let text = copy_tab(browser, "Cursor").await?;
-    let server = &serde_json::from_str::<Value>(&text)?["mcpServers"]["mcpass"];
-    assert_eq!(server["headers"]["Authorization"], "Bearer ${env:MCPASS_TOKEN}");
-    let url = server["url"].as_str().context("an address")?;
-    let steps = [Step::list()];
-    for client in CLIENTS {
-        let report = client.run(url, Some(&copied.secret), &steps).await?;
-        let [tools] = report.values()?;
-        assert_eq!(tools, json!(["up__look"]), "{client:?}");
-    }
-    Ok(())
-}
-
-async fn copy_tab(browser: &Browser, tab: &str) -> Result<String> {
-    let link = Find::Css("[data-tab]");
-    browser.find(link).await?;
-    let tabs = "return [...document.querySelectorAll('[data-tab]')]
-        .findIndex(each => each.innerText.trim() === arguments[0]) + 1";
-    let number = browser.run(tabs, &[tab.into()]).await?.as_u64().context("a number")?;
-    holds(number > 0, format_args!("there is no tab {tab}"))?;
-    browser.click(Find::Css(&format!("[data-tab][href='#client-{number}']"))).await?;
-    browser.click(Find::Css(&format!("[data-copy='snippet-{number}']"))).await?;
-    browser.clipboard().await
 }
 
 /// A call by the official Python SDK, which arrives.

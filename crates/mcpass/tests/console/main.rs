@@ -10,12 +10,18 @@ mod forgery;
 mod hostile;
 mod journey;
 mod logs;
+mod many;
+mod matrix;
 mod others;
 mod pages;
+mod pasted;
 mod people;
 mod servers;
 mod sign_in;
+mod stock;
+mod test_call;
 mod token;
+mod token_list;
 mod tokens;
 
 use anyhow::{Context, Result};
@@ -23,6 +29,7 @@ use mcpass_testkit::browser::{Browser, Find};
 use mcpass_testkit::eventually::eventually;
 use mcpass_testkit::{FakeUpstream, Mcpass, Visitor};
 
+const BINARY: &str = env!("CARGO_BIN_EXE_mcpass");
 /// The first superuser.
 const ANA: &str = "ana";
 /// The password of everybody here.
@@ -37,7 +44,11 @@ struct Desk {
 impl Desk {
     /// Started, with nobody there yet.
     async fn start() -> Result<Self> {
-        let mut mcpass = Mcpass::new(env!("CARGO_BIN_EXE_mcpass"))?;
+        Self::start_with(Mcpass::new(BINARY)?).await
+    }
+
+    /// The same with what is in this one's database already.
+    async fn start_with(mut mcpass: Mcpass) -> Result<Self> {
         let (started, browser) = tokio::join!(mcpass.start(), Browser::start());
         started?;
         Ok(Self { mcpass, browser: browser? })
@@ -45,7 +56,12 @@ impl Desk {
 
     /// Started, with [`ANA`] signed in.
     async fn signed_in() -> Result<Self> {
-        let desk = Self::start().await?;
+        Self::start().await?.with_ana().await
+    }
+
+    /// With [`ANA`] signed in.
+    async fn with_ana(self) -> Result<Self> {
+        let desk = self;
         let link = desk.setup_link().await?;
         let session = Visitor::new(&desk.mcpass)?.set_up(&link, ANA, PASSWORD).await?;
         // A cookie is of an address, so the browser has to be there first.

@@ -2,23 +2,24 @@
 //! scale, and on screens of four sizes. Pictures go to `target/screens`.
 
 use anyhow::{Context, Result, ensure};
+use mcpass_testkit::Behaviour;
 use mcpass_testkit::browser::{Find, Theme};
 use mcpass_testkit::clients::CLIENTS;
 
 use crate::{Desk, holds, tokens};
 
 /// Bytes of a first page at most.
-const LIGHT: u64 = 100_000;
+pub(crate) const LIGHT: u64 = 100_000;
 /// What a page may move by itself: nothing, but for rounding.
 const STILL: f64 = 0.001;
 
 /// Looks at a page from all sides.
-async fn look_at(desk: &Desk, path: &str, name: &str) -> Result<()> {
+pub(crate) async fn look_at(desk: &Desk, path: &str, name: &str) -> Result<()> {
     desk.open(path).await?;
     look(desk, name).await.with_context(|| format!("{name} ({path})"))
 }
 
-async fn look(desk: &Desk, name: &str) -> Result<()> {
+pub(crate) async fn look(desk: &Desk, name: &str) -> Result<()> {
     let browser = &desk.browser;
     browser.find(Find::Css("main h1")).await?;
     let shift = browser.layout_shift().await?;
@@ -168,6 +169,86 @@ async fn pages_after_something_was_done() -> Result<()> {
     desk.open("/no/such/page").await?;
     browser.complaints().await?;
     look(&desk, "not-found").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_with_a_question_or_an_error() -> Result<()> {
+    let (desk, upstream) = Desk::with_server().await?;
+    let browser = &desk.browser;
+    let id = fill(&desk).await?;
+    // Forms that were not taken.
+    desk.open("/servers/new").await?;
+    browser.click(Find::Css("input[name=kind][value=database]")).await?;
+    browser.fill("Name", "shop").await?;
+    browser.fill("Database", "mysql://nowhere").await?;
+    browser.click(Find::Css("#save")).await?;
+    browser.find(Find::Css("#e-database")).await?;
+    look_refused(&desk, "server-new-refused").await?;
+    desk.open("/tokens/new").await?;
+    browser.fill("Name", "Everything").await?;
+    browser.fill_in(Find::Css("#f-pattern"), "*").await?;
+    browser.click(Find::Css("#create")).await?;
+    browser.find(Find::Css("#e-everything")).await?;
+    look_refused(&desk, "token-new-refused").await?;
+    desk.open(&format!("/tokens/{id}?edit=1")).await?;
+    browser.fill("Networks", "not a network").await?;
+    browser.click(Find::Css("#save")).await?;
+    browser.find(Find::Css("#e-cidrs")).await?;
+    look_refused(&desk, "token-edit-refused").await?;
+    desk.open("/groups/editors").await?;
+    browser.fill("Permissions", "nothing").await?;
+    browser.click(Find::Css("#save")).await?;
+    browser.find(Find::Css("#e-permissions")).await?;
+    look_refused(&desk, "group-refused").await?;
+    desk.open("/tokens?may=nodot").await?;
+    browser.find(Find::Css("#f-may[aria-invalid=true]")).await?;
+    look_refused(&desk, "tokens-refused").await?;
+    desk.open("/log?token=nothing").await?;
+    look_refused(&desk, "log-refused").await?;
+    // A test call that worked, one that did not, and one that could not be made.
+    for (behaviour, arguments, part, name) in [
+        (Behaviour::Json, r#"{"marker": "x"}"#, "#call-result .good", "server-called"),
+        (Behaviour::Close, "{}", "#call-result .bad", "server-call-failed"),
+        (Behaviour::Json, "{", "#e-arguments", "server-call-refused"),
+    ] {
+        upstream.behave(behaviour);
+        desk.open("/servers/up").await?;
+        browser.fill("Arguments", arguments).await?;
+        browser.click(Find::Css("#test-call")).await?;
+        browser.find(Find::Css(part)).await?;
+        look_refused(&desk, name).await?;
+    }
+    // What opens above a page: menus and questions.
+    for (path, menu, name) in [
+        (&*format!("/tokens/{id}"), "#actions summary", "token-menu"),
+        ("/servers/up", "#actions summary", "server-menu"),
+        ("/log", "#export summary", "log-menu"),
+        ("/", "#viewer summary", "viewer-menu"),
+    ] {
+        desk.open(path).await?;
+        browser.click(Find::Css(menu)).await?;
+        look(&desk, name).await.context(name)?;
+    }
+    desk.open("/servers/up").await?;
+    browser.click(Find::Css("#actions summary")).await?;
+    browser.click(Find::Css("#disable")).await?;
+    browser.find(Find::Css("dialog[open]")).await?;
+    look(&desk, "server-disable-asked").await?;
+    upstream.behave_at("tools/list", Behaviour::Close);
+    desk.open("/servers/up").await?;
+    browser.press("Test").await?;
+    browser.see("It does not answer").await?;
+    look(&desk, "server-broken").await?;
+    desk.mcpass.cli(&["server", "disable", "up"]).await?;
+    look_at(&desk, "/servers/up", "server-disabled").await?;
+    desk.mcpass.cli(&["token", "revoke", &id, "--reason", "leaked in a ticket"]).await?;
+    look_at(&desk, &format!("/tokens/{id}"), "token-revoked").await
+}
+
+/// Looks at a page whose status, as that of every form that was not taken, the browser mentions.
+async fn look_refused(desk: &Desk, name: &str) -> Result<()> {
+    desk.is_calm().await?;
+    look(desk, name).await.context(name.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,11 @@
 //! The page of a token: changed, explained, switched off and on.
 
-use anyhow::Result;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
 use mcpass_testkit::browser::Find;
-use mcpass_testkit::wire;
+use mcpass_testkit::eventually::eventually;
+use mcpass_testkit::{Behaviour, Wire, wire};
 
 use crate::{Desk, holds};
 
@@ -85,4 +88,72 @@ async fn what_is_allowed_is_explained_and_switched() -> Result<()> {
     browser.see("Laptop is enabled").await?;
     holds(works().await?, "it works again")?;
     desk.is_calm().await
+}
+
+/// More than a stream may take to end once its token has.
+const ENDING: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_revocation_ends_is_said_before_and_ended_then() -> Result<()> {
+    let (desk, upstream) = Desk::with_server().await?;
+    let browser = &desk.browser;
+    let token = desk.mcpass.token("Streamer", &["up.*"], &[]).await?;
+    let page = format!("/tokens/{}/revoke", token.id);
+    desk.open(&page).await?;
+    browser.see("At this moment: nothing is open, no call yet").await?;
+
+    let session = session(&desk, &token.token).await?;
+    upstream.behave(Behaviour::EndlessSse);
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        let mut wire = Wire::connect(desk.mcpass.address()?).await?;
+        let bearer = format!("Bearer {}", token.token);
+        let headers = [wire::MCP_HEADERS, &[("Authorization", bearer.as_str())]].concat();
+        let body = wire::call("look", "stream");
+        let request = wire.request_bytes("POST", "/mcp/up", &headers, body.as_bytes());
+        wire.send(&request).await?;
+        wire.until("notifications/progress").await?;
+        streams.push(wire);
+    }
+    for page in [page.clone(), format!("/tokens/{}/disable", token.id)] {
+        desk.open(&page).await?;
+        browser.see("At this moment: 2 open streams, 1 open session, last call").await?;
+        browser.see_no("no call yet").await?;
+    }
+    desk.open(&page).await?;
+    browser.fill("Reason", "it runs away").await?;
+    browser.click(Find::Css("#do")).await?;
+    browser.see("every request with it is refused from now on").await?;
+    for stream in &mut streams {
+        stream.closed(ENDING).await?;
+    }
+    eventually("the server's streams end as well", async || {
+        Ok((upstream.open_streams() == 0).then_some(()))
+    })
+    .await?;
+    upstream.behave(Behaviour::Json);
+    assert_eq!(call_in(&desk, &token.token, &session).await?, 401, "its session is no way in");
+    desk.is_calm().await
+}
+
+/// Opens a session as clients of 2025-11-25 do.
+async fn session(desk: &Desk, secret: &str) -> Result<String> {
+    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+    let answer = desk.mcpass.post("/mcp/up", Some(secret), initialize).await?;
+    let session = answer.header("mcp-session-id").context("a session")?.to_owned();
+    assert_eq!(call_in(desk, secret, &session).await?, 200, "it is one");
+    Ok(session)
+}
+
+async fn call_in(desk: &Desk, secret: &str, session: &str) -> Result<u16> {
+    let bearer = format!("Bearer {secret}");
+    let of_session = [
+        ("Authorization", bearer.as_str()),
+        ("Mcp-Session-Id", session),
+        ("MCP-Protocol-Version", "2025-11-25"),
+    ];
+    let headers = [wire::MCP_HEADERS, &of_session].concat();
+    let mut wire = Wire::connect(desk.mcpass.address()?).await?;
+    let body = wire::call("look", "in a session");
+    Ok(wire.request("POST", "/mcp/up", &headers, body.as_bytes()).await?.status)
 }

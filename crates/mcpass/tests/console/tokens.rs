@@ -88,6 +88,22 @@ async fn rows_of_all_pages(desk: &Desk) -> Result<usize> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refused_form_leads_to_its_field() -> Result<()> {
+    let desk = Desk::signed_in().await?;
+    let browser = &desk.browser;
+    desk.open("/tokens/new").await?;
+    holds(browser.focused().await?.starts_with("Name"), "one begins at the top")?;
+    browser.fill("Name", "CI").await?;
+    // The browser would say so first.
+    browser.run("document.getElementById('f-per_minute').form.noValidate = true", &[]).await?;
+    browser.fill("Calls a minute", "-5").await?;
+    browser.click(Find::Css("#create")).await?;
+    browser.find(Find::Css("#e-per_minute")).await?;
+    let focused = browser.focused().await?;
+    holds(focused.starts_with("Calls a minute"), format_args!("the focus is at {focused}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_list_is_used_by_keys_alone() -> Result<()> {
     let desk = Desk::signed_in().await?;
     let browser = &desk.browser;

@@ -1,7 +1,5 @@
 //! Databases as servers: added, listed, called, refused, changed, stopped and back.
 
-use std::process::Command;
-
 use anyhow::{Context, Result, ensure};
 use mcpass_testkit::clients::{CLIENTS, Client, Step};
 use mcpass_testkit::eventually::eventually;
@@ -22,12 +20,8 @@ const TABLES: &str = "\
 
 /// A SQLite shop in the folder of this mcpass, as a URL.
 pub(crate) fn sqlite(mcpass: &Mcpass, name: &str) -> Result<String> {
-    let path = mcpass.folder().join(name);
-    let program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])";
     let tables = TABLES.replace("KEY", "integer PRIMARY KEY");
-    let made = Command::new("python3").args(["-c", program]).arg(&path).arg(tables).output()?;
-    ensure!(made.status.success(), "{made:?}");
-    Ok(format!("sqlite:{}", path.display()))
+    mcpass_testkit::sqlite(&mcpass.folder().join(name), &tables)
 }
 
 /// A shop in a database of its own on a PostgreSQL server.

@@ -44,6 +44,8 @@ requests! {
         #[serde(default)] state: Option<String>,
         /// Not used for this long (nor created since): `30d`.
         #[serde(default)] unused: Option<String>,
+        /// Created since then: how long ago (`7d`), a date or a moment.
+        #[serde(default)] created: Option<String>,
         /// Ending within this time: `7d`.
         #[serde(default)] expiring: Option<String>,
         /// Whose effective permissions allow this: `server.tool`.
@@ -103,6 +105,8 @@ requests! {
         #[serde(default)] state: Option<String>,
         /// Not used for this long (nor created since): `30d`.
         #[serde(default)] unused: Option<String>,
+        /// Created since then: how long ago (`7d`), a date or a moment.
+        #[serde(default)] created: Option<String>,
         /// Ending within this time: `7d`.
         #[serde(default)] expiring: Option<String>,
         /// Whose name, note or hint holds this, whatever its case.

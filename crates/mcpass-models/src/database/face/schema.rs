@@ -39,7 +39,11 @@ pub(super) fn new_row(database: &Database, model: &Model) -> Value {
 }
 
 fn row(database: &Database, model: &Model) -> Map<String, Value> {
+    // A key that the database makes is taken if it is given, but nobody has to know.
+    let is_made =
+        |field: &Field| field.has_default && model.key_fields().any(|key| key.name == field.name);
     let writable = model.fields.iter().filter(|field| Granted::is_writable(field));
+    let writable = writable.filter(|field| !is_made(field));
     let fields = writable.map(|field| (field.name.clone(), plain(field)));
     let links = model.relations.iter().filter_map(|relation| match &relation.kind {
         RelationKind::ManyToMany(link) if link.is_owner => {
@@ -70,7 +74,7 @@ fn plain(field: &Field) -> Value {
         FieldKind::Time => json!({"type": "string", "format": "time"}),
         FieldKind::Timestamp { .. } => json!({"type": "string", "format": "date-time"}),
         FieldKind::Uuid => json!({"type": "string", "format": "uuid"}),
-        FieldKind::Json => Value::Bool(true),
+        FieldKind::Json => json!({}),
         FieldKind::Bytes => json!({"type": "string", "contentEncoding": "base64"}),
     }
 }

@@ -183,6 +183,31 @@ async fn lists_of_tools_are_small() {
     }
 }
 
+/// Whether every array in a schema says what it holds.
+fn has_items(schema: &Value) -> bool {
+    let is_well = schema["type"] != "array" || schema["items"].is_object();
+    is_well
+        && match schema {
+            Value::Object(members) => members.values().all(has_items),
+            Value::Array(items) => items.iter().all(has_items),
+            _ => true,
+        }
+}
+
+#[tokio::test]
+async fn every_client_takes_the_definitions() {
+    for form in ["full", "compact"] {
+        let face = face(&format!("tools = '{form}'")).await;
+        let holder = Holder::of(&["*"]);
+        for tool in face.listed(holder.caller()).unwrap() {
+            let definition: Value = serde_json::from_str(tool.definition.get()).unwrap();
+            assert!(definition["description"].as_str().is_some_and(|text| text.len() > 3));
+            assert_eq!(definition["inputSchema"]["type"], "object");
+            assert!(has_items(&definition), "{definition}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn data_says_what_fields_take() {
     let face = face("[models.article]\nchoices.status = ['draft', 'published', 'archived']").await;

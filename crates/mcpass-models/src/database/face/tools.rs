@@ -20,8 +20,9 @@ pub(super) const FILTERS: &str = "filters: {\"field\" or \"field__lookup\": valu
 
 /// All tools, in the order in which they are listed.
 pub(super) fn all(database: &Database) -> Vec<Tool> {
-    let find = tool(FIND_MODELS, find_models(), None, Some(OF_ALL));
-    let mut tools = vec![find];
+    let query = [("query".to_owned(), schema::of("string"))].into_iter().collect();
+    let find = definition(FIND_MODELS, schema::object(query, &[]), None, OF_ALL);
+    let mut tools = vec![Tool::defined(FIND_MODELS.to_owned(), &find)];
     match database.settings.tools {
         ToolsForm::Compact => {
             let offered = |operation: &&Operation| !models(database, **operation).is_empty();
@@ -41,15 +42,12 @@ pub(super) fn all(database: &Database) -> Vec<Tool> {
 }
 
 /// What is alike for all tools is said here once; arguments that are rarely needed are in no schema.
-const OF_ALL: &str = "Models, and what may be done with each. Of all tools: filters \
+const OF_ALL: &str = "Models, and what may be done with each. All tools: filters \
                       {\"field__lookup\": value} with Django's lookups; order_by fields, - for \
-                      descending; cursor: next_cursor of the page before; offset, with_total, \
-                      text_offset too; data of update as of create; expected: values you read, so \
-                      that no change of others is lost.";
-
-fn find_models() -> Map<String, Value> {
-    [("query".to_owned(), schema::of("string"))].into_iter().collect()
-}
+                      descending; cursor: next_cursor of the page before. Also: list offset, \
+                      with_total, aggregate; get fields, include_related, include_inlines, \
+                      text_offset; update inlines; update, delete expected: values you read, so \
+                      no change of others is lost; bulk atomic.";
 
 /// Names of the models that have a tool for this operation.
 fn models(database: &Database, operation: Operation) -> Vec<&str> {
@@ -84,7 +82,7 @@ fn compact(operation: Operation, models: &[&str]) -> Value {
     properties.insert("model".to_owned(), json!({"enum": models}));
     required.insert(0, "model");
     if needs_id(operation) {
-        properties.insert("id".to_owned(), Value::Bool(true));
+        properties.insert("id".to_owned(), json!({}));
     }
     if operation == Operation::Create {
         properties.insert("data".to_owned(), schema::of("object"));
@@ -100,7 +98,6 @@ fn full(database: &Database, model: &Model, operation: Operation) -> Tool {
     let (mut properties, required) = usual(operation);
     if !has_children(database, model) {
         properties.remove("inlines");
-        properties.remove("include_inlines");
     }
     if model.actions.is_empty() {
         properties.remove("parameters");
@@ -124,7 +121,7 @@ fn full(database: &Database, model: &Model, operation: Operation) -> Tool {
     }
     let name = format!("{}_{}", operation.word(), model.name);
     let input = schema::object(properties, &required);
-    let definition = definition(&name, input, Some(operation), None);
+    let definition = definition(&name, input, Some(operation), description(operation));
     Tool::defined(name, &definition)
 }
 
@@ -147,120 +144,68 @@ const fn needs_id(operation: Operation) -> bool {
     )
 }
 
-/// Arguments that are understood and stand in no definition.
-const RARE: [&str; 3] = ["offset", "text_offset", "with_total"];
-
-/// The arguments that stand in definitions, but for those that depend on the model.
+/// The arguments that stand in a definition, but for those that depend on the model; and those that
+/// have to be given. What is rarely needed is told by [`OF_ALL`].
 fn usual(operation: Operation) -> (Map<String, Value>, Vec<&'static str>) {
-    let (mut properties, required) = shared(operation);
-    let others: &[&str] = match operation {
-        Operation::Autocomplete | Operation::History => &["limit"],
-        Operation::Delete => &["expected"],
-        Operation::Related => &["fields", "order_by"],
-        _ => &[],
-    };
-    for rare in RARE.iter().chain(others) {
-        properties.remove(*rare);
-    }
-    (properties, required)
-}
-
-/// Arguments that are the same whatever the model is, and those that have to be given.
-fn shared(operation: Operation) -> (Map<String, Value>, Vec<&'static str>) {
-    let (integer, text, flag, object) =
-        (schema::of("integer"), schema::of("string"), schema::of("boolean"), schema::of("object"));
-    let list = || schema::of("array");
+    let (text, object) = (schema::of("string"), schema::of("object"));
+    // Clients of some vendors refuse arrays without `items`.
+    let list = || json!({"type": "array", "items": {}});
     let (properties, required): (Vec<(&str, Value)>, Vec<&str>) = match operation {
         Operation::List => (
             vec![
-                ("limit", integer.clone()),
-                ("offset", integer),
+                ("limit", schema::of("integer")),
                 ("cursor", text.clone()),
-                ("filters", object.clone()),
+                ("filters", object),
                 ("search", text),
                 ("order_by", list()),
                 ("fields", list()),
-                ("with_total", flag),
-                ("aggregate", object),
             ],
             vec![],
         ),
-        Operation::Get => (
-            vec![
-                ("fields", list()),
-                ("include_inlines", flag.clone()),
-                ("include_related", flag),
-                ("text_offset", integer),
-            ],
-            vec!["id"],
-        ),
         Operation::Create => (vec![("inlines", object)], vec!["data"]),
-        Operation::Update => (
-            vec![("data", object.clone()), ("inlines", object.clone()), ("expected", object)],
-            vec!["id"],
-        ),
-        Operation::Delete => (vec![("expected", object)], vec!["id"]),
+        Operation::Update => (vec![("data", object)], vec!["id"]),
         Operation::Describe | Operation::Actions => (vec![], vec![]),
-        Operation::Action => (
-            vec![("action", text), ("ids", list()), ("confirm", flag), ("parameters", object)],
-            vec!["action", "ids"],
-        ),
+        Operation::Action => {
+            (vec![("action", text), ("ids", list()), ("parameters", object)], vec!["action", "ids"])
+        }
         Operation::Bulk => (
-            vec![
-                ("operation", json!({"enum": ["create", "update", "delete"]})),
-                ("items", list()),
-                ("atomic", flag),
-            ],
+            vec![("operation", json!({"enum": ["create", "update", "delete"]})), ("items", list())],
             vec!["operation", "items"],
         ),
-        Operation::Related => (
-            vec![
-                ("limit", integer.clone()),
-                ("offset", integer),
-                ("cursor", text),
-                ("order_by", list()),
-                ("fields", list()),
-            ],
-            vec!["id", "relation"],
-        ),
-        Operation::History => (vec![("limit", integer.clone()), ("offset", integer)], vec!["id"]),
-        Operation::Autocomplete => (vec![("term", text), ("limit", integer)], vec![]),
+        Operation::Related => (vec![], vec!["id", "relation"]),
+        Operation::Get | Operation::Delete | Operation::History => (vec![], vec!["id"]),
+        Operation::Autocomplete => (vec![("term", text)], vec![]),
     };
     let properties = properties.into_iter().map(|(name, schema)| (name.to_owned(), schema));
     (properties.collect(), required)
 }
 
-/// What the name and the arguments of a tool do not tell, where one stands for all models.
-const fn description(operation: Operation) -> Option<&'static str> {
+/// What a tool does: with its name, all that is said of it. Arguments are told by [`OF_ALL`].
+const fn description(operation: Operation) -> &'static str {
     match operation {
-        Operation::List => Some("Rows, or aggregates of them"),
-        Operation::Create => Some("describe tells the fields"),
-        Operation::Bulk => Some("All or none, unless atomic is false"),
-        Operation::Autocomplete => Some("Keys of rows by what they are called"),
-        _ => None,
+        Operation::List => "Rows",
+        Operation::Get => "A row",
+        Operation::Create => "Add a row",
+        Operation::Update => "Change a row",
+        Operation::Delete => "Delete a row",
+        Operation::Describe => "Fields",
+        Operation::Actions => "Its actions",
+        Operation::Action => "Run one",
+        Operation::Bulk => "Change many",
+        Operation::Related => "Linked rows",
+        Operation::History => "Past changes",
+        Operation::Autocomplete => "Keys by name",
     }
-}
-
-fn tool(
-    name: &str,
-    properties: Map<String, Value>,
-    operation: Option<Operation>,
-    what: Option<&str>,
-) -> Tool {
-    let schema = schema::object(properties, &[]);
-    Tool::defined(name.to_owned(), &definition(name, schema, operation, what))
 }
 
 /// A definition. Hints that say what is so without them are left out, and so are schemas of
 /// results that are no rows.
-fn definition(name: &str, input: Value, operation: Option<Operation>, what: Option<&str>) -> Value {
+fn definition(name: &str, input: Value, operation: Option<Operation>, what: &str) -> Value {
     let mut definition = Map::new();
     definition.insert("name".to_owned(), name.into());
-    if let Some(what) = what {
-        definition.insert("description".to_owned(), what.into());
-    }
+    definition.insert("description".to_owned(), what.into());
     definition.insert("inputSchema".to_owned(), input);
-    if matches!(operation, None | Some(Operation::Get | Operation::List)) {
+    if matches!(operation, None | Some(Operation::List)) {
         definition.insert("outputSchema".to_owned(), schema::of("object"));
     }
     match operation {

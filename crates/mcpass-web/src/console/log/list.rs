@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use mcpass_authority::api::LogList;
+use mcpass_authority::api::{LogList, LogTail};
 use mcpass_domain::{Reason, RequestId};
 
 use super::{FILTERS, Row, filter};
@@ -15,7 +15,8 @@ use crate::console::show::When;
 use crate::console::{Console, page, refused};
 
 const PATH: &str = "/log";
-const ROWS: u32 = 80;
+/// Rows on a page, which stays light with them.
+const ROWS: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "log/list.html")]
@@ -44,8 +45,11 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         cursor: query.some("cursor"),
         ..LogList::default()
     };
+    // Before the rows, so that none that comes meanwhile is missed by who follows from here.
+    let place = LogTail { limit: Some(1), ..LogTail::default() };
+    let place = console.authority().log_tail(asked.ctx()?, place).await?.after;
     let found = console.authority().log_list(asked.ctx()?, request).await;
-    let mut template = template(&console, &asked, &query).await?;
+    let mut template = template(&console, &asked, &query, place).await?;
     match found {
         Ok(found) => {
             let now = console.now();
@@ -66,14 +70,20 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     }
 }
 
-async fn template(console: &Console, asked: &Asked, query: &Fields) -> Result<Page, Fault> {
+async fn template(
+    console: &Console,
+    asked: &Asked,
+    query: &Fields,
+    place: i64,
+) -> Result<Page, Fault> {
     let filters = query.without(&["cursor"]);
+    let live = filters.without(&["until", "since"]).with("after", &place.to_string());
     Ok(Page {
         frame: asked.frame(Section::Log, "Access log").at_top(),
         choices: choices(console, asked, query).await?,
         is_filtered: !filters.is_empty(),
         // Following begins now: what was until a moment of the past never comes.
-        live: filters.without(&["until", "since"]).after("/log/live"),
+        live: live.after("/log/live"),
         export: export(query),
         form: Form::new(query.clone()),
         rows: Vec::new(),

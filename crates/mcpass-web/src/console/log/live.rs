@@ -1,5 +1,6 @@
 //! The log as it grows, as server-sent events (HTML Living Standard, section 9.2). Each event is
-//! one row of the list, made by the same template.
+//! one row of the list, made by the same template, and has the place in the log as its id: a
+//! browser that was cut off goes on there.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use mcpass_authority::Context;
 use mcpass_authority::api::{ApiError, LogFilter, LogTail};
 
@@ -37,24 +38,33 @@ struct Follower {
     ctx: Context,
     filter: LogFilter,
     after: Option<i64>,
+    /// What came before it began.
+    first: Option<String>,
     quiet: u32,
+    /// Whether there may be more than it was given.
+    is_behind: bool,
     has_ended: bool,
 }
 
 pub(super) async fn follow(
     State(console): State<Console>,
+    headers: HeaderMap,
     asked: Asked,
 ) -> Result<Response, Fault> {
+    let last = headers.get("last-event-id").and_then(|last| last.to_str().ok());
+    let last = last.unwrap_or_else(|| asked.query.text("after"));
     let mut follower = Follower {
         ctx: asked.ctx()?.clone(),
         filter: filter(&asked.query.only(FILTERS)),
         console,
-        after: None,
+        after: last.parse().ok(),
+        first: None,
         quiet: 0,
+        is_behind: false,
         has_ended: false,
     };
     // What cannot be followed is refused before the stream begins.
-    follower.look().await?;
+    follower.first = follower.catch_up().await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -72,6 +82,9 @@ fn events(follower: Follower) -> impl Stream<Item = Result<Bytes, std::convert::
 impl Follower {
     /// The next event; none at the end, which is that of mcpass or of the viewer's rights.
     async fn next(&mut self) -> Option<String> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
         let ending = self.console.ending().clone();
         while !self.has_ended {
             tokio::select! {
@@ -98,11 +111,23 @@ impl Follower {
         None
     }
 
+    /// What came since the page was made, if that is no more than it would show; else it begins
+    /// now.
+    async fn catch_up(&mut self) -> Result<Option<String>, ApiError> {
+        let first = self.look().await?;
+        if self.is_behind {
+            self.after = None;
+            return self.look().await;
+        }
+        Ok(first)
+    }
+
     /// What is new. Rights are looked at each time.
     async fn look(&mut self) -> Result<Option<String>, ApiError> {
         let request = LogTail { after: self.after, filter: self.filter.clone(), limit: Some(ROWS) };
         let batch = self.console.authority().log_tail(&self.ctx, request).await?;
         self.after = Some(batch.after);
+        self.is_behind = batch.rows.len() >= ROWS as usize;
         if batch.rows.is_empty() {
             return Ok(None);
         }
@@ -111,6 +136,7 @@ impl Follower {
         let html = Rows { rows }.render();
         let html = html.map_err(|error| ApiError::new(ApiError::INTERNAL, error.to_string()))?;
         // Each line of the rows is a line of the event.
-        Ok(Some(format!("event: rows\ndata: {}\n\n", html.trim_end().replace('\n', "\ndata: "))))
+        let html = html.trim_end().replace('\n', "\ndata: ");
+        Ok(Some(format!("event: rows\nid: {}\ndata: {html}\n\n", batch.after)))
     }
 }

@@ -38,12 +38,17 @@ impl When {
         Self { text: exact.clone(), exact, iso }
     }
 
-    /// The time of day alone, for rows that come one after another; with the date if that is not
-    /// today's.
+    /// The time of day alone, for rows that come one after another; of another day the date and the
+    /// minute, and of another year the date.
     pub(crate) fn clock(at: Timestamp, now: Timestamp) -> Self {
         let (own, other) = (at.to_string(), now.to_string());
-        let is_today = own.get(..10) == other.get(..10);
-        let text = if is_today { own.get(11..19) } else { own.get(..19) };
+        let text = if own.get(..10) == other.get(..10) {
+            own.get(11..19)
+        } else if own.get(..4) == other.get(..4) {
+            own.get(5..16)
+        } else {
+            own.get(..10)
+        };
         let text = text.unwrap_or(&own).replace('T', " ");
         Self { text, ..Self::exact(at) }
     }
@@ -99,6 +104,8 @@ mod tests {
         assert!(html.contains(r#"title="2026-11-29 03:04:05 UTC""#), "{html}");
         let later = Timestamp::parse("2026-11-30T00:00:00Z").unwrap();
         assert!(When::clock(at, at).to_string().ends_with(">03:04:05</time>"));
-        assert!(When::clock(at, later).to_string().ends_with(">2026-11-29 03:04:05</time>"));
+        assert!(When::clock(at, later).to_string().ends_with(">11-29 03:04</time>"));
+        let later = Timestamp::parse("2027-01-01T00:00:00Z").unwrap();
+        assert!(When::clock(at, later).to_string().ends_with(">2026-11-29</time>"));
     }
 }

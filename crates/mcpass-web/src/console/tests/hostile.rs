@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use mcpass_authority::api::{AuditList, TokenList};
+use mcpass_authority::api::{AuditList, ServerAdd, TokenList};
 
 use super::*;
 
@@ -31,6 +31,12 @@ fn forms(id: &str) -> Vec<Form> {
     let token = [vec![("name", "a"), ("expires", "90d")], limits.to_vec()].concat();
     let create = [token.clone(), vec![("user", "ana"), ("permission", "demo.x")]].concat();
     let http = vec![("kind", "http"), ("name", "up"), ("url", "http://127.0.0.1:1/mcp")];
+    let stdio = vec![("kind", "stdio"), ("name", "st"), ("command", "/bin/true")];
+    let database = vec![("kind", "database"), ("name", "db"), ("database", "sqlite:/tmp/none.db")];
+    let workspace = vec![("kind", "workspace"), ("name", "ws"), ("tool_names", "slash")];
+    let of_http = ["url", "headers", "ca_file"];
+    let of_stdio = ["command", "environment", "folder"];
+    let of_database = ["database", "tools", "models"];
     vec![
         ("/tokens/new".to_owned(), create, new_token),
         (format!("/tokens/{id}"), token, same(&["name", "note"])),
@@ -40,7 +46,18 @@ fn forms(id: &str) -> Vec<Form> {
         ("/users/new".to_owned(), vec![("name", "cy")], same(&["name", "permissions"])),
         ("/groups/new".to_owned(), vec![("name", "gr")], same(&["name", "permissions"])),
         ("/groups/readers".to_owned(), vec![("name", "readers")], same(&["name", "permissions"])),
-        ("/servers/new".to_owned(), http, same(&["name", "url"])),
+        ("/servers/new".to_owned(), http.clone(), same(&[&["name"], &of_http[..]].concat())),
+        ("/servers/new".to_owned(), stdio.clone(), same(&[&["name"], &of_stdio[..]].concat())),
+        (
+            "/servers/new".to_owned(),
+            database.clone(),
+            same(&[&["name"], &of_database[..]].concat()),
+        ),
+        ("/servers/new".to_owned(), workspace.clone(), same(&["name", "tool_names"])),
+        ("/servers/an-http/edit".to_owned(), http, same(&of_http)),
+        ("/servers/a-stdio/edit".to_owned(), stdio, same(&of_stdio)),
+        ("/servers/a-database/edit".to_owned(), database, same(&of_database)),
+        ("/servers/a-workspace/edit".to_owned(), workspace, same(&["tool_names"])),
     ]
 }
 
@@ -67,6 +84,17 @@ async fn bench() -> (Bench, String, String) {
     let id = bench.token("bo", "laptop").await;
     let group = GroupCreate { name: "readers".to_owned(), permissions: Vec::new() };
     bench.authority.group_create(&operator(), group).await.unwrap();
+    let url = Some("http://127.0.0.1:1/mcp".to_owned());
+    let database = Some("sqlite:/tmp/none.db".to_owned());
+    let named = |name: &str| ServerAdd { name: name.to_owned(), ..ServerAdd::default() };
+    for server in [
+        ServerAdd { url, ..named("an-http") },
+        ServerAdd { command: vec!["/bin/true".to_owned()], ..named("a-stdio") },
+        ServerAdd { database, ..named("a-database") },
+        ServerAdd { workspace: true, ..named("a-workspace") },
+    ] {
+        bench.authority.server_add(&operator(), server).await.unwrap();
+    }
     (bench, ana, id)
 }
 
@@ -111,6 +139,38 @@ async fn harmful_texts_are_refused_or_shown_harmlessly() {
         assert_eq!(page.status, StatusCode::OK, "{path}");
         assert_harmless(&page.body);
     }
+}
+
+/// What stands in the addresses of lists, which anybody can send as a link.
+const QUERIES: [(&str, &[&str]); 8] = [
+    ("/tokens", &["state", "user", "group", "may", "unused", "created", "expiring", "q", "sort"]),
+    ("/tokens", &["cursor"]),
+    ("/tokens/new", &["name", "user", "permission", "group"]),
+    ("/log", &["token", "user", "server", "method", "target", "outcome", "reason", "since"]),
+    ("/log", &["until", "cursor", "after"]),
+    ("/audit", &["object", "actor", "action", "since", "until", "cursor"]),
+    ("/users", &["q", "cursor"]),
+    ("/search", &["q"]),
+];
+
+#[tokio::test]
+async fn links_with_harmful_texts_are_shown_harmlessly() {
+    let (bench, ana, _) = bench().await;
+    let before = state(&bench).await;
+    let long = "x".repeat(10_000);
+    for (path, names) in QUERIES {
+        for name in names {
+            for text in HARMFUL.iter().chain([&long.as_str()]) {
+                let query = body(&[], name, text);
+                let page = bench.get(&format!("{path}?{query}"), &ana).await;
+                assert!(!page.status.is_server_error(), "{path} {name} {text:?}");
+                assert_harmless(&page.body);
+                let is_kept_short = page.body.len() < 100_000;
+                assert!(is_kept_short, "{path} {name}: {} bytes", page.body.len());
+            }
+        }
+    }
+    assert_eq!(state(&bench).await, before, "nobody changes anything by a link");
 }
 
 fn assert_harmless(page: &str) {

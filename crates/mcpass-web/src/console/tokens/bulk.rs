@@ -68,6 +68,7 @@ fn request(form: &Fields) -> Result<TokenBulk, ApiError> {
             group: some("group"),
             state: some("state"),
             unused: some("unused"),
+            created: some("created"),
             expiring: some("expiring"),
             text: some("q"),
             permission: some("may"),

@@ -12,6 +12,7 @@ use crate::console::fields::Fields;
 use crate::console::form::{Choice, Form};
 use crate::console::frame::{Frame, Section};
 use crate::console::show::cut;
+use crate::console::users::Choosable;
 use crate::console::{Console, go, page, refused};
 
 /// Tokens that can be started from, at most.
@@ -23,8 +24,8 @@ struct Page {
     frame: Frame,
     form: Form,
     draft: Draft,
-    /// Users to choose from; none for whoever creates for themselves alone.
-    users: Vec<String>,
+    /// Users to choose from; nobody for whoever creates for themselves alone.
+    users: Choosable,
     others: Choice,
     expiries: [(&'static str, &'static str); 5],
 }
@@ -147,9 +148,10 @@ async fn template(
     let viewer = asked.viewer()?;
     let users = if viewer.may("mcpass.view_user") && viewer.may("mcpass.add_token") {
         let users = console.authority().user_list(asked.ctx()?).await?;
-        users.into_iter().filter(|user| user.is_active).map(|user| user.name).collect()
+        let active = users.into_iter().filter(|user| user.is_active);
+        Choosable::of(active.map(|user| user.name))
     } else {
-        Vec::new()
+        Choosable::Nobody
     };
     let request =
         TokenList { state: Some("active".to_owned()), limit: Some(OTHERS), ..TokenList::default() };

@@ -102,7 +102,7 @@ async fn try_out(console: &Console, asked: &Asked, id: &str, secret: &str) -> Re
     let told = match heard.tools() {
         Some(1) => "It works: the agent sees 1 tool.".to_owned(),
         Some(tools) => format!("It works: the agent sees {tools} tools."),
-        None => format!("It was refused, with HTTP status {}.", heard.status),
+        None => heard.trouble().unwrap_or_else(|| "It answered with no list of tools.".to_owned()),
     };
     Ok(Test {
         is_good: heard.tools().is_some(),

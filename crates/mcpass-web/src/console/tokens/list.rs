@@ -2,7 +2,9 @@
 
 use askama::Template;
 use axum::extract::State;
-use mcpass_authority::api::{Page as Listed, TokenCount, TokenCountsView, TokenList, TokenView};
+use mcpass_authority::api::{
+    ApiError, Page as Listed, TokenCount, TokenCountsView, TokenList, TokenView,
+};
 use mcpass_domain::Timestamp;
 
 use crate::console::asked::Asked;
@@ -11,12 +13,13 @@ use crate::console::fields::Fields;
 use crate::console::form::{Choice, Form, Pager};
 use crate::console::frame::{Frame, Section};
 use crate::console::show::{Badge, When, count, cut};
+use crate::console::users::Choosable;
 use crate::console::{Console, page, refused};
 
 const PATH: &str = "/tokens";
 /// The names that a list's address may hold.
 pub(super) const FILTERS: &[&str] =
-    &["state", "user", "group", "may", "unused", "expiring", "q", "sort", "cursor"];
+    &["state", "user", "group", "may", "unused", "created", "expiring", "q", "sort", "cursor"];
 /// Rows on a page.
 const ROWS: u32 = 50;
 
@@ -25,6 +28,8 @@ const ROWS: u32 = 50;
 struct Page {
     frame: Frame,
     choices: Vec<Choice>,
+    /// Whether there are more users than can be chosen from.
+    types_user: bool,
     form: Form,
     is_filtered: bool,
     rows: Vec<Row>,
@@ -84,12 +89,12 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     let (tokens, wrong) = match console.authority().token_list(ctx, request(&query)).await {
         Ok(tokens) => (tokens, None),
         Err(error) if error.field.is_some() => {
-            (Listed { items: Vec::new(), next: None }, Some(error))
+            (Listed { items: Vec::new(), next: None }, Some(at_its_field(error)))
         }
         Err(error) => return Err(error.into()),
     };
     let counts = console.authority().token_counts(ctx, TokenCount::default()).await?;
-    let choices = choices(&console, &asked, &query).await?;
+    let (choices, users) = choices(&console, &asked, &query).await?;
     let groups = choices.iter().find(|choice| choice.name == "group");
     let groups = groups.into_iter().flat_map(|choice| &choice.options);
     let now = console.now();
@@ -97,6 +102,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         frame: asked.frame(Section::Tokens, "Tokens").at_top(),
         groups: groups.map(|group| group.value.clone()).filter(|name| !name.is_empty()).collect(),
         choices,
+        types_user: users == Choosable::Many,
         sum: sum(&counts),
         heads: heads(&query),
         hidden: query.without(&["sort", "cursor"]).pairs().to_vec(),
@@ -115,12 +121,23 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     }
 }
 
+/// The page has words of its own for two of the fields.
+fn at_its_field(error: ApiError) -> ApiError {
+    let field = match error.field.as_deref() {
+        Some("permission") => Some("may".to_owned()),
+        Some("text") => Some("q".to_owned()),
+        _ => error.field.clone(),
+    };
+    ApiError { field, ..error }
+}
+
 fn request(query: &Fields) -> TokenList {
     TokenList {
         user: query.some("user"),
         group: query.some("group"),
         state: query.some("state"),
         unused: query.some("unused"),
+        created: query.some("created"),
         expiring: query.some("expiring"),
         text: query.some("q"),
         // A list by permission goes through the tokens as they were created.
@@ -166,7 +183,11 @@ fn heads(query: &Fields) -> Vec<Head> {
     COLUMNS.iter().map(head).collect()
 }
 
-async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec<Choice>, Fault> {
+async fn choices(
+    console: &Console,
+    asked: &Asked,
+    query: &Fields,
+) -> Result<(Vec<Choice>, Choosable), Fault> {
     let states = [
         ("", "any state"),
         ("active", "active"),
@@ -177,9 +198,13 @@ async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec
     let mut choices = vec![Choice::new("state", "State", query, states)];
     let ctx = asked.ctx()?;
     let viewer = asked.viewer()?;
+    let mut users = Choosable::Nobody;
     if viewer.may("mcpass.view_user") {
-        let users = console.authority().user_list(ctx).await?;
-        let users = users.into_iter().map(|user| (user.name.clone(), user.name));
+        let all = console.authority().user_list(ctx).await?;
+        users = Choosable::of(all.into_iter().map(|user| user.name));
+    }
+    if let Choosable::Names(names) = &users {
+        let users = names.iter().map(|name| (name.clone(), name.clone()));
         let any = std::iter::once((String::new(), "anybody".to_owned()));
         choices.push(Choice::new("user", "User", query, any.chain(users)));
     }
@@ -191,9 +216,11 @@ async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec
     }
     let unused = [("", "used or not"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days")];
     choices.push(Choice::new("unused", "Unused for", query, unused));
+    let created = [("", "at any time"), ("1d", "a day"), ("7d", "7 days"), ("30d", "30 days")];
+    choices.push(Choice::new("created", "Created within", query, created));
     let expiring = [("", "at any time"), ("7d", "7 days"), ("30d", "30 days")];
     choices.push(Choice::new("expiring", "Expires within", query, expiring));
-    Ok(choices)
+    Ok((choices, users))
 }
 
 fn row(token: TokenView, now: Timestamp) -> Row {

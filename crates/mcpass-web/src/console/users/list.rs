@@ -8,6 +8,7 @@ use mcpass_domain::Timestamp;
 use crate::console::asked::Asked;
 use crate::console::fault::Answer;
 use crate::console::fields::segment;
+use crate::console::form::Pager;
 use crate::console::frame::{Frame, Section};
 use crate::console::show::{Badge, Tone, When, count};
 use crate::console::{Console, page};
@@ -19,7 +20,12 @@ struct Page {
     rows: Vec<Row>,
     text: String,
     sum: String,
+    pager: Pager,
 }
+
+const PATH: &str = "/users";
+/// Rows on a page.
+const ROWS: usize = 100;
 
 #[derive(Debug)]
 struct Row {
@@ -37,11 +43,19 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     let active = users.iter().filter(|user| user.is_active).count();
     let superusers = users.iter().filter(|user| user.is_superuser).count();
     let sum = format!("{} active · {} superusers", count(active as u64), count(superusers as u64));
-    let found = users.into_iter().filter(|user| user.name.to_lowercase().contains(&text));
+    // They come in the order of their names, so a name says where the next page begins.
+    let query = asked.query.only(&["q", "cursor"]);
+    let after = query.text("cursor");
+    let mut found = users
+        .into_iter()
+        .filter(|user| user.name.as_str() > after && user.name.to_lowercase().contains(&text));
+    let on_page: Vec<UserView> = found.by_ref().take(ROWS).collect();
+    let next = on_page.last().filter(|_| found.next().is_some()).map(|last| last.name.clone());
     let now = console.now();
     let template = Page {
         frame: asked.frame(Section::Users, "Users").at_top(),
-        rows: found.map(|user| row(user, now)).collect(),
+        pager: Pager::new(PATH, &query, on_page.len(), next.as_deref()),
+        rows: on_page.into_iter().map(|user| row(user, now)).collect(),
         text: asked.query.text("q").to_owned(),
         sum,
     };

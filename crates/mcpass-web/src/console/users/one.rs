@@ -2,7 +2,9 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use mcpass_authority::api::{IssuedLink, SessionView, TokenList, UserEdit, UserRef, UserView};
+use mcpass_authority::api::{
+    IssuedLink, SessionView, TokenCount, TokenList, UserEdit, UserRef, UserView,
+};
 
 use super::create::groups;
 use super::list::state;
@@ -11,7 +13,7 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::fields::{Fields, segment};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
-use crate::console::show::{Badge, When, cut};
+use crate::console::show::{Badge, When, cut, several};
 use crate::console::{Console, done, page, refused};
 
 const FEW: u32 = 50;
@@ -27,6 +29,9 @@ pub(super) struct Page {
     created: When,
     groups: Vec<String>,
     tokens: Vec<Row>,
+    /// How many there are, which may be more.
+    tokens_told: String,
+    has_more: bool,
     sessions: Vec<Session>,
     is_self: bool,
     pub(super) link: Option<(IssuedLink, When)>,
@@ -95,7 +100,10 @@ pub(super) async fn template(
     let user = authority.user_show(ctx, UserRef { user }).await?;
     let request =
         TokenList { user: Some(user.name.clone()), limit: Some(FEW), ..TokenList::default() };
-    let tokens = authority.token_list(ctx, request).await?.items;
+    let tokens = authority.token_list(ctx, request).await?;
+    let has_more = tokens.next.is_some();
+    let request = TokenCount { user: Some(user.name.clone()), ..TokenCount::default() };
+    let counts = authority.token_counts(ctx, request).await?;
     let sessions = authority.session_list(ctx, UserRef { user: user.id.to_string() }).await;
     let fields = || {
         let fields = Fields::from([("permissions", user.permissions.join("\n").as_str())]);
@@ -109,7 +117,10 @@ pub(super) async fn template(
         state: state(&user),
         created: When::new(user.created_at, now),
         groups: groups(console, asked).await?,
+        tokens_told: several(counts.total, "token"),
+        has_more,
         tokens: tokens
+            .items
             .into_iter()
             .map(|token| Row {
                 id: token.id.to_string(),
@@ -141,6 +152,11 @@ fn session(session: &SessionView, now: mcpass_domain::Timestamp) -> Session {
 }
 
 impl Page {
+    /// All of the user's tokens.
+    fn list(&self) -> String {
+        Fields::from([("user", self.user.name.as_str())]).after("/tokens")
+    }
+
     fn create(&self) -> String {
         Fields::from([("user", self.user.name.as_str())]).after("/tokens/new")
     }

@@ -158,7 +158,7 @@ fn told(health: &HealthView, now: Timestamp, room: usize) -> Text {
 fn origin(server: &ServerView) -> &'static str {
     match server.kind {
         KindView::Demo => "serve --demo",
-        _ if server.is_declared => "configuration file",
+        _ if server.is_declared => "configuration",
         _ => "database",
     }
 }

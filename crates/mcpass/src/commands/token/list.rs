@@ -34,6 +34,9 @@ pub(super) struct List {
     /// Not used for this long
     #[arg(long, value_name = "TIME")]
     unused: Option<String>,
+    /// Created since then: how long ago (7d), a date or a moment
+    #[arg(long, value_name = "TIME")]
+    created: Option<String>,
     /// Ending within this time
     #[arg(long, value_name = "TIME")]
     expiring: Option<String>,
@@ -67,6 +70,7 @@ pub(super) async fn run(list: List, context: &mut Context) -> Result<(), Failure
         group: list.group,
         state: list.state,
         unused: list.unused,
+        created: list.created,
         expiring: list.expiring,
         permission: list.permission,
         text: list.text,
