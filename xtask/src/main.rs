@@ -21,6 +21,9 @@ enum Command {
     BenchConsole {
         /// How many tokens and rows, if not these.
         counts: Vec<usize>,
+        /// Keep what is written in this folder, and begin there if something was.
+        #[arg(long, value_name = "FOLDER")]
+        data: Option<PathBuf>,
     },
     /// Check what neither the compiler nor clippy can: crate edges, file sizes, licences, paths.
     Tidy,
@@ -29,8 +32,11 @@ enum Command {
 fn main() -> Result<ExitCode> {
     let root = root()?;
     match Command::parse() {
-        Command::BenchTokens { counts } => bench(&root, "bench_tokens", &counts),
-        Command::BenchConsole { counts } => bench(&root, "bench_console", &counts),
+        Command::BenchTokens { counts } => bench(&root, "bench_tokens", &counts, None),
+        Command::BenchConsole { counts, data } => {
+            let data = data.map(std::path::absolute).transpose()?;
+            bench(&root, "bench_console", &counts, data.as_deref())
+        }
         Command::Tidy => tidy::run(&root),
     }
 }
@@ -39,7 +45,7 @@ fn main() -> Result<ExitCode> {
 const PROFILE: &str = "bench-dist";
 
 /// Builds the binary and a benchmark of it as for all benchmarks, and runs them.
-fn bench(root: &Path, example: &str, counts: &[usize]) -> Result<ExitCode> {
+fn bench(root: &Path, example: &str, counts: &[usize], data: Option<&Path>) -> Result<ExitCode> {
     let cargo = |arguments: &[&str]| {
         let mut command = process::Command::new(env!("CARGO"));
         command.current_dir(root).args(arguments);
@@ -53,6 +59,9 @@ fn bench(root: &Path, example: &str, counts: &[usize]) -> Result<ExitCode> {
     let mut command = cargo(&run);
     command.arg(target.join(PROFILE).join("mcpass"));
     command.args(counts.iter().map(usize::to_string));
+    if let Some(data) = data {
+        command.arg("--data").arg(data);
+    }
     Ok(if command.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

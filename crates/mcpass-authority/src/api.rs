@@ -24,12 +24,12 @@ pub use request::{
 pub use view::{
     AccessView, AccountView, AreaView, AuditView, BulkItem, BulkView, CatalogueModel,
     CatalogueServer, CatalogueTool, DatabaseView, EffectivePermission, Explanation, FamilyMember,
-    GroupView, HealthView, HttpView, IssuedLink, IssuedToken, KindView, LimitsView, LinkView,
-    LogBatch, ManagementPermission, Page, PermissionCatalogue, PermissionCheck, Plaintext,
-    PreviewServer, PreviewTool, PreviewView, RecoveryCodes, ServerTest, ServerToolsView,
-    ServerView, SessionView, SettingView, Status, StdioView, TokenCountsView, TokenDetails,
-    TokenFacts, TokenUsage, TokenView, ToolView, TotpEnrolment, UserView, WhoAmI, WindowUsage,
-    WorkspaceView,
+    GroupView, HealthView, HourUsage, HttpView, IssuedLink, IssuedToken, KindView, LimitsView,
+    LinkView, LogBatch, ManagementPermission, Page, PermissionCatalogue, PermissionCheck,
+    Plaintext, PreviewServer, PreviewTool, PreviewView, RecoveryCodes, SecretUsage, ServerTest,
+    ServerToolsView, ServerView, SessionView, SettingView, Status, StdioView, TokenCountsView,
+    TokenDetails, TokenFacts, TokenUsage, TokenView, ToolView, TotpEnrolment, UserView, WhoAmI,
+    WindowUsage, WorkspaceView,
 };
 
 /// One thing to be done. On the wire `{"op":"token.create", …}` with the fields of the request

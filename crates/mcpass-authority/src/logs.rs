@@ -1,6 +1,6 @@
 //! Reading the audit log and the access log, and the authority's own state.
 
-use mcpass_domain::{Reason, RequestId, Timestamp};
+use mcpass_domain::{FamilyId, Reason, RequestId, Timestamp, TokenId};
 use mcpass_store::{AccessFilter, AuditFilter, PageRequest};
 
 use crate::api::{
@@ -18,6 +18,10 @@ const USUAL_LIMIT: u32 = 100;
 const MAX_AUDIT: u32 = 1_000;
 const MAX_LOG: u32 = 10_000;
 const USUAL_TAIL: u32 = 1_000;
+/// Rows that are looked at for one answer: what a page of the console has time for.
+const LOOKED_AT: u32 = 10_000;
+/// And for each row that is wanted, if those are more.
+const LOOKED_AT_A_ROW: u32 = 20;
 
 impl Authority {
     /// Lists the audit log, newest first.
@@ -129,6 +133,8 @@ async fn list(turn: &mut Turn, request: &LogList) -> Result<Page<AccessView>, Ap
         after: request.cursor.as_deref().map(|text| parse::field("cursor", text)).transpose()?,
         limit: request.limit.unwrap_or(USUAL_LIMIT).clamp(1, MAX_LOG),
     };
+    // Who asks for many rows waits longer, and comes back less often.
+    filter.effort = Some(LOOKED_AT.max(page.limit.saturating_mul(LOOKED_AT_A_ROW)));
     turn.flush_log().await?;
     let found = turn.core.store.access_list(&filter, &page).await.map_err(store_failed)?;
     Ok(Page {
@@ -138,7 +144,7 @@ async fn list(turn: &mut Turn, request: &LogList) -> Result<Page<AccessView>, Ap
 }
 
 async fn tail(turn: &mut Turn, request: &LogTail) -> Result<LogBatch, ApiError> {
-    let filter = filter(turn, &request.filter).await?;
+    let filter = AccessFilter { effort: Some(LOOKED_AT), ..filter(turn, &request.filter).await? };
     let limit = request.limit.unwrap_or(USUAL_TAIL).clamp(1, MAX_LOG);
     turn.flush_log().await?;
     let (rows, after) =
@@ -167,7 +173,7 @@ async fn filter(turn: &Turn, request: &LogFilter) -> Result<AccessFilter, ApiErr
         })
     };
     Ok(AccessFilter {
-        token: request.token.as_deref().map(|text| parse::field("token", text)).transpose()?,
+        tokens: tokens(turn, request).await?,
         user: match own_name(turn).await? {
             Some(own) => Some(own),
             None => request.user.clone(),
@@ -181,7 +187,29 @@ async fn filter(turn: &Turn, request: &LogFilter) -> Result<AccessFilter, ApiErr
         since: moment("since", request.since.as_deref(), turn.now)?,
         until: moment("until", request.until.as_deref(), turn.now)?,
         oldest_first: false,
+        effort: None,
     })
+}
+
+/// The tokens whose rows are wanted; all, if none is named.
+async fn tokens(turn: &Turn, request: &LogFilter) -> Result<Option<Vec<TokenId>>, ApiError> {
+    let token: Option<TokenId> =
+        request.token.as_deref().map(|text| parse::field("token", text)).transpose()?;
+    let Some(family) = request.family.as_deref() else { return Ok(token.map(|id| vec![id])) };
+    let store = &turn.core.store;
+    let family: Option<FamilyId> = if family.starts_with(TokenId::PREFIX) {
+        let found =
+            store.token_find(parse::field("family", family)?).await.map_err(store_failed)?;
+        found.map(|token| token.family)
+    } else {
+        Some(parse::field("family", family)?)
+    };
+    let members = match family {
+        Some(family) => store.token_family(family).await.map_err(store_failed)?,
+        None => Vec::new(),
+    };
+    let members = members.iter().map(|member| member.id);
+    Ok(Some(members.filter(|id| token.is_none_or(|token| token == *id)).collect()))
 }
 
 /// The name whose rows the caller is kept to, if it is. Names do not change, so it finds all.

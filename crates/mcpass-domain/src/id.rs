@@ -58,6 +58,12 @@ macro_rules! ids {
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
+
+            /// The moment that leads the id, to the millisecond (RFC 9562 section 5.7).
+            pub fn moment(&self) -> Timestamp {
+                let millis = i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX);
+                Timestamp::from_micros(millis.saturating_mul(1_000))
+            }
         }
 
         impl From<IdParts> for $name {

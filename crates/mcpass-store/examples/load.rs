@@ -60,7 +60,10 @@ async fn load(store: &dyn Store, rows: u64) {
 async fn read(store: &dyn Store) {
     let filters = [
         ("newest 100", AccessFilter::default()),
-        ("newest 100 of a token", AccessFilter { token: Some(id(7)), ..AccessFilter::default() }),
+        (
+            "newest 100 of a token",
+            AccessFilter { tokens: Some(vec![id(7)]), ..AccessFilter::default() },
+        ),
     ];
     for (what, filter) in filters {
         let start = Instant::now();

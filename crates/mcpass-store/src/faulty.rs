@@ -19,9 +19,10 @@ use mcpass_domain::{
 use parking_lot::Mutex;
 
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, HistoryRow,
-    HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep, SpentCalls, Store,
-    StoreError, StoreErrorKind, TokenCounts, TokenFilter, TokenPlace, TokenSort, WorkspaceStore,
+    AccessBatch, AccessFilter, AccessHours, AuditFilter, Commit, CountMoments, Creation,
+    HistoryRow, HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep, SpentCalls,
+    Store, StoreError, StoreErrorKind, TokenCounts, TokenFilter, TokenPlace, TokenSort,
+    WorkspaceStore,
 };
 
 /// What a [`FaultyStore`] does wrong.
@@ -221,6 +222,15 @@ impl Store for FaultyStore {
         since: Timestamp,
     ) -> Result<BTreeMap<TokenId, u64>, StoreError> {
         self.read(self.inner.access_requests(tokens, since)).await
+    }
+
+    async fn access_hours(
+        &self,
+        tokens: &[TokenId],
+        since: Timestamp,
+        most: u32,
+    ) -> Result<AccessHours, StoreError> {
+        self.read(self.inner.access_hours(tokens, since, most)).await
     }
 
     async fn access_load(&self, batch: AccessBatch) -> Result<(), StoreError> {

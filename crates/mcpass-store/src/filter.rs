@@ -214,8 +214,8 @@ pub struct AuditFilter {
 /// Which rows of the access log.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct AccessFilter {
-    /// Of this token.
-    pub token: Option<TokenId>,
+    /// Of one of these tokens. Of none, if there are none.
+    pub tokens: Option<Vec<TokenId>>,
     /// Of this user, by the name at the time.
     pub user: Option<String>,
     /// At this server.
@@ -236,4 +236,7 @@ pub struct AccessFilter {
     pub until: Option<Timestamp>,
     /// Oldest first instead of newest first.
     pub oldest_first: bool,
+    /// About how many rows may be looked at for a page, whether they fit or not; as many as it
+    /// takes, if nobody says.
+    pub effort: Option<u32>,
 }

@@ -123,6 +123,26 @@ pub struct SpentCalls {
     pub cost: u32,
 }
 
+/// What became of requests, by the hour in which they arrived.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct AccessHours {
+    /// Hours with requests, by their beginnings.
+    pub hours: BTreeMap<Timestamp, AccessHour>,
+    /// Whether all requests were looked at.
+    pub is_whole: bool,
+}
+
+/// What became of the requests of an hour.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct AccessHour {
+    /// Allowed, and no error.
+    pub answered: u64,
+    /// Allowed, and an error.
+    pub errors: u64,
+    /// Refused.
+    pub refused: u64,
+}
+
 /// Where mcpass keeps its own data.
 ///
 /// Look-ups answer `None` for what is not there; every other failure is a [`StoreError`].
@@ -202,13 +222,23 @@ pub trait Store: HistoryStore + SignInStore + WorkspaceStore {
         tokens: &[TokenId],
         since: Timestamp,
     ) -> Result<BTreeMap<TokenId, u64>, StoreError>;
+    /// What became of the newest requests of these tokens since a moment, by hour. Of each token,
+    /// `most` requests are looked at.
+    async fn access_hours(
+        &self,
+        tokens: &[TokenId],
+        since: Timestamp,
+        most: u32,
+    ) -> Result<AccessHours, StoreError>;
     /// Adds what came out of the journal.
     async fn access_load(&self, batch: AccessBatch) -> Result<(), StoreError>;
     /// Up to where each journal has been read.
     async fn access_positions(&self) -> Result<BTreeMap<String, Position>, StoreError>;
     /// Forgets the positions of journals that are gone.
     async fn access_forget_journals(&self, journals: &[String]) -> Result<(), StoreError>;
-    /// Rows that fit a filter, newest first or, for following, oldest first after a cursor.
+    /// Rows that fit a filter, newest first or, for following, oldest first after a cursor. Where
+    /// [`AccessFilter::effort`] ends it, the page holds what was found, perhaps nothing, and
+    /// `next` says where the rest begins.
     async fn access_list(
         &self,
         filter: &AccessFilter,
@@ -217,7 +247,8 @@ pub trait Store: HistoryStore + SignInStore + WorkspaceStore {
     /// Rows whose outcome became known after the place `after`, in that order, and the new place.
     /// Without `after`, no rows and the present place: following begins there. (Ids are in the
     /// order of arrival; a follower that went by them would miss what took longer.) A row that
-    /// was settled as unknown comes again if its outcome is found after all.
+    /// was settled as unknown comes again if its outcome is found after all. With an effort, no
+    /// more places than that are gone through, and the new one may have more behind it.
     async fn access_tail(
         &self,
         after: Option<i64>,

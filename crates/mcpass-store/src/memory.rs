@@ -25,9 +25,9 @@ use mcpass_domain::{
 use parking_lot::Mutex;
 
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, HistoryRow,
-    HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep, SpentCalls, Store,
-    StoreError, TokenCounts, TokenFilter, TokenPlace, TokenSort, WorkspaceStore, clean,
+    AccessBatch, AccessFilter, AccessHours, AuditFilter, Commit, CountMoments, Creation,
+    HistoryRow, HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep, SpentCalls,
+    Store, StoreError, TokenCounts, TokenFilter, TokenPlace, TokenSort, WorkspaceStore, clean,
 };
 use history::Histories;
 use ledger::Ledger;
@@ -205,6 +205,15 @@ impl Store for MemoryStore {
         since: Timestamp,
     ) -> Result<BTreeMap<TokenId, u64>, StoreError> {
         Ok(self.state.lock().log.requests(tokens, since))
+    }
+
+    async fn access_hours(
+        &self,
+        tokens: &[TokenId],
+        since: Timestamp,
+        most: u32,
+    ) -> Result<AccessHours, StoreError> {
+        Ok(self.state.lock().log.hours(tokens, since, most))
     }
 
     async fn access_load(&self, mut batch: AccessBatch) -> Result<(), StoreError> {

@@ -20,6 +20,7 @@ use crate::{Store, StoreError, StoreErrorKind};
 #[path = "sql"]
 mod sqlite {
     mod access;
+    mod access_list;
     mod accounts;
     mod audit;
     mod bulk;
@@ -48,6 +49,7 @@ mod sqlite {
 #[path = "sql"]
 mod postgres {
     mod access;
+    mod access_list;
     mod accounts;
     mod audit;
     mod bulk;

@@ -28,6 +28,7 @@ pub const USER: &str = "tester";
 pub struct Mcpass {
     binary: PathBuf,
     folder: TempDir,
+    data: Option<PathBuf>,
     environment: Vec<(String, String)>,
     serve_arguments: Vec<String>,
     wrapper: Vec<String>,
@@ -71,6 +72,7 @@ impl Mcpass {
         Ok(Self {
             binary: binary.into(),
             folder: TempDir::with_prefix("mcpass-test-")?,
+            data: None,
             environment: Vec::new(),
             serve_arguments: Vec::new(),
             wrapper: Vec::new(),
@@ -84,6 +86,13 @@ impl Mcpass {
     #[must_use]
     pub fn with_database(self, url: &str) -> Self {
         self.with_environment("MCPASS_DATABASE_URL", url)
+    }
+
+    /// Uses this data folder, which stays, instead of one that goes with this.
+    #[must_use]
+    pub fn with_data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data = Some(folder.into());
+        self
     }
 
     /// Sets an environment variable of the server and of every command.
@@ -110,7 +119,7 @@ impl Mcpass {
 
     /// The data folder. It comes to be at the first command.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone().unwrap_or_else(|| self.folder.path().join("data"))
     }
 
     /// The folder that the data folder lies in, for configuration and the like.

@@ -37,8 +37,7 @@ impl Visitor {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Result<Answer> {
-        let pairs: Vec<_> = self.cookies.iter().map(|(n, value)| format!("{n}={value}")).collect();
-        let cookies = pairs.join("; ");
+        let cookies = self.cookie_header();
         let mut all = vec![("Cookie", cookies.as_str()), ("Accept", "text/html")];
         all.extend(headers);
         let mut wire = Wire::connect(self.address).await?;
@@ -49,6 +48,27 @@ impl Visitor {
             }
         }
         Ok(answer)
+    }
+
+    /// Opens a stream or a file, and reads the head of the answer, and of its body until it holds
+    /// a text; gives what has come of the body.
+    pub async fn first_bytes(&self, path: &str, needle: &str) -> Result<String> {
+        let cookies = self.cookie_header();
+        let headers = [("Cookie", cookies.as_str()), ("Accept", "*/*")];
+        let mut wire = Wire::connect(self.address).await?;
+        let bytes = wire.request_bytes("GET", path, &headers, b"");
+        wire.send(&bytes).await?;
+        let head = wire.answer_head().await?;
+        ensure!(head.start.contains(" 200 "), "{path}: {}", head.start);
+        if !needle.is_empty() {
+            wire.until(needle).await?;
+        }
+        Ok(wire.pending())
+    }
+
+    fn cookie_header(&self) -> String {
+        let pairs: Vec<_> = self.cookies.iter().map(|(n, value)| format!("{n}={value}")).collect();
+        pairs.join("; ")
     }
 
     fn keep(&mut self, header: &str) {

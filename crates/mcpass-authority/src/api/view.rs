@@ -17,9 +17,10 @@ mod sign_in;
 
 pub use log::{AccessView, LogBatch};
 pub use manage::{
-    AreaView, BulkItem, BulkView, CatalogueModel, CatalogueServer, CatalogueTool,
-    ManagementPermission, PermissionCatalogue, PreviewServer, PreviewTool, PreviewView, ServerTest,
-    ServerToolsView, SettingView, TokenCountsView, TokenUsage, ToolView, WindowUsage,
+    AreaView, BulkItem, BulkView, CatalogueModel, CatalogueServer, CatalogueTool, HourUsage,
+    ManagementPermission, PermissionCatalogue, PreviewServer, PreviewTool, PreviewView,
+    SecretUsage, ServerTest, ServerToolsView, SettingView, TokenCountsView, TokenUsage, ToolView,
+    WindowUsage,
 };
 pub use server::{
     DatabaseView, HealthView, HttpView, KindView, ServerView, StdioView, WorkspaceView,

@@ -25,6 +25,11 @@ enum Deed {
 }
 
 impl Deed {
+    /// Whether it ends what a token has open.
+    const fn ends(&self) -> bool {
+        matches!(self, Self::Disable | Self::Revoke(_))
+    }
+
     const fn audit(&self) -> &'static str {
         match self {
             Self::Disable => "token.disable",
@@ -40,13 +45,23 @@ pub(super) async fn bulk(turn: &mut Turn, request: &TokenBulk) -> Result<BulkVie
     turn.learn(&tokens).await?;
     let mut plan = Plan::default();
     let mut items = Vec::new();
-    let mut changed = Vec::new();
+    let (mut changed, mut would_change) = (Vec::new(), 0);
+    let (mut open_streams, mut open_sessions) = (0, 0);
     for before in &tokens {
         let after = done(turn, before, &deed);
         if let Ok(after) = &after {
             guard(turn, (before, after), &deed)?;
-            turn.update_token(&mut plan, deed.audit(), (before, after), note(&deed))?;
-            changed.push(after.clone());
+            // What is only asked needs no words for the audit log.
+            if !request.dry_run {
+                turn.update_token(&mut plan, deed.audit(), (before, after), note(&deed))?;
+                changed.push(after.clone());
+            }
+            would_change += 1;
+            if deed.ends() {
+                let open = turn.open(before.id);
+                open_streams += open.streams;
+                open_sessions += open.sessions;
+            }
         }
         items.push(BulkItem {
             id: before.id,
@@ -58,11 +73,13 @@ pub(super) async fn bulk(turn: &mut Turn, request: &TokenBulk) -> Result<BulkVie
     let view = BulkView {
         dry_run: request.dry_run,
         matched: tokens.len() as u64,
-        changed: changed.len() as u64,
+        changed: would_change,
         items,
+        open_streams,
+        open_sessions,
     };
     refuse_unexpected(request, &view)?;
-    if !request.dry_run && !plan.is_empty() {
+    if !plan.is_empty() {
         turn.publish_tokens(&mut plan, &changed);
         turn.commit(plan).await?;
     }
@@ -104,7 +121,9 @@ async fn tokens(turn: &mut Turn, request: &TokenBulk) -> Result<Vec<Token>, ApiE
     };
     match (&request.filter, request.ids.as_slice()) {
         (Some(filter), []) => {
-            let (found, next) = list::newest(turn, &listed(filter), None, MAX_TOKENS).await?;
+            let (found, next) =
+                list::newest(turn, &listed(filter), (None, MAX_TOKENS), list::MAX_LOOKED_AT)
+                    .await?;
             if next.is_some() { Err(too_many()) } else { Ok(found) }
         }
         (None, ids) if ids.len() > MAX_TOKENS as usize => Err(too_many()),

@@ -20,9 +20,12 @@ const SOON: Duration = Duration::from_hours(7 * 24);
 const LONG_UNUSED: Duration = Duration::from_hours(30 * 24);
 const USUAL_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1_000;
-/// Tokens that are read at a time, and looked at for one answer, when only some of them fit.
+/// Tokens that are read at a time when only some of them fit.
 const CHUNK: u32 = 2_000;
-const MAX_LOOKED_AT: usize = 100_000;
+/// Tokens that are looked at for a page: what a page of the console has time for.
+const LOOKED_AT: usize = 1_000;
+/// And for what is done to all that fit.
+pub(super) const MAX_LOOKED_AT: usize = 100_000;
 
 pub(super) async fn list(
     turn: &mut Turn,
@@ -43,7 +46,7 @@ pub(super) async fn list(
         }
         Some(_) if request.sort.is_none() => {
             let after = cursor.map(|text| parse::field("cursor", text)).transpose()?;
-            let (found, next) = newest(turn, request, after, limit).await?;
+            let (found, next) = newest(turn, request, (after, limit), LOOKED_AT).await?;
             (found, next.map(|id| id.to_string()))
         }
         Some(_) => {
@@ -62,17 +65,17 @@ pub(super) async fn list(
 }
 
 /// Those that fit everything that is asked for, its permission too, as they were created; and
-/// where the rest begins.
+/// where the rest begins. Of tokens by permission, about `most` are looked at.
 pub(super) async fn newest(
     turn: &mut Turn,
     request: &TokenList,
-    after: Option<TokenId>,
-    limit: u32,
+    (after, limit): (Option<TokenId>, u32),
+    most: usize,
 ) -> Result<(Vec<Token>, Option<TokenId>), ApiError> {
     let filter = filter(turn, request).await?;
     if let Some(permission) = request.permission.as_deref() {
         let question = Question::read("permission", permission)?;
-        return that_allow(turn, &question, &filter, after, limit).await;
+        return that_allow(turn, &question, &filter, (after, limit), most).await;
     }
     let page = PageRequest { after, limit };
     let found = turn.core.store.token_list(&filter, &page).await.map_err(store_failed)?;
@@ -214,16 +217,17 @@ async fn that_allow(
     turn: &mut Turn,
     question: &Question,
     filter: &TokenFilter,
-    mut after: Option<TokenId>,
-    limit: u32,
+    (mut after, limit): (Option<TokenId>, u32),
+    most: usize,
 ) -> Result<(Vec<Token>, Option<TokenId>), ApiError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let servers = turn.core.store.server_list().await.map_err(store_failed)?;
     let class = question.class_or_destructive(turn, &servers);
+    let chunk = u32::try_from(most).unwrap_or(CHUNK).min(CHUNK);
     let mut found = Vec::new();
     let mut looked_at = 0;
     loop {
-        let page = PageRequest { after, limit: CHUNK };
+        let page = PageRequest { after, limit: chunk };
         let chunk = turn.core.store.token_list(filter, &page).await.map_err(store_failed)?;
         turn.learn(&chunk.items).await?;
         looked_at += chunk.items.len();
@@ -241,7 +245,7 @@ async fn that_allow(
             return Ok((found, None));
         }
         after = chunk.next;
-        if looked_at >= MAX_LOOKED_AT {
+        if looked_at >= most {
             return Ok((found, after));
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mcpass_domain::{AccessRow, FamilyId, Outcome, RequestId, RowState, Timestamp, TokenId};
 
 use super::matching;
-use crate::{AccessBatch, AccessFilter, Page, PageRequest, Position, SpentCalls};
+use crate::{AccessBatch, AccessFilter, AccessHours, Page, PageRequest, Position, SpentCalls};
 
 #[derive(Debug, Default)]
 pub(super) struct AccessLog {
@@ -75,10 +75,17 @@ impl AccessLog {
         };
         let rows: &mut dyn Iterator<Item = (&RequestId, &Logged)> =
             if filter.oldest_first { &mut self.rows.iter() } else { &mut self.rows.iter().rev() };
-        let fitting = rows
-            .filter(|(id, logged)| beyond(id) && matching::access(&logged.row, filter))
+        let effort = filter.effort.map_or(usize::MAX, |effort| effort as usize);
+        let mut looked_at = rows.filter(|(id, _)| beyond(id));
+        let mut last = None;
+        let seen = looked_at.by_ref().take(effort.max(1)).inspect(|(id, _)| last = Some(**id));
+        let fitting = seen
+            .filter(|(_, logged)| matching::access(&logged.row, filter))
             .map(|(_, logged)| logged.row.clone());
-        Page::cut(fitting.take(page.fetch()).collect(), page, |row| row.admission.id)
+        let found = fitting.take(page.fetch()).collect();
+        let page = Page::cut(found, page, |row| row.admission.id);
+        let next = page.next.or(last.filter(|_| looked_at.next().is_some()));
+        Page { next, ..page }
     }
 
     pub(super) fn tail(
@@ -88,7 +95,11 @@ impl AccessLog {
     ) -> (Vec<AccessRow>, i64) {
         let Some(after) = page.after else { return (Vec::new(), self.last_settled) };
         let mut rows = Vec::new();
-        for (place, id) in self.settled.range(after.saturating_add(1)..) {
+        let effort = filter.effort.map_or(i64::MAX, |effort| i64::from(effort.max(1)));
+        let last = after.saturating_add(effort).min(self.last_settled).max(after);
+        for (place, id) in
+            self.settled.range(after.saturating_add(1)..=last.max(after.saturating_add(1)))
+        {
             let Some(logged) = self.rows.get(id) else { continue };
             if matching::access(&logged.row, filter) {
                 rows.push(logged.row.clone());
@@ -97,7 +108,7 @@ impl AccessLog {
                 }
             }
         }
-        (rows, self.last_settled.max(after))
+        (rows, last)
     }
 
     pub(super) fn requests(&self, tokens: &[TokenId], since: Timestamp) -> BTreeMap<TokenId, u64> {
@@ -109,6 +120,29 @@ impl AccessLog {
             }
         }
         counts
+    }
+
+    pub(super) fn hours(&self, tokens: &[TokenId], since: Timestamp, most: u32) -> AccessHours {
+        let mut found = AccessHours { is_whole: true, ..AccessHours::default() };
+        for token in tokens {
+            let rows = self.rows.values().rev().map(|logged| &logged.row);
+            let rows = rows.filter(|row| row.admission.token == Some(*token));
+            let mut counted = 0;
+            for row in rows.filter(|row| row.admission.at >= since).take(most as usize) {
+                counted += 1;
+                let start = row.admission.at.as_micros().div_euclid(HOUR) * HOUR;
+                let hour = found.hours.entry(Timestamp::from_micros(start)).or_default();
+                if !row.admission.is_allowed() {
+                    hour.refused += 1;
+                } else if row.outcome.is_some_and(|outcome| outcome.is_error) {
+                    hour.errors += 1;
+                } else {
+                    hour.answered += 1;
+                }
+            }
+            found.is_whole &= counted < most;
+        }
+        found
     }
 
     pub(super) fn spent(&self, since: Timestamp) -> Vec<SpentCalls> {
@@ -154,3 +188,5 @@ impl AccessLog {
 
 /// Microseconds of a second.
 const SECOND: i64 = 1_000_000;
+/// And of an hour.
+const HOUR: i64 = 3_600 * SECOND;

@@ -55,7 +55,7 @@ pub(super) fn audit(event: &AuditEvent, filter: &AuditFilter) -> bool {
 
 pub(super) fn access(row: &AccessRow, filter: &AccessFilter) -> bool {
     let AccessFilter {
-        token,
+        tokens,
         user,
         server,
         method,
@@ -66,9 +66,10 @@ pub(super) fn access(row: &AccessRow, filter: &AccessFilter) -> bool {
         since,
         until,
         oldest_first: _,
+        effort: _,
     } = filter;
     let admission = &row.admission;
-    fits(*token, |token| admission.token == Some(token))
+    fits(tokens.as_ref(), |tokens| admission.token.is_some_and(|token| tokens.contains(&token)))
         && fits(user.as_ref(), |user| admission.user == *user)
         && fits(server.as_ref(), |server| admission.server == *server)
         && fits(method.as_ref(), |method| admission.method == *method)

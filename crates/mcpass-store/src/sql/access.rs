@@ -9,10 +9,11 @@ use mcpass_domain::{AccessRow, Admission, FamilyId, Hint, Outcome, RequestId, Ti
 use sqlx::{Database, QueryBuilder};
 
 use super::super::{codec, failure};
+use super::access_list;
 use super::cells::Cells;
 use super::change::Connection;
-use super::dialect::Db;
-use crate::{AccessFilter, Page, PageRequest, SpentCalls, StoreError};
+use super::dialect::{Db, along};
+use crate::{AccessFilter, AccessHours, PageRequest, SpentCalls, StoreError};
 
 type Row = <Db as Database>::Row;
 
@@ -24,27 +25,11 @@ pub(super) const COLUMNS: &str = "id, arrived_at, surface, token_id, family_id, 
     state, http_status, rpc_code, is_error, failure, response_bytes, response_chars, \
     duration_us, upstream_us";
 
-pub(super) async fn list(
-    db: &mut Connection,
-    filter: &AccessFilter,
-    page: &PageRequest<RequestId>,
-) -> Result<Page<AccessRow, RequestId>, StoreError> {
-    let mut query = select();
-    push_filter(&mut query, filter);
-    let (beyond, order) = if filter.oldest_first { (">", "ASC") } else { ("<", "DESC") };
-    if let Some(after) = page.after {
-        query.push(format_args!(" AND id {beyond} ")).push_bind(after.as_bytes().to_vec());
-    }
-    query.push(format_args!(" ORDER BY id {order} LIMIT "));
-    query.push_bind(codec::to_column(page.fetch() as u64));
-    Ok(Page::cut(fetch(db, query).await?, page, |row| row.admission.id))
-}
-
 pub(super) async fn find(
     db: &mut Connection,
     id: RequestId,
 ) -> Result<Option<AccessRow>, StoreError> {
-    let mut query = select();
+    let mut query = select("");
     query.push(" AND id = ").push_bind(id.as_bytes().to_vec());
     Ok(fetch(db, query).await?.pop())
 }
@@ -63,13 +48,17 @@ pub(super) async fn tail(
         "SELECT {COLUMNS}, done_seq FROM mcp_access_logs WHERE done_seq > "
     ));
     query.push_bind(after);
-    push_filter(&mut query, filter);
+    let last_looked_at = filter.effort.map(|effort| after.saturating_add(i64::from(effort.max(1))));
+    if let Some(last) = last_looked_at {
+        query.push(" AND done_seq <= ").push_bind(last);
+    }
+    access_list::push_filter(&mut query, filter, None);
     query.push(" ORDER BY done_seq LIMIT ").push_bind(codec::to_column(page.items() as u64));
     let rows = query.build().fetch_all(db).await;
     let rows = rows.map_err(|error| failure::of(error, "follow the access log"))?;
     let place = match rows.last().filter(|_| rows.len() == page.items()) {
         Some(row) => Cells::at(row, "access log row", COLUMNS.split(',').count()).take()?,
-        None => last.max(after),
+        None => last_looked_at.map_or(last, |looked_at| looked_at.min(last)).max(after),
     };
     Ok((rows.iter().map(row).collect::<Result<_, _>>()?, place))
 }
@@ -126,50 +115,54 @@ pub(super) async fn requests(
     Ok(counts)
 }
 
-fn select() -> QueryBuilder<Db> {
-    QueryBuilder::new(format!("SELECT {COLUMNS} FROM mcp_access_logs WHERE 1 = 1"))
-}
-
-fn push_filter(query: &mut QueryBuilder<Db>, filter: &AccessFilter) {
-    let texts = [
-        ("user_name", filter.user.clone()),
-        ("server", filter.server.clone()),
-        ("method", filter.method.clone()),
-        ("target", filter.target.clone()),
-    ];
-    for (column, text) in texts {
-        if let Some(text) = text {
-            query.push(format_args!(" AND {column} = ")).push_bind(text);
-        }
-    }
-    if let Some(reason) = filter.reason {
-        query.push(" AND (reason = ").push_bind(reason.as_str());
-        query.push(" OR failure = ").push_bind(reason.as_str()).push(")");
-    }
-    if let Some(token) = filter.token {
-        query.push(" AND token_id = ").push_bind(token.as_bytes().to_vec());
-    }
-    match filter.allowed {
-        None => {}
-        Some(true) => drop(query.push(" AND reason = 'allowed'")),
-        Some(false) => drop(query.push(" AND reason <> 'allowed'")),
-    }
-    match filter.is_error {
-        None => {}
-        Some(true) => drop(query.push(" AND is_error")),
-        Some(false) => drop(query.push(" AND (is_error IS NULL OR NOT is_error)")),
-    }
-    if let Some(since) = filter.since {
+pub(super) async fn hours(
+    db: &mut Connection,
+    tokens: &[TokenId],
+    since: Timestamp,
+    most: u32,
+) -> Result<AccessHours, StoreError> {
+    let mut found = AccessHours { is_whole: true, ..AccessHours::default() };
+    for token in tokens {
+        let mut query = QueryBuilder::<Db>::new(format!(
+            "SELECT arrived_at / 3600000000, COUNT(*), \
+             COUNT(CASE WHEN reason <> 'allowed' THEN 1 END), \
+             COUNT(CASE WHEN reason = 'allowed' AND is_error THEN 1 END) \
+             FROM (SELECT arrived_at, reason, is_error FROM mcp_access_logs{} WHERE token_id = ",
+            along(Some("mcp_access_logs_by_token"))
+        ));
+        query.push_bind(token.as_bytes().to_vec());
         query.push(" AND id >= ").push_bind(codec::least_id(since).to_vec());
-        query.push(" AND arrived_at >= ").push_bind(since.as_micros());
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(most));
+        query.push(") AS newest WHERE arrived_at >= ").push_bind(since.as_micros());
+        query.push(" GROUP BY 1 ORDER BY 1");
+        let rows = query.build().fetch_all(&mut *db).await;
+        let rows = rows.map_err(|error| failure::of(error, "count requests by hour"))?;
+        let mut counted = 0;
+        for row in &rows {
+            let mut cells = Cells::new(row, "count of requests");
+            let start = Timestamp::from_micros(cells.take::<i64>()?.saturating_mul(HOUR));
+            let (all, refused, errors): (u64, u64, u64) =
+                (cells.number()?, cells.number()?, cells.number()?);
+            let hour = found.hours.entry(start).or_default();
+            hour.refused += refused;
+            hour.errors += errors;
+            hour.answered += all.saturating_sub(refused + errors);
+            counted += all;
+        }
+        found.is_whole &= counted < u64::from(most);
     }
-    if let Some(until) = filter.until {
-        query.push(" AND id <= ").push_bind(codec::greatest_id(until).to_vec());
-        query.push(" AND arrived_at < ").push_bind(until.as_micros());
-    }
+    Ok(found)
 }
 
-async fn fetch(
+/// Microseconds of an hour.
+const HOUR: i64 = 3_600_000_000;
+
+/// `along` names the index, as the dialect says it.
+pub(super) fn select(along: &str) -> QueryBuilder<Db> {
+    QueryBuilder::new(format!("SELECT {COLUMNS} FROM mcp_access_logs{along} WHERE 1 = 1"))
+}
+
+pub(super) async fn fetch(
     db: &mut Connection,
     mut query: QueryBuilder<Db>,
 ) -> Result<Vec<AccessRow>, StoreError> {

@@ -8,7 +8,7 @@ use sqlx::QueryBuilder;
 use super::super::{codec, failure};
 use super::cells::Cells;
 use super::change::Connection;
-use super::dialect::Db;
+use super::dialect::{Db, LOOK};
 use crate::{AuditFilter, Page, PageRequest, StoreError};
 
 pub(super) async fn insert(db: &mut Connection, event: &AuditEvent) -> Result<(), StoreError> {
@@ -78,11 +78,12 @@ fn select(filter: &AuditFilter, page: &PageRequest<AuditId>) -> QueryBuilder<Db>
         Some((action, None)) => {
             query.push(" AND action = ").push_bind(action.clone());
         }
+        // Not along the index, which has them in another order.
         // The slash comes right after the dot, so this is everything that begins with `action.`
         // (and `LIKE` would look at the case on one database and not on the other).
         Some((action, Some(stem))) => {
-            query.push(" AND action >= ").push_bind(action.clone());
-            query.push(" AND action < ").push_bind(format!("{stem}/"));
+            query.push(format_args!(" AND {LOOK}action >= ")).push_bind(action.clone());
+            query.push(format_args!(" AND {LOOK}action < ")).push_bind(format!("{stem}/"));
         }
     }
     if let Some(since) = since {

@@ -17,6 +17,8 @@ pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ 
 pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// The function that finds a text in another one, 0 if it is not in it.
 pub(super) const FIND: &str = "strpos";
+/// Before a column: its indexes are not for this condition. PostgreSQL knows by its statistics.
+pub(super) const LOOK: &str = "";
 /// A token's name, sorted byte by byte.
 pub(super) const NAME: &str = "name COLLATE \"C\"";
 /// Rows of one large `INSERT`. With the columns of the access log far below the 65,535 markers
@@ -33,6 +35,11 @@ static MIGRATIONS: Migrator = Migrator {
 pub(in super::super) struct Pools {
     pub(super) read: sqlx::Pool<Db>,
     pub(super) write: sqlx::Pool<Db>,
+}
+
+/// Has a query go along an index of the access log: PostgreSQL chooses by its statistics.
+pub(super) fn along(_: Option<&str>) -> String {
+    String::new()
 }
 
 /// The marker of the bound value `number` in a large statement.

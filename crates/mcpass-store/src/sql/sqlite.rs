@@ -24,6 +24,9 @@ pub(super) const BEGIN_READ: &str = "BEGIN";
 pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// The function that finds a text in another one, 0 if it is not in it.
 pub(super) const FIND: &str = "instr";
+/// Before a column: its indexes are not for this condition. Without statistics, SQLite takes any
+/// condition for one that few rows meet.
+pub(super) const LOOK: &str = "+";
 /// A token's name, sorted byte by byte.
 pub(super) const NAME: &str = "name";
 /// Rows of one large `INSERT`. With the columns of the access log far below the 32,766 markers
@@ -41,6 +44,11 @@ pub(in super::super) struct Pools {
     pub(super) read: sqlx::Pool<Db>,
     pub(super) write: sqlx::Pool<Db>,
     appender: Arc<Appender>,
+}
+
+/// Has a query go along an index of the access log: without statistics, SQLite cannot know which.
+pub(super) fn along(index: Option<&str>) -> String {
+    index.map_or_else(String::new, |index| format!(" INDEXED BY {index}"))
 }
 
 /// The marker of the bound value `number` in a large statement. SQLite finds the name of a

@@ -14,11 +14,13 @@ use sqlx::Transaction;
 
 use super::super::failure;
 use super::dialect::{BEGIN_READ, BEGIN_WRITE, Db, Pools, access_load};
-use super::{access, accounts, audit, change, creations, load, servers, token_list, tokens};
+use super::{
+    access, access_list, accounts, audit, change, creations, load, servers, token_list, tokens,
+};
 use crate::{
-    AccessBatch, AccessFilter, AuditFilter, Commit, CountMoments, Creation, Page, PageRequest,
-    Position, SpentCalls, Store, StoreError, TokenCounts, TokenFilter, TokenPlace, TokenSort,
-    clean,
+    AccessBatch, AccessFilter, AccessHours, AuditFilter, Commit, CountMoments, Creation, Page,
+    PageRequest, Position, SpentCalls, Store, StoreError, TokenCounts, TokenFilter, TokenPlace,
+    TokenSort, clean,
 };
 
 /// A small read or write.
@@ -195,6 +197,15 @@ impl Store for SqlStore {
         reading!(self, LONG, |db| access::requests(db, tokens, since))
     }
 
+    async fn access_hours(
+        &self,
+        tokens: &[TokenId],
+        since: Timestamp,
+        most: u32,
+    ) -> Result<AccessHours, StoreError> {
+        reading!(self, LONG, |db| access::hours(db, tokens, since, most))
+    }
+
     async fn access_load(&self, mut batch: AccessBatch) -> Result<(), StoreError> {
         clean::batch(&mut batch);
         within(LONG, access_load(&self.pools, batch)).await
@@ -213,7 +224,7 @@ impl Store for SqlStore {
         filter: &AccessFilter,
         page: &PageRequest<RequestId>,
     ) -> Result<Page<AccessRow, RequestId>, StoreError> {
-        reading!(self, LONG, |db| access::list(db, filter, page))
+        reading!(self, LONG, |db| access_list::list(db, filter, page))
     }
 
     async fn access_tail(

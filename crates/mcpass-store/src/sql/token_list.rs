@@ -8,7 +8,7 @@ use sqlx::QueryBuilder;
 use super::super::{codec, failure};
 use super::cells::Cells;
 use super::change::Connection;
-use super::dialect::{Db, FIND, NAME};
+use super::dialect::{Db, FIND, LOOK, NAME};
 use crate::{
     CountMoments, PageRequest, SortValue, StateFilter, StoreError, TokenCounts, TokenFilter,
     TokenKey, TokenPlace, TokenSort,
@@ -97,20 +97,20 @@ fn push_value(query: &mut QueryBuilder<Db>, value: &SortValue) {
     };
 }
 
-/// The same order of rules as `Token::state`.
+/// The same order of rules as `Token::state`. Not along an index, which would find nearly all tokens
+/// and have them sorted: lists go along the index of their order, and look.
 fn push_state(query: &mut QueryBuilder<Db>, state: StateFilter, now: i64) {
+    let ends_later = format!(" AND ({LOOK}expires_at IS NULL OR {LOOK}expires_at > ");
     let (end, switch) = match state {
         StateFilter::Revoked => {
             query.push(" AND revoked_at IS NOT NULL");
             return;
         }
-        StateFilter::Expired => (" AND expires_at <= ", ""),
-        StateFilter::Disabled => {
-            (" AND (expires_at IS NULL OR expires_at > ", ") AND NOT is_active")
-        }
-        StateFilter::Active => (" AND (expires_at IS NULL OR expires_at > ", ") AND is_active"),
+        StateFilter::Expired => (format!(" AND {LOOK}expires_at <= "), ""),
+        StateFilter::Disabled => (ends_later, ") AND NOT is_active"),
+        StateFilter::Active => (ends_later, ") AND is_active"),
     };
-    query.push(" AND revoked_at IS NULL").push(end).push_bind(now).push(switch);
+    query.push(format_args!(" AND {LOOK}revoked_at IS NULL{end}")).push_bind(now).push(switch);
 }
 
 pub(super) async fn counts(
@@ -121,18 +121,11 @@ pub(super) async fn counts(
     // Numbers of our own, so they may stand in the text.
     let [now, soon, unused] =
         [moments.now, moments.soon, moments.unused_since].map(Timestamp::as_micros);
-    let lives = format!("revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {now})");
-    let cases = [
-        format!("{lives} AND is_active"),
-        format!("{lives} AND NOT is_active"),
-        format!("revoked_at IS NULL AND expires_at <= {now}"),
-        "revoked_at IS NOT NULL".to_owned(),
-        format!("{lives} AND is_active AND expires_at <= {soon}"),
-        format!("{lives} AND is_active AND COALESCE(last_used_at, created_at) < {unused}"),
-    ];
-    let counts: Vec<_> =
-        cases.iter().map(|case| format!("COUNT(CASE WHEN {case} THEN 1 END)")).collect();
-    let mut query = query(&format!("SELECT {} FROM ", counts.join(", ")), filter);
+    let mut query = if *filter == TokenFilter::default() {
+        QueryBuilder::new(counts_of_all(now, soon, unused))
+    } else {
+        query(&counts_of_some(now, soon, unused), filter)
+    };
     let row = query.build().persistent(false).fetch_one(db).await;
     let row = row.map_err(|error| failure::of(error, "count tokens"))?;
     let mut cells = Cells::new(&row, "count of tokens");
@@ -144,4 +137,45 @@ pub(super) async fn counts(
         expiring: cells.number()?,
         unused: cells.number()?,
     })
+}
+
+/// One look at each token that fits.
+fn counts_of_some(now: i64, soon: i64, unused: i64) -> String {
+    let lives = format!("revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {now})");
+    let cases = [
+        format!("{lives} AND is_active"),
+        format!("{lives} AND NOT is_active"),
+        format!("revoked_at IS NULL AND expires_at <= {now}"),
+        "revoked_at IS NOT NULL".to_owned(),
+        format!("{lives} AND is_active AND expires_at <= {soon}"),
+        format!("{lives} AND is_active AND COALESCE(last_used_at, created_at) < {unused}"),
+    ];
+    let counts: Vec<_> =
+        cases.iter().map(|case| format!("COUNT(CASE WHEN {case} THEN 1 END)")).collect();
+    format!("SELECT {} FROM ", counts.join(", "))
+}
+
+/// Of all tokens: the lengths of parts of `mcp_tokens_by_standing`, which costs a third.
+fn counts_of_all(now: i64, soon: i64, unused: i64) -> String {
+    let part = |which: &str| format!("(SELECT COUNT(*) FROM mcp_tokens WHERE {which})");
+    let of = |active: &str, rest: &str| {
+        part(&format!("revoked_at IS NULL AND is_active = {active} AND {rest}"))
+    };
+    let never = "expires_at IS NULL";
+    let later = format!("expires_at > {now}");
+    let ended = format!("expires_at <= {now}");
+    let idle = format!("COALESCE(last_used_at, created_at) < {unused}");
+    let counts = [
+        format!("{} + {}", of("TRUE", never), of("TRUE", &later)),
+        format!("{} + {}", of("FALSE", never), of("FALSE", &later)),
+        format!("{} + {}", of("TRUE", &ended), of("FALSE", &ended)),
+        part("revoked_at IS NOT NULL"),
+        of("TRUE", &format!("{later} AND expires_at <= {soon}")),
+        format!(
+            "{} + {}",
+            of("TRUE", &format!("{never} AND {idle}")),
+            of("TRUE", &format!("{later} AND {idle}"))
+        ),
+    ];
+    format!("SELECT {}", counts.join(", "))
 }

@@ -1,9 +1,11 @@
 //! Lists of the access log: every filter, and pages.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mcpass_domain::{AccessRow, Reason, RowState};
-use mcpass_store::{AccessFilter, PageRequest, Store};
+use mcpass_domain::id::IdParts;
+use mcpass_domain::{AccessRow, Outcome, Reason, RowState, Timestamp};
+use mcpass_store::{AccessFilter, AccessHour, AccessHours, PageRequest, Store};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -34,7 +36,7 @@ fn fits(row: &AccessRow, filter: &AccessFilter) -> bool {
     let is = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|w| w == text);
     let is_error = row.outcome.is_some_and(|outcome| outcome.is_error);
     let failure = row.outcome.and_then(|outcome| outcome.failure);
-    filter.token.is_none_or(|token| admission.token == Some(token))
+    filter.tokens.as_ref().is_none_or(|all| admission.token.is_some_and(|one| all.contains(&one)))
         && is(&filter.user, &admission.user)
         && is(&filter.server, &admission.server)
         && is(&filter.method, &admission.method)
@@ -74,7 +76,8 @@ pub(crate) async fn every_log_filter_finds_what_it_says(store: Arc<dyn Store>) {
     let none = AccessFilter::default();
     let text = |text: &str| Some(text.to_owned());
     let filters = [
-        AccessFilter { token: Some(id(1)), ..none.clone() },
+        AccessFilter { tokens: Some(vec![id(1)]), ..none.clone() },
+        AccessFilter { tokens: Some(vec![id(1), id(2), id(1), id(9)]), ..none.clone() },
         AccessFilter { user: text("ana"), ..none.clone() },
         AccessFilter { server: text("demo"), ..none.clone() },
         AccessFilter { server: text(""), ..none.clone() },
@@ -85,6 +88,8 @@ pub(crate) async fn every_log_filter_finds_what_it_says(store: Arc<dyn Store>) {
         AccessFilter { allowed: Some(true), ..none.clone() },
         AccessFilter { allowed: Some(false), ..none.clone() },
         AccessFilter { is_error: Some(true), ..none.clone() },
+        AccessFilter { allowed: Some(true), is_error: Some(true), ..none.clone() },
+        AccessFilter { allowed: Some(false), is_error: Some(true), ..none.clone() },
         AccessFilter { is_error: Some(false), ..none.clone() },
         AccessFilter { since: Some(at(75)), ..none.clone() },
         AccessFilter { until: Some(at(75)), ..none.clone() },
@@ -98,8 +103,86 @@ pub(crate) async fn every_log_filter_finds_what_it_says(store: Arc<dyn Store>) {
         }
     }
     assert!(all.iter().any(|row| row.state == RowState::Pending));
-    let nobody = AccessFilter { user: text("nobody"), ..none };
+    let nobody = AccessFilter { user: text("nobody"), ..none.clone() };
     assert!(all_pages(&*store, &nobody, 3).await.is_empty());
+    let no_tokens = AccessFilter { tokens: Some(Vec::new()), ..none };
+    assert!(all_pages(&*store, &no_tokens, 3).await.is_empty());
+}
+
+/// How many pages there are of a list that holds nothing.
+async fn empty_pages(store: &dyn Store, filter: AccessFilter) -> usize {
+    let mut page = PageRequest { after: None, limit: 5 };
+    let mut pages = 0;
+    loop {
+        let part = store.access_list(&filter, &page).await.unwrap();
+        assert_eq!(part.items, []);
+        pages += 1;
+        match part.next {
+            Some(next) => page.after = Some(next),
+            None => return pages,
+        }
+    }
+}
+
+pub(crate) async fn a_page_ends_after_as_many_rows_as_may_be_looked_at(store: Arc<dyn Store>) {
+    let all = population();
+    store.access_load(rows(all.clone())).await.unwrap();
+    for oldest_first in [false, true] {
+        let filter = AccessFilter { effort: Some(10), oldest_first, ..AccessFilter::default() };
+        // There is no index by method: a row that does not fit counts as well.
+        let by_method = AccessFilter { method: Some("nothing".to_owned()), ..filter.clone() };
+        let pages = empty_pages(&*store, by_method).await;
+        assert!((2..=all.len().div_ceil(10)).contains(&pages), "{pages}");
+        // By an index one may be there sooner.
+        let filter = AccessFilter {
+            user: Some("ana".to_owned()),
+            target: Some("nothing".to_owned()),
+            ..filter
+        };
+        assert!(empty_pages(&*store, filter).await <= all.len().div_ceil(10));
+    }
+    let (_, end) = store.access_tail(None, &AccessFilter::default(), 5).await.unwrap();
+    let filter = AccessFilter {
+        user: Some("nobody".to_owned()),
+        effort: Some(50),
+        ..AccessFilter::default()
+    };
+    let (rows, place) = store.access_tail(Some(0), &filter, 5).await.unwrap();
+    assert_eq!((rows.len(), place), (0, 50));
+    let (rows, place) = store.access_tail(Some(end - 1), &filter, 5).await.unwrap();
+    assert_eq!((rows.len(), place), (0, end));
+}
+
+pub(crate) async fn requests_are_counted_by_hour(store: Arc<dyn Store>) {
+    // Seconds after the beginning of an hour.
+    let moment = |seconds: i64| Timestamp::from_micros((497_222 * 3_600 + seconds) * 1_000_000);
+    let row = |n: u8, token: u32, seconds: i64, reason, is_error| {
+        let mut row = done(n.into());
+        let at = moment(seconds);
+        row.admission.id = IdParts { now: at, random: [n; 10] }.into();
+        row.admission.at = at;
+        row.admission.token = Some(id(token));
+        row.admission.reason = reason;
+        row.outcome = row.outcome.map(|it| Outcome { id: row.admission.id, is_error, ..it });
+        row
+    };
+    let allowed = Reason::Allowed;
+    let written = [
+        row(1, 1, 3_599, allowed, false),
+        row(2, 1, 3_600, allowed, false),
+        row(3, 1, 3_700, allowed, true),
+        row(4, 2, 7_199, Reason::Revoked, true),
+        row(5, 3, 7_199, allowed, false),
+        row(6, 1, 7_200, allowed, false),
+    ];
+    store.access_load(rows(written)).await.unwrap();
+    let counted = |answered, errors, refused| AccessHour { answered, errors, refused };
+    let found = store.access_hours(&[id(1), id(2)], moment(3_600), 10).await.unwrap();
+    let hours = [(moment(3_600), counted(1, 1, 1)), (moment(7_200), counted(1, 0, 0))];
+    assert_eq!(found, AccessHours { hours: hours.into(), is_whole: true });
+    let newest = store.access_hours(&[id(1)], moment(0), 1).await.unwrap();
+    let hours = BTreeMap::from([(moment(7_200), counted(1, 0, 0))]);
+    assert_eq!(newest, AccessHours { hours, is_whole: false });
 }
 
 pub(crate) async fn pages_hold_every_fitting_row_once(store: Arc<dyn Store>) {
@@ -110,17 +193,18 @@ pub(crate) async fn pages_hold_every_fitting_row_once(store: Arc<dyn Store>) {
     };
     let some = |strategy: BoxedStrategy<bool>| prop::option::weighted(0.3, strategy);
     let moment = || prop::option::weighted(0.4, (0..160_i64).prop_map(at));
+    let tokens = prop::collection::vec((0..4_u32).prop_map(id), 0..4);
     let filter = (
-        (prop::option::weighted(0.3, (0..4_u32).prop_map(id)), text(&["ana", "Ana", "zoe"])),
+        (prop::option::weighted(0.3, tokens), text(&["ana", "Ana", "zoe"])),
         (text(&["github", ""]), text(&["tools/call"]), text(&["x", "create%"])),
         prop::option::weighted(0.2, prop::sample::select(Reason::ALL)),
         (some(any::<bool>().boxed()), some(any::<bool>().boxed())),
         (moment(), moment()),
-        any::<bool>(),
+        (any::<bool>(), prop::option::weighted(0.7, 1..60_u32)),
     )
-        .prop_map(|((token, user), (server, method, target), reason, flags, times, order)| {
+        .prop_map(|((tokens, user), (server, method, target), reason, flags, times, order)| {
             AccessFilter {
-                token,
+                tokens,
                 user,
                 server,
                 method,
@@ -130,7 +214,8 @@ pub(crate) async fn pages_hold_every_fitting_row_once(store: Arc<dyn Store>) {
                 is_error: flags.1,
                 since: times.0,
                 until: times.1,
-                oldest_first: order,
+                oldest_first: order.0,
+                effort: order.1,
             }
         });
     let handle = tokio::runtime::Handle::current();

@@ -79,8 +79,10 @@ on_every_store! {
     access::pending_rows_of_an_earlier_run_are_settled;
     access::rows_are_kept_whole;
     access::what_clients_send_cannot_stop_the_loader;
+    access_filters::a_page_ends_after_as_many_rows_as_may_be_looked_at;
     access_filters::every_log_filter_finds_what_it_says;
     access_filters::pages_hold_every_fitting_row_once;
+    access_filters::requests_are_counted_by_hour;
     audit::events_are_kept_whole_and_found_by_each_filter;
     audit::pages_hold_every_event_once;
     changes::a_commit_is_kept_whole;

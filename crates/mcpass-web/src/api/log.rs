@@ -35,9 +35,12 @@ const QUIET: u32 = 30;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LogQuery {
-    /// Of this token, by id.
+    /// Of this token, by id: of this one secret.
     #[serde(default)]
     token: Option<String>,
+    /// Of all secrets of this family, by its id or that of any token in it.
+    #[serde(default)]
+    family: Option<String>,
     /// Of this user, by the name at the time.
     #[serde(default)]
     user: Option<String>,
@@ -78,9 +81,11 @@ pub(super) struct LogQuery {
 
 impl LogQuery {
     fn filter(&self) -> LogFilter {
-        let Self { token, user, server, method, target, reason, since, until, .. } = self.clone();
+        let Self { token, family, user, server, method, target, reason, since, until, .. } =
+            self.clone();
         LogFilter {
             token,
+            family,
             user,
             server,
             method,
@@ -104,6 +109,9 @@ impl LogQuery {
 }
 
 /// Lists the access log.
+///
+/// Where few rows fit, a page may hold fewer than asked for, or none, and a `next`: so far was
+/// looked, and from there it goes on.
 #[utoipa::path(
     get, path = "/api/v1/log", tag = "logs", params(LogQuery),
     responses((status = 200, body = Page<AccessView>, description = "Done"))

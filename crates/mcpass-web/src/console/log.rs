@@ -22,7 +22,8 @@ pub(crate) fn routes() -> Router<Console> {
 
 /// The names that a log's address may hold.
 const FILTERS: &[&str] = &[
-    "token", "user", "server", "method", "target", "outcome", "reason", "since", "until", "cursor",
+    "token", "family", "user", "server", "method", "target", "outcome", "reason", "since", "until",
+    "cursor",
 ];
 
 /// Which rows a query asks for.
@@ -30,6 +31,7 @@ fn filter(query: &Fields) -> LogFilter {
     let outcome = query.text("outcome");
     LogFilter {
         token: query.some("token"),
+        family: query.some("family"),
         user: query.some("user"),
         server: query.some("server"),
         method: query.some("method"),
@@ -57,6 +59,8 @@ pub(crate) struct Row {
     pub(crate) at: When,
     pub(crate) outcome: Badge,
     pub(crate) token: String,
+    /// Which secret of its family was used, where that may be asked.
+    pub(crate) secret: String,
     pub(crate) user: String,
     pub(crate) server: String,
     pub(crate) what: String,
@@ -76,6 +80,7 @@ impl Row {
             at: When::clock(access.at, now),
             outcome: outcome(access),
             token,
+            secret: String::new(),
             user: access.user.clone(),
             server: cut(&access.server, 64),
             what: what(access),

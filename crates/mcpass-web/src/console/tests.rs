@@ -13,6 +13,7 @@ use tower::ServiceExt as _;
 
 use super::{Console, Parts};
 
+mod families;
 mod hostile;
 
 const HOST: &str = "127.0.0.1:7788";
@@ -22,6 +23,7 @@ const PASSWORD: &str = "four words do well";
 struct Bench {
     console: Console,
     authority: Authority,
+    store: Arc<MemoryStore>,
 }
 
 fn clock() -> ManualClock {
@@ -49,14 +51,15 @@ struct Page {
 
 impl Bench {
     async fn new() -> Self {
+        let store = Arc::new(MemoryStore::new());
         let authority = Authority::new(
-            Arc::new(MemoryStore::new()),
+            Arc::clone(&store) as Arc<dyn mcpass_store::Store>,
             Arc::new(clock()),
             Arc::new(OsEntropy),
             Arc::new(NoGateway),
-            Options::default(),
+            Options { inventory: Some(Arc::new(families::OneEach)), ..Options::default() },
         );
-        let bench = Self { console: console(&authority), authority };
+        let bench = Self { console: console(&authority), authority, store };
         for (name, superuser) in [("ana", true), ("bo", false)] {
             let request = UserCreate { name: name.to_owned(), superuser, ..UserCreate::default() };
             bench.authority.user_create(&operator(), request).await.unwrap();

@@ -52,9 +52,12 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct List {
-    /// Of this token, by id
+    /// Of this token, by id: of this secret alone, if it was rotated
     #[arg(long, value_name = "TOKEN-ID")]
     token: Option<String>,
+    /// Of this token and all secrets of its family, before and after it
+    #[arg(long, value_name = "TOKEN-ID")]
+    family: Option<String>,
     /// Of this user, by the name at the time
     #[arg(long)]
     user: Option<String>,
@@ -136,6 +139,7 @@ impl List {
         LogList {
             filter: LogFilter {
                 token: self.token.clone(),
+                family: self.family.clone(),
                 user: self.user.clone(),
                 server: self.server.clone(),
                 method: self.method.clone(),

@@ -27,8 +27,10 @@ requests! {
 
     /// Which rows of the access log.
     LogFilter {
-        /// Of this token, by id.
+        /// Of this token, by id: of this one secret.
         #[serde(default)] token: Option<String>,
+        /// Of all secrets of this family, by its id or that of any token in it.
+        #[serde(default)] family: Option<String>,
         /// Of this user, by the name at the time.
         #[serde(default)] user: Option<String>,
         /// At this server.

@@ -1,6 +1,6 @@
 //! What management shows besides the things themselves: numbers, catalogues, previews.
 
-use mcpass_domain::TokenId;
+use mcpass_domain::{Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -36,6 +36,10 @@ pub struct BulkView {
     pub changed: u64,
     /// Each token that fits.
     pub items: Vec<BulkItem>,
+    /// Streams that end with it, or would: those of tokens that are revoked or disabled.
+    pub open_streams: u64,
+    /// Sessions, likewise.
+    pub open_sessions: u64,
 }
 
 /// One of many tokens.
@@ -70,6 +74,44 @@ pub struct TokenUsage {
     pub open_streams: u64,
     /// Sessions that it has open, likewise.
     pub open_sessions: u64,
+    /// All secrets of its family, this one too, oldest first.
+    pub secrets: Vec<SecretUsage>,
+    /// The last 24 hours with requests of the family.
+    pub hours: Vec<HourUsage>,
+    /// Whether all requests of these hours were counted, and not only the newest.
+    pub hours_are_whole: bool,
+}
+
+/// What a secret of a family is used for.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct SecretUsage {
+    /// The token.
+    #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
+    pub id: TokenId,
+    /// How it begins.
+    pub hint: String,
+    /// Requests since midnight (UTC).
+    pub requests_today: u64,
+    /// Streams that it has open.
+    pub open_streams: u64,
+    /// Sessions that it has open.
+    pub open_sessions: u64,
+}
+
+/// What became of the requests of an hour.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct HourUsage {
+    /// Its beginning.
+    #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
+    pub start: Timestamp,
+    /// Answered without an error.
+    pub answered: u64,
+    /// Allowed, and answered with an error.
+    pub errors: u64,
+    /// Refused.
+    pub refused: u64,
 }
 
 /// What is used of one limit.

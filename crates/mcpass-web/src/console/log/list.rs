@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use mcpass_authority::api::{LogList, LogTail};
-use mcpass_domain::Reason;
+use mcpass_domain::{Reason, RequestId};
 
 use super::{FILTERS, Row, filter};
 use crate::console::asked::Asked;
@@ -11,6 +11,7 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
 use crate::console::form::{Choice, Form, Pager};
 use crate::console::frame::{Frame, Section};
+use crate::console::show::When;
 use crate::console::{Console, page, refused};
 
 const PATH: &str = "/log";
@@ -26,6 +27,10 @@ struct Page {
     is_filtered: bool,
     rows: Vec<Row>,
     pager: Pager,
+    /// Where to look on, if looking ended before the page was full.
+    further: Option<String>,
+    /// How far was looked then.
+    back_to: Option<When>,
     live: String,
     /// The same rows as CSV and as JSON lines, from the API.
     export: (String, String),
@@ -49,6 +54,11 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         Ok(found) => {
             let now = console.now();
             template.pager = Pager::new(PATH, &query, found.items.len(), found.next.as_deref());
+            let is_short = found.items.len() < ROWS as usize;
+            let next = found.next.as_deref().filter(|_| is_short);
+            template.further = template.pager.next.clone().filter(|_| next.is_some());
+            let last = next.and_then(|next| next.parse::<RequestId>().ok());
+            template.back_to = last.map(|last| When::new(last.moment(), now));
             template.rows = found.items.iter().map(|access| Row::new(access, now)).collect();
             page(&template)
         }
@@ -78,6 +88,8 @@ async fn template(
         form: Form::new(query.clone()),
         rows: Vec::new(),
         pager: Pager::new(PATH, query, 0, None),
+        further: None,
+        back_to: None,
         sum: [
             ("the last hour", "since=1h"),
             ("refused today", "outcome=refused&since=24h"),

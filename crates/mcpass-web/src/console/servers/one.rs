@@ -35,6 +35,8 @@ pub(super) struct Page {
     settings: Vec<(&'static str, String)>,
     requests: Vec<log::Row>,
     tokens: Vec<(String, String, String)>,
+    /// Where to look for more of them, if not all tokens were looked at.
+    more_tokens: Option<String>,
     /// The tool whose users are asked for.
     tool: String,
     is_removing: bool,
@@ -91,6 +93,7 @@ pub(super) async fn template(
     };
     let tool = asked.query.text("tool").to_owned();
     let (tools, tools_trouble) = tools(console, asked, &server).await?;
+    let (tokens, more_tokens) = tokens(console, asked, &server.name, &tool).await?;
     Ok(Page {
         tools,
         tools_trouble,
@@ -106,7 +109,8 @@ pub(super) async fn template(
         created: When::new(server.created_at, now),
         settings: settings(&server.kind),
         requests: requests(console, asked, &server.name).await?,
-        tokens: tokens(console, asked, &server.name, &tool).await?,
+        tokens,
+        more_tokens,
         tool,
         server,
         is_removing,
@@ -140,27 +144,33 @@ async fn requests(console: &Console, asked: &Asked, name: &str) -> Result<Vec<lo
     Ok(found.items.iter().map(|access| log::Row::new(access, now)).collect())
 }
 
-/// The active tokens that may use a tool, with their users.
+/// The active tokens that may use a tool, with their users; and where to look for more.
 async fn tokens(
     console: &Console,
     asked: &Asked,
     server: &str,
     tool: &str,
-) -> Result<Vec<(String, String, String)>, Fault> {
+) -> Result<(Vec<(String, String, String)>, Option<String>), Fault> {
     if tool.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
+    let permission = format!("{server}.{tool}");
     let request = TokenList {
         state: Some("active".to_owned()),
-        permission: Some(format!("{server}.{tool}")),
+        permission: Some(permission.clone()),
         limit: Some(MANY),
         ..TokenList::default()
     };
-    let found = console.authority().token_list(asked.ctx()?, request).await?.items;
+    let found = console.authority().token_list(asked.ctx()?, request).await?;
+    let more = found.next.map(|cursor| {
+        let fields = [("state", "active"), ("may", permission.as_str()), ("cursor", &cursor)];
+        Fields::from(fields).after("/tokens")
+    });
     let found = found
+        .items
         .into_iter()
         .map(|token| (token.id.to_string(), cut(&token.facts.name, 120), token.facts.user));
-    Ok(found.collect())
+    Ok((found.collect(), more))
 }
 
 /// A server's settings as words and texts.

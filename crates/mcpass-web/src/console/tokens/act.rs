@@ -35,6 +35,8 @@ struct Page {
     used_ip: String,
     /// What would end with it at this moment: `2 open streams, last call 4 s ago`.
     ends: Vec<String>,
+    /// And with the other secrets of the family.
+    others_end: Vec<String>,
     /// Other secrets of the family that still work.
     others: usize,
 }
@@ -77,7 +79,8 @@ async fn template(
             .under(facts.name.clone(), format!("/tokens/{id}")),
         used: facts.last_used_at.map(|at| When::new(at, console.now())),
         used_ip: facts.last_used_ip.unwrap_or_default(),
-        ends: ends(&usage),
+        ends: ends(usage.open_streams, usage.open_sessions),
+        others_end: others_end(&usage),
         others: works.count(),
         name: facts.name,
         hint: facts.hint,
@@ -87,14 +90,23 @@ async fn template(
     })
 }
 
-/// What a token has open.
-fn ends(usage: &TokenUsage) -> Vec<String> {
+/// What the other secrets of its family have open.
+fn others_end(usage: &TokenUsage) -> Vec<String> {
+    let others = || usage.secrets.iter().filter(|secret| secret.id != usage.id);
+    ends(
+        others().map(|secret| secret.open_streams).sum(),
+        others().map(|secret| secret.open_sessions).sum(),
+    )
+}
+
+/// What is open, in words; nothing if nothing is.
+pub(super) fn ends(streams: u64, sessions: u64) -> Vec<String> {
     let open = |number: u64, one: &str| match number {
         0 => None,
         1 => Some(format!("1 open {one}")),
         _ => Some(format!("{} open {one}s", count(number))),
     };
-    let all = [open(usage.open_streams, "stream"), open(usage.open_sessions, "session")];
+    let all = [open(streams, "stream"), open(sessions, "session")];
     all.into_iter().flatten().collect()
 }
 

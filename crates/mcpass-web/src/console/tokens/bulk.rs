@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use mcpass_authority::api::{ApiError, BulkItem, TokenBulk, TokenMatch};
 
+use super::act;
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
@@ -31,6 +32,8 @@ struct Page {
     /// Everything that was chosen, for the second form.
     hidden: Vec<(String, String)>,
     is_revoking: bool,
+    /// What ends at this moment; none where nothing can.
+    ends: Option<Vec<String>>,
 }
 
 pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer {
@@ -141,5 +144,7 @@ async fn template(
             .collect(),
         hidden: fields.pairs().to_vec(),
         is_revoking: request.action == "revoke",
+        ends: matches!(request.action.as_str(), "revoke" | "disable")
+            .then(|| act::ends(view.open_streams, view.open_sessions)),
     })
 }

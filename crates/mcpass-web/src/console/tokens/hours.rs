@@ -1,49 +1,33 @@
-//! A token's requests of the last 24 hours, hour by hour.
+//! Requests of the last 24 hours, hour by hour.
 
-use mcpass_authority::api::{AccessView, LogFilter, LogList};
+use mcpass_authority::api::TokenUsage;
 use mcpass_domain::Timestamp;
 
-use crate::console::Console;
-use crate::console::asked::Asked;
-use crate::console::fault::Fault;
-use crate::console::show::{Span, Strip, count};
+use crate::console::show::{Span, Strip};
 
 const HOUR: i64 = 3_600_000_000;
 const HOURS: i64 = 24;
-/// Requests that are looked at; a page has to be quick.
-const MOST: u32 = 5_000;
 
-/// The requests of a token as bars.
-pub(super) async fn strip(console: &Console, asked: &Asked, id: &str) -> Result<Strip, Fault> {
-    let request = LogList {
-        filter: LogFilter {
-            token: Some(id.to_owned()),
-            since: Some(format!("{HOURS}h")),
-            ..LogFilter::default()
-        },
-        limit: Some(MOST),
-        ..LogList::default()
+/// The requests of a family as bars.
+pub(super) fn strip(usage: &TokenUsage, now: Timestamp) -> Strip {
+    let title = if usage.hours_are_whole {
+        "Requests by hour (UTC)"
+    } else {
+        "The newest requests, some thousands of each secret, by hour (UTC)"
     };
-    let found = console.authority().log_list(asked.ctx()?, request).await?;
-    let title = match found.next {
-        Some(_) => format!("The newest {} requests, by hour (UTC)", count(MOST)),
-        None => "Requests by hour (UTC)".to_owned(),
-    };
-    Ok(Strip { spans: spans(&found.items, console.now()), title })
+    Strip { spans: spans(usage, now), title: title.to_owned() }
 }
 
-fn spans(rows: &[AccessView], now: Timestamp) -> Vec<Span> {
+fn spans(usage: &TokenUsage, now: Timestamp) -> Vec<Span> {
     let this = now.as_micros().div_euclid(HOUR);
     let first = this - HOURS + 1;
     let mut spans: Vec<_> = (first..=this).map(span).collect();
-    for row in rows {
-        let at = usize::try_from(row.at.as_micros().div_euclid(HOUR) - first);
+    for hour in &usage.hours {
+        let at = usize::try_from(hour.start.as_micros().div_euclid(HOUR) - first);
         let Some(span) = at.ok().and_then(|at| spans.get_mut(at)) else { continue };
-        match (row.allowed, row.is_error) {
-            (false, _) => span.refused += 1,
-            (true, Some(true)) => span.errors += 1,
-            (true, _) => span.ok += 1,
-        }
+        span.ok += hour.answered;
+        span.errors += hour.errors;
+        span.refused += hour.refused;
     }
     spans
 }
@@ -56,13 +40,32 @@ fn span(hour: i64) -> Span {
 
 #[cfg(test)]
 mod tests {
+    use mcpass_authority::api::HourUsage;
+    use mcpass_domain::TokenId;
+
     use super::*;
 
     #[test]
     fn there_is_a_bar_for_each_hour() {
-        let now = Timestamp::parse("2026-11-29T03:20:00Z").unwrap();
-        let spans = spans(&[], now);
+        let at = |text| Timestamp::parse(text).unwrap();
+        let hour = |start, answered| HourUsage { start, answered, errors: 1, refused: 2 };
+        let usage = TokenUsage {
+            id: TokenId::from_bytes([0; 16]),
+            windows: Vec::new(),
+            max_context: 0,
+            requests_today: 0,
+            open_streams: 0,
+            open_sessions: 0,
+            secrets: Vec::new(),
+            // The first one is older than the bars.
+            hours: vec![hour(at("2026-11-28T03:00:00Z"), 7), hour(at("2026-11-29T02:00:00Z"), 9)],
+            hours_are_whole: true,
+        };
+        let spans = spans(&usage, at("2026-11-29T03:20:00Z"));
         assert_eq!(spans.len(), 24);
         assert_eq!((spans[0].label.as_str(), spans[23].label.as_str()), ("04:00", "03:00"));
+        let numbers = |at: usize| (spans[at].ok, spans[at].errors, spans[at].refused);
+        assert_eq!((numbers(22), numbers(23)), ((9, 1, 2), (0, 0, 0)));
+        assert_eq!(spans.iter().map(|span| span.ok).sum::<u64>(), 9);
     }
 }

@@ -34,6 +34,8 @@ struct Page {
     is_filtered: bool,
     rows: Vec<Row>,
     pager: Pager,
+    /// Whether looking ended before the page was full.
+    is_unfinished: bool,
     /// Numbers that lead to what they count.
     sum: Vec<(String, &'static str)>,
     heads: Vec<Head>,
@@ -109,6 +111,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
             None => Form::new(query.clone()),
         },
         is_filtered: !query.without(&["sort", "cursor"]).is_empty(),
+        is_unfinished: tokens.next.is_some() && tokens.items.len() < ROWS as usize,
         pager: Pager::new(PATH, &query, tokens.items.len(), tokens.next.as_deref()),
         rows: tokens.items.into_iter().map(|token| row(token, now)).collect(),
     };

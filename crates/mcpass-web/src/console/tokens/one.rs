@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use mcpass_authority::api::{
-    ApiError, AuditList, EffectivePermission, Explain, Explanation, FamilyMember, LogFilter,
-    LogList, TokenDetails, TokenRef,
+    AccessView, ApiError, AuditList, EffectivePermission, Explain, Explanation, FamilyMember,
+    LogFilter, LogList, TokenDetails, TokenRef, TokenUsage,
 };
 use mcpass_domain::Timestamp;
 
@@ -64,6 +64,9 @@ struct Secret {
     created: When,
     used: Option<When>,
     used_ip: String,
+    today: String,
+    /// The log with its requests alone.
+    log: String,
     is_this: bool,
 }
 
@@ -110,8 +113,8 @@ pub(super) async fn template(
     });
     Ok(Page {
         meters: meters.collect(),
-        strip: hours::strip(console, asked, &id).await?,
-        today: count(usage.requests_today),
+        strip: hours::strip(&usage, now),
+        today: count(usage.secrets.iter().map(|secret| secret.requests_today).sum::<u64>()),
         frame: asked.frame(Section::Tokens, facts.name.clone()),
         state: Badge::token(&facts.state, &facts.state_text, facts.user_active),
         is_live: matches!(facts.state.as_str(), "active" | "disabled"),
@@ -121,7 +124,7 @@ pub(super) async fn template(
             used: facts.last_used_at.map(|at| When::new(at, now)),
             revoked: facts.revoked_at.map(|at| When::new(at, now)),
         },
-        secrets: token.family_members.iter().map(|one| secret(one, &id, now)).collect(),
+        secrets: token.family_members.iter().map(|one| secret(one, (&id, &usage), now)).collect(),
         limits: [
             ("Calls a minute", count(limits.per_minute)),
             ("Calls an hour", count(limits.per_hour)),
@@ -133,7 +136,7 @@ pub(super) async fn template(
                 },
             ),
         ],
-        requests: requests(console, asked, &id, now).await?,
+        requests: requests(console, asked, &token, now).await?,
         changes,
         sees_audit,
         form: None,
@@ -144,19 +147,26 @@ pub(super) async fn template(
     })
 }
 
+/// The newest requests of its family, with the secret that each used if there are several.
 async fn requests(
     console: &Console,
     asked: &Asked,
-    id: &str,
+    token: &TokenDetails,
     now: Timestamp,
 ) -> Result<Vec<log::Row>, Fault> {
+    let members = &token.family_members;
     let request = LogList {
-        filter: LogFilter { token: Some(id.to_owned()), ..LogFilter::default() },
+        filter: LogFilter { family: Some(token.id.to_string()), ..LogFilter::default() },
         limit: Some(FEW),
         ..LogList::default()
     };
     let found = console.authority().log_list(asked.ctx()?, request).await?;
-    Ok(found.items.iter().map(|access| log::Row::new(access, now)).collect())
+    let row = |access: &AccessView| {
+        let used = members.iter().find(|one| members.len() > 1 && access.token == Some(one.id));
+        let secret = used.map(|one| format!("{}…", one.hint)).unwrap_or_default();
+        log::Row { secret, ..log::Row::new(access, now) }
+    };
+    Ok(found.items.iter().map(row).collect())
 }
 
 async fn changes(console: &Console, asked: &Asked, id: &str) -> Result<Vec<audit::Row>, Fault> {
@@ -187,23 +197,27 @@ async fn explain(
     }
 }
 
-fn secret(member: &FamilyMember, this: &str, now: Timestamp) -> Secret {
+fn secret(member: &FamilyMember, (this, usage): (&str, &TokenUsage), now: Timestamp) -> Secret {
     let id = member.id.to_string();
+    let used = usage.secrets.iter().find(|one| one.id == member.id);
     Secret {
         hint: member.hint.clone(),
         state: Badge::token(&member.state, &member.state_text, true),
         created: When::new(member.created_at, now),
         used: member.last_used_at.map(|at| When::new(at, now)),
         used_ip: member.last_used_ip.clone().unwrap_or_default(),
+        today: used.map(|used| count(used.requests_today)).unwrap_or_default(),
+        log: Fields::from([("token", id.as_str())]).after("/log"),
         is_this: id == this,
         id,
     }
 }
 
 impl Page {
-    /// The log with this token's requests.
+    /// The log with the requests of its family.
     fn log(&self) -> String {
-        Fields::from([("token", self.id.as_str())]).after("/log")
+        let filter = if self.secrets.len() > 1 { "family" } else { "token" };
+        Fields::from([(filter, self.id.as_str())]).after("/log")
     }
 
     /// The audit log of this token.
