@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use mcpass_authority::api::{AuditList, LogFilter, LogList, LogShow, LogTail};
-use mcpass_authority::{LogFlush, Options};
+use mcpass_authority::api::{
+    AuditList, IssuedToken, LogFilter, LogList, LogShow, LogTail, TokenRevoke, TokenRotate,
+};
+use mcpass_authority::{Context, LogFlush, Options};
 use mcpass_domain::time::id_from;
 use mcpass_domain::{
     AccessRow, Admission, Clock, Outcome, Reason, RequestId, RowState, SeededEntropy, Surface,
@@ -19,6 +21,8 @@ use crate::harness::{HOUR, Harness, code, on_each_store, operator};
 
 on_each_store! {
     rows_are_listed_filtered_and_shown
+    a_family_is_listed_by_its_id_or_that_of_any_of_its_tokens
+    a_family_of_somebody_else_is_as_empty_as_one_that_is_not_there
     the_log_can_be_followed
     the_audit_log_can_be_filtered_and_paged
     users_see_their_own_rows
@@ -127,6 +131,100 @@ async fn rows_are_listed_filtered_and_shown(harness: &Harness) {
         harness.authority.log_list(&ctx, bad).await.unwrap_err().field.as_deref(),
         Some("reason")
     );
+}
+
+/// A token of this user and the one that followed it, each with a request, an hour apart.
+async fn rotated(harness: &Harness, user: &'static str) -> ([IssuedToken; 2], [RequestId; 2]) {
+    let old = harness.token(user, &["demo.*"]).await;
+    let rotate = TokenRotate { id: old.id.to_string(), overlap: Some("24h".to_owned()) };
+    let new = harness.authority.token_rotate(&operator(), rotate).await.unwrap();
+    let ids = [used(harness, user, &old).await, used(harness, user, &new).await];
+    ([old, new], ids)
+}
+
+/// Writes down a request with this token.
+async fn used(harness: &Harness, user: &'static str, token: &IssuedToken) -> RequestId {
+    let seed = harness.clock.now().as_micros().unsigned_abs();
+    let mut row = row(harness.clock.now(), seed, user, Reason::Allowed);
+    row.admission.token = Some(token.id);
+    row.admission.family = Some(token.facts.family);
+    let id = row.admission.id;
+    let batch = AccessBatch { rows: vec![row], ..AccessBatch::default() };
+    harness.store.access_load(batch).await.unwrap();
+    harness.clock.advance(HOUR);
+    id
+}
+
+/// The ids that are listed, and those that a follower from the beginning is told, newest first.
+async fn found(harness: &Harness, ctx: &Context, filter: LogFilter) -> Vec<RequestId> {
+    let list = LogList { filter: filter.clone(), ..LogList::default() };
+    let page = harness.authority.log_list(ctx, list).await.unwrap();
+    assert_eq!(page.next, None);
+    let ids: Vec<_> = page.items.iter().map(|row| row.id).collect();
+    let tail = LogTail { after: Some(0), filter, ..LogTail::default() };
+    let told = harness.authority.log_tail(ctx, tail).await.unwrap();
+    assert_eq!(told.rows.iter().rev().map(|row| row.id).collect::<Vec<_>>(), ids);
+    ids
+}
+
+fn family(id: impl ToString) -> LogFilter {
+    LogFilter { family: Some(id.to_string()), ..LogFilter::default() }
+}
+
+const NO_TOKEN: &str = "tok_0000000000000000000001";
+const NO_FAMILY: &str = "fam_0000000000000000000001";
+
+async fn a_family_is_listed_by_its_id_or_that_of_any_of_its_tokens(harness: &Harness) {
+    harness.user("ben").await;
+    let ([old, new], [first, second]) = rotated(harness, "ben").await;
+    let single = harness.token("ben", &["demo.*"]).await;
+    let other = used(harness, "ben", &single).await;
+    let ctx = operator();
+    for id in [old.facts.family.to_string(), old.id.to_string(), new.id.to_string()] {
+        assert_eq!(found(harness, &ctx, family(&id)).await, [second, first], "{id}");
+    }
+    assert_eq!(found(harness, &ctx, family(single.id)).await, [other]);
+    for unknown in [NO_TOKEN, NO_FAMILY] {
+        assert_eq!(found(harness, &ctx, family(unknown)).await, [], "{unknown}");
+    }
+    // With other filters, both count.
+    let of =
+        |token: &IssuedToken| LogFilter { token: Some(token.id.to_string()), ..family(new.id) };
+    assert_eq!(found(harness, &ctx, of(&old)).await, [first]);
+    assert_eq!(found(harness, &ctx, of(&single)).await, []);
+    let recent = LogFilter { since: Some("150m".to_owned()), ..family(new.id) };
+    assert_eq!(found(harness, &ctx, recent).await, [second]);
+    for wrong in ["nothing", "tok_x", "fam_x", "usr_0000000000000000000001", ""] {
+        let request = LogList { filter: family(wrong), ..LogList::default() };
+        let error = harness.authority.log_list(&ctx, request).await.unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("family"), "{wrong}: {error:?}");
+    }
+    // What was revoked is still of its family.
+    let revoke = TokenRevoke { id: old.id.to_string(), ..TokenRevoke::default() };
+    harness.authority.token_revoke(&ctx, revoke).await.unwrap();
+    assert_eq!(found(harness, &ctx, family(new.id)).await, [second, first]);
+}
+
+async fn a_family_of_somebody_else_is_as_empty_as_one_that_is_not_there(harness: &Harness) {
+    let ana = harness.user_with("ana", &[]).await;
+    harness.user("ben").await;
+    let (bens, _) = rotated(harness, "ben").await;
+    let (anas, [first, second]) = rotated(harness, "ana").await;
+    let token = |id: &str| LogFilter { token: Some(id.to_owned()), ..LogFilter::default() };
+    let ids = bens.iter().map(|token| token.id.to_string()).chain([NO_TOKEN.to_owned()]);
+    for id in ids {
+        // No less and no more is told than of a token.
+        assert_eq!(found(harness, &ana, family(&id)).await, [], "{id}");
+        assert_eq!(found(harness, &ana, token(&id)).await, [], "{id}");
+    }
+    for id in [bens[0].facts.family.to_string(), NO_FAMILY.to_owned()] {
+        assert_eq!(found(harness, &ana, family(&id)).await, [], "{id}");
+    }
+    let asks = LogFilter { user: Some("ben".to_owned()), ..family(bens[0].id) };
+    assert_eq!(found(harness, &ana, asks).await, []);
+    for id in [anas[0].facts.family.to_string(), anas[0].id.to_string(), anas[1].id.to_string()] {
+        assert_eq!(found(harness, &ana, family(&id)).await, [second, first], "{id}");
+    }
 }
 
 async fn the_log_can_be_followed(harness: &Harness) {

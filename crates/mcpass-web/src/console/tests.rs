@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 use super::{Console, Parts};
 
 mod families;
+mod further;
 mod hostile;
 
 const HOST: &str = "127.0.0.1:7788";

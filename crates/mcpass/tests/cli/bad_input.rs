@@ -46,6 +46,7 @@ fn bad_input_is_answered_with_what_is_wrong() {
         (&["server", "add", "files", "--url", "files"], "URL"),
         (&["log", "--since", "yesterday-ish"], "yesterday-ish"),
         (&["log", "--reason", "because"], "the reasons are"),
+        (&["log", "--family", "tok_x"], "tok_x"),
         (&["log", "show", "req_x"], "req_x"),
         (&["audit", "--until", "2026-13-01"], "2026-13-01"),
     ] {

@@ -1,9 +1,12 @@
 //! Pages where there is much: ten thousand users, tokens, requests and changes.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
 use mcpass_testkit::browser::{Browser, Find, Key};
+use mcpass_testkit::eventually::eventually;
 
-use crate::pages::{LIGHT, look_at};
+use crate::pages::{LIGHT, look, look_at};
 use crate::stock::Stock;
 use crate::{Desk, holds};
 
@@ -31,7 +34,46 @@ async fn ten_thousand_of_everything_are_shown_a_page_at_a_time() -> Result<()> {
         holds(weight.bytes < LIGHT, format_args!("{path}: {weight:?}"))?;
         look_at(&desk, path, name).await?;
     }
-    people(&desk, busy).await
+    people(&desk, busy).await?;
+    further(&desk, busy).await
+}
+
+/// Where only so many are looked at for a page, the page says so, and the next ones go on.
+async fn further(desk: &Desk, busy: &str) -> Result<()> {
+    let browser = &desk.browser;
+    let rare = format!("/log?user={busy}&method=prompts/get");
+    look_at(desk, &rare, "log-further").await?;
+    browser.see("Looked back to").await?;
+    assert_eq!(browser.count("#log-rows tr").await?, 20, "all that there are");
+    browser.click(Find::Css("#page-next")).await?;
+    browser.see("That is all").await?;
+    look(desk, "log-end").await?;
+    look_at(desk, &format!("/log?user={busy}&method=ping"), "log-further-0").await?;
+    browser.see("None of the requests looked at is like that.").await?;
+    browser.click(Find::Css("#further")).await?;
+    browser.see("That is all").await?;
+
+    look_at(desk, "/tokens?may=up.rare", "tokens-further").await?;
+    let mut found = BTreeSet::new();
+    loop {
+        let part = names_in(browser, "#tokens").await?;
+        for name in part {
+            holds(found.insert(name.clone()), format_args!("{name} is there twice"))?;
+        }
+        let next = Find::Css("#page-next, #further");
+        if browser.count("#page-next, #further").await? == 0 {
+            break;
+        }
+        let before = desk.path().await?;
+        browser.click(next).await?;
+        eventually("the next page", async || Ok((desk.path().await? != before).then_some(())))
+            .await?;
+        desk.at("/tokens?").await?;
+    }
+    assert_eq!(found.len(), 25, "{found:?}");
+    look_at(desk, "/tokens?may=up.nothing", "tokens-further-0").await?;
+    browser.see("None of the thousand tokens looked at is like that.").await?;
+    desk.is_calm().await
 }
 
 /// Users are found, and gone through, and chosen by their names.
@@ -74,6 +116,11 @@ async fn people(desk: &Desk, busy: &str) -> Result<()> {
 }
 
 async fn names(browser: &Browser) -> Result<Vec<String>> {
-    let script = "return [...document.querySelectorAll('#users .go')].map(a => a.innerText)";
-    serde_json::from_value(browser.run(script, &[]).await?).context("names")
+    names_in(browser, "#users").await
+}
+
+async fn names_in(browser: &Browser, table: &str) -> Result<Vec<String>> {
+    let script = "return [...document.querySelectorAll(arguments[0] + ' .go')]
+        .map(link => link.innerText)";
+    serde_json::from_value(browser.run(script, &[table.into()]).await?).context("names")
 }

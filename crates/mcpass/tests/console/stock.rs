@@ -116,7 +116,8 @@ const NAMES: &[&str] = &[
 
 impl Stock {
     /// `count` users, tokens, requests and changes each, spread over the last hundred days; a
-    /// hundredth of the users is in the group `editors`.
+    /// hundredth of the users is in the group `editors`. Every 400th token may call `up.rare`, and
+    /// every 500th request is for a prompt.
     pub(crate) async fn crowd(&self, count: u32) -> Result<()> {
         let editors = self.group("editors")?;
         let mut users = Vec::new();
@@ -135,12 +136,18 @@ impl Stock {
             let user = users.get(at).context("a user")?;
             let name = NAMES.get(number as usize % NAMES.len()).context("a name")?;
             let name: String = format!("{number} {name}").chars().take(100).collect();
-            tokens.push(self.token(&name, user, 100.0 - part(number, count))?);
+            let mut token = self.token(&name, user, 100.0 - part(number, count))?;
+            if number.is_multiple_of(400) {
+                token.permissions.push("up.rare".parse()?);
+            }
+            tokens.push(token);
         }
         self.put(tokens.iter().cloned().map(Change::TokenInsert)).await?;
         let mut rows = Vec::new();
         for (number, token) in (0..count).zip(&tokens) {
-            rows.push(self.row(self.ago(100.0 - part(number, count)), token, number)?);
+            // None is so old that it is deleted at the start.
+            let at = self.ago(0.8 * (100.0 - part(number, count)));
+            rows.push(self.row(at, token, number)?);
         }
         self.store.access_load(AccessBatch { rows, ..AccessBatch::default() }).await?;
         let audit = (0..count).zip(&tokens).map(|(number, token)| {
@@ -168,7 +175,7 @@ impl Stock {
             client_name: "claude-code".into(),
             client_version: "2.1.0".into(),
             server: "a-server-with-a-long-name".into(),
-            method: "tools/call".into(),
+            method: if number.is_multiple_of(500) { "prompts/get" } else { "tools/call" }.into(),
             target_kind: "tool".into(),
             target: format!("list_everything_there_is_of_kind_{}", number % 40).into(),
             reason: if is_refused { Reason::RateLimited } else { Reason::Allowed },

@@ -6,7 +6,7 @@ use mcpass_authority::{Inventory, KnownTool, OpenNow};
 use mcpass_domain::id::IdParts;
 use mcpass_domain::{
     AccessRow, Admission, FamilyId, Limits, Outcome, Reason, RequestId, RowState, Server, Surface,
-    TokenId, Usage,
+    Token, TokenId, Usage,
 };
 use mcpass_store::{AccessBatch, Store as _};
 
@@ -36,22 +36,18 @@ impl Inventory for OneEach {
     }
 }
 
-/// A request with this token.
-async fn request(bench: &Bench, n: u8, token: &str, target: &'static str) {
-    let token: TokenId = token.parse().unwrap();
-    let held = bench.store.token_find(token).await.unwrap().unwrap();
-    let at = clock().now();
-    let id: RequestId = IdParts { now: at, random: [n; 10] }.into();
+/// A request with this token, answered; `id` says when it came.
+pub(super) fn answered(token: &Token, id: RequestId, target: &'static str) -> AccessRow {
     let admission = Admission {
         id,
-        at,
+        at: id.moment(),
         surface: Surface::Mcp,
-        token: Some(token),
-        family: Some(held.family),
-        token_name: held.name.as_str().to_owned().into(),
+        token: Some(token.id),
+        family: Some(token.family),
+        token_name: token.name.as_str().to_owned().into(),
         hint: None,
         user: "bo".into(),
-        remote_ip: [10, 0, 0, n].into(),
+        remote_ip: [10, 0, 0, 1].into(),
         user_agent: "test".into(),
         client_name: "".into(),
         client_version: "".into(),
@@ -79,9 +75,15 @@ async fn request(bench: &Bench, n: u8, token: &str, target: &'static str) {
         duration_us: 1,
         upstream_us: None,
     };
-    let row = AccessRow { admission, outcome: Some(outcome), state: RowState::Done };
-    let batch = AccessBatch { rows: vec![row], ..AccessBatch::default() };
-    bench.store.access_load(batch).await.unwrap();
+    AccessRow { admission, outcome: Some(outcome), state: RowState::Done }
+}
+
+/// Writes down a request with this token.
+async fn request(bench: &Bench, n: u8, token: &str, target: &'static str) {
+    let token = bench.store.token_find(token.parse().unwrap()).await.unwrap().unwrap();
+    let id = IdParts { now: clock().now(), random: [n; 10] }.into();
+    let rows = vec![answered(&token, id, target)];
+    bench.store.access_load(AccessBatch { rows, ..AccessBatch::default() }).await.unwrap();
 }
 
 /// The ids and hints of a token and of the one that followed it, each used once.
@@ -117,11 +119,9 @@ async fn a_rotated_tokens_page_tells_of_its_family_and_of_each_secret() {
         assert!(page.contains("2 requests today"), "{page}");
         assert!(page.contains(&format!("/log?family={id}")), "{page}");
         // Who still uses the old secret is one link away.
-        assert!(
-            page.contains(&format!(
-                r#"<a href="/log?token={old}" title="Its requests alone">1</a>"#
-            ))
-        );
+        assert!(page.contains(&format!(
+            r#"<a class="above" href="/log?token={old}" title="Its requests alone">1</a>"#
+        )));
     }
     let family = bench.get(&format!("/log?family={new}"), &cookie).await.body;
     assert!(family.contains("with_old") && family.contains("with_new"), "{family}");
