@@ -172,12 +172,11 @@ async fn filter(turn: &Turn, request: &LogFilter) -> Result<AccessFilter, ApiErr
                 .with_hint(format!("the reasons are {}", all.join(", ")))
         })
     };
+    let own = own_name(turn).await?;
     Ok(AccessFilter {
         tokens: tokens(turn, request).await?,
-        user: match own_name(turn).await? {
-            Some(own) => Some(own),
-            None => request.user.clone(),
-        },
+        is_confined: own.is_some(),
+        user: own.or_else(|| request.user.clone()),
         server: request.server.clone(),
         method: request.method.clone(),
         target: request.target.clone(),

@@ -218,6 +218,8 @@ pub struct AccessFilter {
     pub tokens: Option<Vec<TokenId>>,
     /// Of this user, by the name at the time.
     pub user: Option<String>,
+    /// Whether rows of other users than `user` must not even be told of by where a page ends.
+    pub is_confined: bool,
     /// At this server.
     pub server: Option<String>,
     /// Of this JSON-RPC method.

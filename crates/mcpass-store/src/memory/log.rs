@@ -76,7 +76,11 @@ impl AccessLog {
         let rows: &mut dyn Iterator<Item = (&RequestId, &Logged)> =
             if filter.oldest_first { &mut self.rows.iter() } else { &mut self.rows.iter().rev() };
         let effort = filter.effort.map_or(usize::MAX, |effort| effort as usize);
-        let mut looked_at = rows.filter(|(id, _)| beyond(id));
+        // Where others are not told of, their rows are none that are looked at.
+        let is_others = |logged: &Logged| {
+            filter.is_confined && filter.user.as_deref() != Some(&*logged.row.admission.user)
+        };
+        let mut looked_at = rows.filter(|(id, logged)| beyond(id) && !is_others(logged));
         let mut last = None;
         let seen = looked_at.by_ref().take(effort.max(1)).inspect(|(id, _)| last = Some(**id));
         let fitting = seen

@@ -57,6 +57,7 @@ pub(super) fn access(row: &AccessRow, filter: &AccessFilter) -> bool {
     let AccessFilter {
         tokens,
         user,
+        is_confined: _,
         server,
         method,
         target,

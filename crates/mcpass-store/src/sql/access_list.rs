@@ -98,6 +98,10 @@ const USUAL_EFFORT: u32 = 20_000;
 /// All ways to the rows of a filter that have an index.
 fn ways(filter: &AccessFilter) -> Vec<Way<'_>> {
     let AccessFilter { tokens, user, server, target, reason, allowed, is_error, .. } = filter;
+    // A page may end at any row of its way.
+    if let Some(user) = user.as_deref().filter(|_| filter.is_confined) {
+        return vec![vec![Lane::User(user)]];
+    }
     let tokens = tokens.as_ref().map(|tokens| {
         let tokens: BTreeSet<_> = tokens.iter().copied().collect();
         tokens.into_iter().map(Lane::Token).collect()

@@ -1,6 +1,6 @@
 //! Lists of the access log: every filter, and pages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mcpass_domain::id::IdParts;
@@ -141,6 +141,7 @@ pub(crate) async fn a_page_ends_after_as_many_rows_as_may_be_looked_at(store: Ar
         };
         assert!(empty_pages(&*store, filter).await <= all.len().div_ceil(10));
     }
+    pages_of_the_confined_end_at_rows_of_their_own(&*store, &all).await;
     let (_, end) = store.access_tail(None, &AccessFilter::default(), 5).await.unwrap();
     let filter = AccessFilter {
         user: Some("nobody".to_owned()),
@@ -151,6 +152,29 @@ pub(crate) async fn a_page_ends_after_as_many_rows_as_may_be_looked_at(store: Ar
     assert_eq!((rows.len(), place), (0, 50));
     let (rows, place) = store.access_tail(Some(end - 1), &filter, 5).await.unwrap();
     assert_eq!((rows.len(), place), (0, end));
+}
+
+async fn pages_of_the_confined_end_at_rows_of_their_own(store: &dyn Store, all: &[AccessRow]) {
+    let own = all.iter().filter(|row| row.admission.user == "ana");
+    let own: BTreeSet<_> = own.map(|row| row.admission.id).collect();
+    for (server, target) in [(Some("github"), None), (None, Some("nothing")), (None, Some("x"))] {
+        let filter = AccessFilter {
+            user: Some("ana".to_owned()),
+            is_confined: true,
+            server: server.map(str::to_owned),
+            target: target.map(str::to_owned),
+            effort: Some(7),
+            ..AccessFilter::default()
+        };
+        let mut page = PageRequest { after: None, limit: 40 };
+        let mut pages = 0;
+        while let Some(next) = store.access_list(&filter, &page).await.unwrap().next {
+            assert!(own.contains(&next), "{server:?} {target:?}");
+            page.after = Some(next);
+            pages += 1;
+        }
+        assert!(pages > 1, "{server:?} {target:?}");
+    }
 }
 
 pub(crate) async fn requests_are_counted_by_hour(store: Arc<dyn Store>) {
@@ -195,29 +219,32 @@ pub(crate) async fn pages_hold_every_fitting_row_once(store: Arc<dyn Store>) {
     let moment = || prop::option::weighted(0.4, (0..160_i64).prop_map(at));
     let tokens = prop::collection::vec((0..4_u32).prop_map(id), 0..4);
     let filter = (
-        (prop::option::weighted(0.3, tokens), text(&["ana", "Ana", "zoe"])),
+        (prop::option::weighted(0.3, tokens), text(&["ana", "Ana", "zoe"]), any::<bool>()),
         (text(&["github", ""]), text(&["tools/call"]), text(&["x", "create%"])),
         prop::option::weighted(0.2, prop::sample::select(Reason::ALL)),
         (some(any::<bool>().boxed()), some(any::<bool>().boxed())),
         (moment(), moment()),
         (any::<bool>(), prop::option::weighted(0.7, 1..60_u32)),
     )
-        .prop_map(|((tokens, user), (server, method, target), reason, flags, times, order)| {
-            AccessFilter {
-                tokens,
-                user,
-                server,
-                method,
-                target,
-                reason,
-                allowed: flags.0,
-                is_error: flags.1,
-                since: times.0,
-                until: times.1,
-                oldest_first: order.0,
-                effort: order.1,
-            }
-        });
+        .prop_map(
+            |((tokens, user, confined), (server, method, target), reason, flags, times, order)| {
+                AccessFilter {
+                    is_confined: user.is_some() && confined,
+                    tokens,
+                    user,
+                    server,
+                    method,
+                    target,
+                    reason,
+                    allowed: flags.0,
+                    is_error: flags.1,
+                    since: times.0,
+                    until: times.1,
+                    oldest_first: order.0,
+                    effort: order.1,
+                }
+            },
+        );
     let handle = tokio::runtime::Handle::current();
     let mut runner =
         TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(100) });
