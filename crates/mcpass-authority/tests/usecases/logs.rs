@@ -167,7 +167,7 @@ async fn found(harness: &Harness, ctx: &Context, filter: LogFilter) -> Vec<Reque
     ids
 }
 
-fn family(id: impl ToString) -> LogFilter {
+fn family(id: &impl ToString) -> LogFilter {
     LogFilter { family: Some(id.to_string()), ..LogFilter::default() }
 }
 
@@ -183,26 +183,26 @@ async fn a_family_is_listed_by_its_id_or_that_of_any_of_its_tokens(harness: &Har
     for id in [old.facts.family.to_string(), old.id.to_string(), new.id.to_string()] {
         assert_eq!(found(harness, &ctx, family(&id)).await, [second, first], "{id}");
     }
-    assert_eq!(found(harness, &ctx, family(single.id)).await, [other]);
+    assert_eq!(found(harness, &ctx, family(&single.id)).await, [other]);
     for unknown in [NO_TOKEN, NO_FAMILY] {
-        assert_eq!(found(harness, &ctx, family(unknown)).await, [], "{unknown}");
+        assert_eq!(found(harness, &ctx, family(&unknown)).await, [], "{unknown}");
     }
     // With other filters, both count.
     let of =
-        |token: &IssuedToken| LogFilter { token: Some(token.id.to_string()), ..family(new.id) };
+        |token: &IssuedToken| LogFilter { token: Some(token.id.to_string()), ..family(&new.id) };
     assert_eq!(found(harness, &ctx, of(&old)).await, [first]);
     assert_eq!(found(harness, &ctx, of(&single)).await, []);
-    let recent = LogFilter { since: Some("150m".to_owned()), ..family(new.id) };
+    let recent = LogFilter { since: Some("150m".to_owned()), ..family(&new.id) };
     assert_eq!(found(harness, &ctx, recent).await, [second]);
     for wrong in ["nothing", "tok_x", "fam_x", "usr_0000000000000000000001", ""] {
-        let request = LogList { filter: family(wrong), ..LogList::default() };
+        let request = LogList { filter: family(&wrong), ..LogList::default() };
         let error = harness.authority.log_list(&ctx, request).await.unwrap_err();
         assert_eq!(error.field.as_deref(), Some("family"), "{wrong}: {error:?}");
     }
     // What was revoked is still of its family.
     let revoke = TokenRevoke { id: old.id.to_string(), ..TokenRevoke::default() };
     harness.authority.token_revoke(&ctx, revoke).await.unwrap();
-    assert_eq!(found(harness, &ctx, family(new.id)).await, [second, first]);
+    assert_eq!(found(harness, &ctx, family(&new.id)).await, [second, first]);
 }
 
 async fn a_family_of_somebody_else_is_as_empty_as_one_that_is_not_there(harness: &Harness) {
@@ -220,7 +220,7 @@ async fn a_family_of_somebody_else_is_as_empty_as_one_that_is_not_there(harness:
     for id in [bens[0].facts.family.to_string(), NO_FAMILY.to_owned()] {
         assert_eq!(found(harness, &ana, family(&id)).await, [], "{id}");
     }
-    let asks = LogFilter { user: Some("ben".to_owned()), ..family(bens[0].id) };
+    let asks = LogFilter { user: Some("ben".to_owned()), ..family(&bens[0].id) };
     assert_eq!(found(harness, &ana, asks).await, []);
     for id in [anas[0].facts.family.to_string(), anas[0].id.to_string(), anas[1].id.to_string()] {
         assert_eq!(found(harness, &ana, family(&id)).await, [second, first], "{id}");
