@@ -85,7 +85,7 @@ fn tokens(world: &World) -> Vec<Page> {
         page("tokens, of a group of 10 %", "/tokens?group=group0", "group0"),
         page("tokens, of a group, by name", "/tokens?group=group0&sort=name", "group0"),
         page("tokens, unused for 7 days", "/tokens?unused=7d", "agent "),
-        page("tokens, unused for 30 days: none", "/tokens?unused=30d", none),
+        page("tokens, unused for 60 days: none", "/tokens?unused=60d", none),
         page("tokens, expiring within 7 days", "/tokens?expiring=7d", "agent "),
         page("tokens, that may call", "/tokens?may=github.tool_1", none),
         page("tokens, that may call by pattern", "/tokens?may=app7.x", "agent "),
