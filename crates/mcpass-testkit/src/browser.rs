@@ -89,6 +89,21 @@ impl Browser {
         text(&self.driver.get("url").await?)
     }
 
+    /// Waits until a page is loaded whose address begins so: a click returns before the page that
+    /// it leads to is there.
+    ///
+    /// # Errors
+    /// When it never is.
+    pub async fn at(&self, wanted: &str) -> Result<()> {
+        self.wait(&format!("{wanted} is open"), async || {
+            let url = self.url().await?;
+            // Scripts have run then, so keys are listened to.
+            let state = self.run("return document.readyState", &[]).await?;
+            Ok((url.starts_with(wanted) && state == "complete").then_some(()))
+        })
+        .await
+    }
+
     /// The page's title.
     ///
     /// # Errors

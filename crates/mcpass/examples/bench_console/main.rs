@@ -24,7 +24,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use mcpass_domain::{Clock as _, SystemClock, Timestamp};
 use mcpass_testkit::eventually::eventually;
-use mcpass_testkit::{Mcpass, Visitor};
+use mcpass_testkit::{FakeUpstream, Mcpass, Visitor};
 use tokio::time::Instant;
 
 use crate::pages::{Page, Part};
@@ -57,8 +57,10 @@ async fn main() -> Result<()> {
         mcpass = mcpass.with_data(folder);
     }
     let world = prepare(&asked, &mcpass.data()).await?;
-    if mcpass.cli(&["server", "show", "github"]).await.is_err() {
-        mcpass.add_server("github", "http://127.0.0.1:9/mcp").await?;
+    let github = FakeUpstream::start().await?;
+    // A kept folder knows the server, which had another port.
+    if mcpass.cli(&["server", "edit", "github", "--url", &github.url()]).await.is_err() {
+        mcpass.add_server("github", &github.url()).await?;
     }
     mcpass.start().await?;
     let mut person = Person::sign_in(&mcpass).await?;

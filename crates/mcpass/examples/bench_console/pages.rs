@@ -12,6 +12,10 @@ pub(crate) struct Page {
     pub(crate) holds: String,
 }
 
+/// A token among those that may use a tool.
+const WHO: &str = r#"class="chip" href="/tokens/"#;
+const NOBODY: &str = "None of the newest active tokens may use";
+
 /// What counts.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Part {
@@ -57,8 +61,9 @@ fn others(world: &World) -> Vec<Page> {
         page("groups", "/groups", "group19"),
         page("a group", "/groups/group0", "agent "),
         page("servers", "/servers", "github"),
-        page("a server", "/servers/github", "tool_"),
-        page("a server, who may use a tool", "/servers/github?tool=tool_1", "agent "),
+        page("a server", "/servers/github", "deep.name/with.dots"),
+        page("a server, who may use a tool", "/servers/github?tool=look", WHO),
+        page("a server, who may use a tool: none", "/servers/github?tool=destroy", NOBODY),
         page("a request", format!("/log/{row}"), "claude-code"),
         page("settings", "/settings", "listen"),
         page("account", "/account", "ana"),
@@ -87,7 +92,8 @@ fn tokens(world: &World) -> Vec<Page> {
         page("tokens, unused for 7 days", "/tokens?unused=7d", "agent "),
         page("tokens, unused for 60 days: none", "/tokens?unused=60d", none),
         page("tokens, expiring within 7 days", "/tokens?expiring=7d", "agent "),
-        page("tokens, that may call", "/tokens?may=github.tool_1", none),
+        page("tokens, that may call", "/tokens?may=github.look", "agent "),
+        page("tokens, that may call what only others may", "/tokens?may=github.destroy", none),
         page("tokens, that may call by pattern", "/tokens?may=app7.x", "agent "),
         page("tokens, that may call: none", "/tokens?may=nowhere.x", none),
         page("tokens, by words: many", "/tokens?q=agent+77", "agent 77"),

@@ -103,16 +103,7 @@ impl Desk {
 
     /// Waits until a page is open whose path begins so.
     async fn at(&self, wanted: &str) -> Result<()> {
-        let what = format!("{wanted} is open");
-        let at = eventually(&what, async || {
-            let path = self.path().await?;
-            anyhow::ensure!(path.starts_with(wanted), "{path}: {}", self.browser.text().await?);
-            // Scripts have run then, so keys are listened to.
-            let state = self.browser.run("return document.readyState", &[]).await?;
-            anyhow::ensure!(state == "complete", "{state}");
-            Ok(Some(()))
-        });
-        at.await
+        self.browser.at(&self.mcpass.url(wanted)?).await
     }
 
     /// How many tokens the command line lists.
