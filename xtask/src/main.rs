@@ -2,6 +2,7 @@
 
 mod tidy;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 
@@ -24,6 +25,9 @@ enum Command {
         /// Keep what is written in this folder, and begin there if something was.
         #[arg(long, value_name = "FOLDER")]
         data: Option<PathBuf>,
+        /// Measure the pages whose name holds this text.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
     },
     /// Check what neither the compiler nor clippy can: crate edges, file sizes, licences, paths.
     Tidy,
@@ -32,10 +36,14 @@ enum Command {
 fn main() -> Result<ExitCode> {
     let root = root()?;
     match Command::parse() {
-        Command::BenchTokens { counts } => bench(&root, "bench_tokens", &counts, None),
-        Command::BenchConsole { counts, data } => {
-            let data = data.map(std::path::absolute).transpose()?;
-            bench(&root, "bench_console", &counts, data.as_deref())
+        Command::BenchTokens { counts } => bench(&root, "bench_tokens", words(&counts)),
+        Command::BenchConsole { counts, data, only } => {
+            let data = data.map(std::path::absolute).transpose()?.map(PathBuf::into_os_string);
+            let option = |name: &str, value: Option<OsString>| {
+                value.map(|value| [name.into(), value]).into_iter().flatten()
+            };
+            let more = option("--data", data).chain(option("--only", only.map(Into::into)));
+            bench(&root, "bench_console", words(&counts).chain(more))
         }
         Command::Tidy => tidy::run(&root),
     }
@@ -44,8 +52,16 @@ fn main() -> Result<ExitCode> {
 /// The profile of all benchmarks.
 const PROFILE: &str = "bench-dist";
 
+fn words(counts: &[usize]) -> impl Iterator<Item = OsString> {
+    counts.iter().map(|count| count.to_string().into())
+}
+
 /// Builds the binary and a benchmark of it as for all benchmarks, and runs them.
-fn bench(root: &Path, example: &str, counts: &[usize], data: Option<&Path>) -> Result<ExitCode> {
+fn bench(
+    root: &Path,
+    example: &str,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<ExitCode> {
     let cargo = |arguments: &[&str]| {
         let mut command = process::Command::new(env!("CARGO"));
         command.current_dir(root).args(arguments);
@@ -58,10 +74,7 @@ fn bench(root: &Path, example: &str, counts: &[usize], data: Option<&Path>) -> R
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let mut command = cargo(&run);
     command.arg(target.join(PROFILE).join("mcpass"));
-    command.args(counts.iter().map(usize::to_string));
-    if let Some(data) = data {
-        command.arg("--data").arg(data);
-    }
+    command.args(arguments);
     Ok(if command.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -108,7 +108,12 @@ impl Authority {
 }
 
 impl Turn {
-    async fn tools(&self, server: &Server, fresh: bool) -> Result<Vec<KnownTool>, String> {
+    /// What a server lists.
+    pub(crate) async fn tools(
+        &self,
+        server: &Server,
+        fresh: bool,
+    ) -> Result<Vec<KnownTool>, String> {
         match &self.core.options.inventory {
             _ if !server.is_enabled => Err(format!("{} is switched off", server.name)),
             Some(inventory) => inventory.tools(server.name.as_str(), fresh).await,
@@ -252,18 +257,10 @@ async fn preview(turn: &mut Turn, request: &Preview) -> Result<PreviewView, ApiE
 }
 
 fn preview_tool(grants: &Grants, server: &Server, tool: &KnownTool) -> PreviewTool {
-    let whole = |server| Ask { server, target: Target::Server, class: None };
-    let asks: Vec<Ask<'_>> = match &tool.needs {
-        Needs::Itself => vec![Ask {
-            server: server.name.as_str(),
-            target: Target::Tool(&tool.name),
-            class: Some(tool.class),
-        }],
-        Needs::Anything => server.namespaces().map(whole).collect(),
-        Needs::OneOf(needed) => needed.iter().map(Needed::ask).collect(),
-    };
+    let name = server.name.as_str();
+    let itself = Ask { server: name, target: Target::Tool(&tool.name), class: Some(tool.class) };
     let (mut seen, mut grant) = (false, None);
-    for ask in &asks {
+    for ask in &tool.needs.asks(itself, server.namespaces()) {
         match grants.ask(ask) {
             Verdict::Allow(by) => {
                 (seen, grant) = (true, Some(by));

@@ -240,14 +240,17 @@ impl Admitted {
     /// # Errors
     /// When none of them is given: the refusal of the first.
     pub fn permit_any(self, asks: &[Ask<'_>]) -> Result<Permitted, Denial> {
-        match asks.iter().find(|ask| self.subject.allows(ask)).or_else(|| asks.first()) {
-            Some(ask) => self.permit(ask),
-            None => {
-                let detail = Some("there is no such thing to permit".to_owned());
-                let reason = Reason::InsufficientPermissions;
-                Err(Denial { reason, exceeded: None, detail })
-            }
-        }
+        let ask = self.deciding(asks)?;
+        self.permit(ask)
+    }
+
+    /// The first of them that is allowed; if none is, the first.
+    fn deciding<'a, 'b>(&self, asks: &'b [Ask<'a>]) -> Result<&'b Ask<'a>, Denial> {
+        let allowed = asks.iter().find(|ask| self.subject.allows(ask));
+        allowed.or_else(|| asks.first()).ok_or_else(|| {
+            let detail = Some("there is no such thing to permit".to_owned());
+            Denial { reason: Reason::InsufficientPermissions, exceeded: None, detail }
+        })
     }
 
     /// Phase 4 for what belongs to no server: handshakes and lists at `/mcp`. A token without
@@ -256,12 +259,12 @@ impl Admitted {
         Permitted { subject: self.subject }
     }
 
-    /// Which grant gives what is asked, in words for the operator.
+    /// Which grant gives one of what is asked, in words for the operator.
     ///
     /// # Errors
-    /// As [`Admitted::permit`].
-    pub fn explain(&self, ask: &Ask<'_>) -> Result<String, Denial> {
-        self.subject.verdict(ask)
+    /// As [`Admitted::permit_any`].
+    pub fn explain_any(&self, asks: &[Ask<'_>]) -> Result<String, Denial> {
+        self.subject.verdict(self.deciding(asks)?)
     }
 }
 
@@ -401,7 +404,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_grant_that_decided() {
         let admitted = Arc::new(subject()).admit(Timestamp::from_micros(0), HERE).unwrap();
-        assert_eq!(admitted.explain(&ask("read")).unwrap(), "demo.* (own)");
+        assert_eq!(admitted.explain_any(&[ask("read")]).unwrap(), "demo.* (own)");
         let denial = admitted.clone().permit(&ask("delete_all")).unwrap_err();
         assert_eq!(denial.reason, Reason::InsufficientPermissions);
         assert_eq!(denial.detail.unwrap(), "!demo.delete_* (own)");

@@ -152,6 +152,24 @@ pub enum Needs {
     OneOf(Vec<Needed>),
 }
 
+impl Needs {
+    /// The questions of which one has to be answered with yes: `itself` for a permission that is
+    /// called as what needs it, and `namespaces` are those of the server's permissions.
+    pub fn asks<'a>(
+        &'a self,
+        itself: Ask<'a>,
+        namespaces: impl Iterator<Item = &'a str>,
+    ) -> Vec<Ask<'a>> {
+        match self {
+            Self::Itself => vec![itself],
+            Self::Anything => namespaces
+                .map(|server| Ask { server, target: Target::Server, class: None })
+                .collect(),
+            Self::OneOf(needed) => needed.iter().map(Needed::ask).collect(),
+        }
+    }
+}
+
 /// A permission that something needs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Needed {

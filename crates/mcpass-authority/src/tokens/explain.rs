@@ -4,87 +4,27 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use mcpass_domain::permission::{MANAGEMENT, MAX_LENGTH, Verdict};
-use mcpass_domain::{Ask, CidrList, Denial, Reason, Server, Subject, Target, Timestamp, ToolClass};
+use mcpass_domain::permission::Verdict;
+use mcpass_domain::{Ask, CidrList, Denial, Reason, Subject, Timestamp, ToolClass};
 
 use crate::api::{ApiError, CheckPermissions, Explain, Explanation, PermissionCheck};
-use crate::failure::store_failed;
 use crate::turn::Turn;
 use crate::{parse, show};
 
 mod database;
+mod wanted;
+
+pub(super) use self::wanted::{Known, Question, Wanted};
 
 const CLASSES: [ToolClass; 3] = [ToolClass::Destructive, ToolClass::Read, ToolClass::Write];
-
-/// One thing that a token might be asked for: `server.tool`, never a pattern.
-#[derive(Debug)]
-pub(super) struct Question {
-    server: String,
-    name: String,
-}
-
-impl Question {
-    pub(super) fn read(field: &str, text: &str) -> Result<Self, ApiError> {
-        let fail = |why: &str| {
-            let shown: String = text.chars().take(80).collect();
-            Err(ApiError::invalid(field, format!("`{shown}` cannot be asked for: {why}"))
-                .with_hint("write `server.tool`, `server.resource:URI` or `server.prompt:NAME`"))
-        };
-        if text.len() > MAX_LENGTH {
-            return fail("it is longer than 512 bytes");
-        }
-        let Some((server, name)) = text.split_once('.') else {
-            return fail("it has no dot between the server and the name");
-        };
-        if server.is_empty() || name.is_empty() {
-            return fail("something is missing before or after the dot");
-        }
-        // A URI may hold a star; a tool's name does not, so there it means a pattern.
-        let is_pattern =
-            matches!(Target::from_name(name), Target::Tool(tool) if tool.contains('*'));
-        if is_pattern || server.contains(['*', '!']) || name.starts_with('@') {
-            return fail("it is a pattern; ask for one thing");
-        }
-        Ok(Self { server: server.to_owned(), name: name.to_owned() })
-    }
-
-    pub(super) fn ask(&self, class: Option<ToolClass>) -> Ask<'_> {
-        let target = if self.server == MANAGEMENT {
-            Target::Permission(&self.name)
-        } else {
-            Target::from_name(&self.name)
-        };
-        Ask { server: &self.server, target, class }
-    }
-
-    /// What is known of the tool, if it is one.
-    fn known_class(&self, turn: &Turn, servers: &[Server]) -> Option<ToolClass> {
-        if database::is_namespace(servers, &self.server) {
-            return Some(ToolClass::of_codename(&self.name));
-        }
-        match self.ask(None).target {
-            Target::Tool(tool) => turn.core.options.tools.as_ref()?.class(&self.server, tool),
-            _ => None,
-        }
-    }
-
-    /// What is known of the tool; a tool of which nothing is known counts as destructive.
-    pub(super) fn class_or_destructive(
-        &self,
-        turn: &Turn,
-        servers: &[Server],
-    ) -> Option<ToolClass> {
-        self.known_class(turn, servers).or(Some(ToolClass::Destructive))
-    }
-}
 
 pub(super) async fn explain(turn: &mut Turn, request: &Explain) -> Result<Explanation, ApiError> {
     let question = Question::read("permission", &request.permission)?;
     let class = request.class.as_deref().map(parse::tool_class).transpose()?;
     let address = request.ip.as_deref().map(address).transpose()?;
     let subject = subject(turn, &request.id).await?;
-    let servers = turn.core.store.server_list().await.map_err(store_failed)?;
-    Ok(answer(turn, &subject, &servers, &question, (class, address)))
+    let wanted = Known::read(turn).await?.wanted(turn, question).await;
+    Ok(answer(turn, &subject, &wanted, (class, address)))
 }
 
 pub(super) async fn check(
@@ -95,9 +35,12 @@ pub(super) async fn check(
         request.permissions.iter().map(|text| Question::read("permissions", text)).collect();
     let questions = questions?;
     let subject = subject(turn, &request.id).await?;
-    let servers = turn.core.store.server_list().await.map_err(store_failed)?;
-    let check = |question| answer(turn, &subject, &servers, question, (None, None));
-    let checks = questions.iter().map(check).collect();
+    let mut known = Known::read(turn).await?;
+    let mut checks = Vec::new();
+    for question in questions {
+        let wanted = known.wanted(turn, question).await;
+        checks.push(answer(turn, &subject, &wanted, (None, None)));
+    }
     Ok(PermissionCheck {
         token: subject.token,
         state: subject.state(turn.now).as_str().to_owned(),
@@ -124,33 +67,30 @@ fn address(text: &str) -> Result<IpAddr, ApiError> {
 fn answer(
     turn: &Turn,
     subject: &Arc<Subject>,
-    servers: &[Server],
-    question: &Question,
+    wanted: &Wanted,
     (class, address): (Option<ToolClass>, Option<IpAddr>),
 ) -> Explanation {
-    let needed = database::needed(servers, &question.server, &question.name);
-    let allowed =
-        needed.iter().find(|one| subject.allows(&one.ask(Some(ToolClass::of_codename(&one.name)))));
-    let question = allowed.or(needed.first()).unwrap_or(question);
-    let known = class.or_else(|| question.known_class(turn, servers));
-    let by_class = by_class(subject, question, known);
-    let assumed = known.or(Some(ToolClass::Destructive));
-    let ask = question.ask(assumed);
-    let decided = match decide(subject, &ask, address, turn.now) {
+    let known = class.or(wanted.class);
+    let by_class = by_class(subject, wanted, known);
+    let asks = wanted.asks(known.or(Some(ToolClass::Destructive)));
+    let decided = match decide(subject, &asks, address, turn.now) {
         // A server that is not there is not there for anybody, whatever is granted.
-        decided if is_standing(&decided) || serves(servers, &question.server) => decided,
+        decided if is_standing(&decided) || wanted.is_served => decided,
         _ => Err(Reason::UnknownServer.into()),
     };
+    let deciding = asks.iter().find(|ask| subject.allows(ask)).or(asks.first());
+    let permission = wanted.shown(deciding);
     Explanation {
         allowed: decided.is_ok(),
         reason: decided.as_ref().err().map_or(Reason::Allowed, |denial| denial.reason).to_string(),
-        grant: match &decided {
-            Ok(grant) => Some(grant.clone()),
-            Err(denial) => deciding_denial(subject, &ask, denial),
+        grant: match (&decided, deciding) {
+            (Ok(grant), _) => Some(grant.clone()),
+            (Err(denial), Some(ask)) => deciding_denial(subject, ask, denial),
+            (Err(_), None) => None,
         },
-        permission: ask.to_string(),
         token: subject.token,
-        text: sentence(&ask, &decided, !by_class.is_empty(), turn.now, subject),
+        text: sentence(&permission, wanted, &decided, !by_class.is_empty(), turn.now, subject),
+        permission,
         class: known.map(|class| class.as_str().to_owned()),
         by_class,
     }
@@ -159,7 +99,7 @@ fn answer(
 /// The grant that gives what is asked, or the refusal.
 fn decide(
     subject: &Arc<Subject>,
-    ask: &Ask<'_>,
+    asks: &[Ask<'_>],
     address: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<String, Denial> {
@@ -171,7 +111,7 @@ fn decide(
             Arc::new(anywhere).admit(now, IpAddr::V4(Ipv4Addr::UNSPECIFIED))
         }
     };
-    admitted?.explain(ask)
+    admitted?.explain_any(asks)
 }
 
 /// Whether the decision fell before the server was looked at.
@@ -179,27 +119,18 @@ fn is_standing(decided: &Result<String, Denial>) -> bool {
     decided.as_ref().is_err_and(|denial| denial.reason != Reason::InsufficientPermissions)
 }
 
-/// Whether there is such a server. Management is there always.
-fn serves(servers: &[Server], name: &str) -> bool {
-    name == MANAGEMENT
-        || servers
-            .iter()
-            .any(|server| server.is_enabled && (server.name.as_str() == name || server.owns(name)))
-}
-
 /// The answer for each class, where they differ and the class is not known.
 fn by_class(
     subject: &Subject,
-    question: &Question,
+    wanted: &Wanted,
     known: Option<ToolClass>,
 ) -> BTreeMap<String, bool> {
-    let is_tool = matches!(question.ask(None).target, Target::Tool(_));
-    if known.is_some() || !is_tool || !subject.needs_class(&question.server) {
+    if known.is_some() || !wanted.may_need_class(subject) {
         return BTreeMap::new();
     }
     let answers: BTreeMap<_, _> = CLASSES
         .iter()
-        .map(|class| (class.as_str().to_owned(), subject.allows(&question.ask(Some(*class)))))
+        .map(|class| (class.as_str().to_owned(), wanted.is_allowed(subject, *class)))
         .collect();
     let first = answers.values().next().copied();
     if answers.values().all(|answer| Some(*answer) == first) { BTreeMap::new() } else { answers }
@@ -218,17 +149,18 @@ fn deciding_denial(subject: &Subject, ask: &Ask<'_>, denial: &Denial) -> Option<
 }
 
 fn sentence(
-    ask: &Ask<'_>,
+    permission: &str,
+    wanted: &Wanted,
     decided: &Result<String, Denial>,
     depends_on_class: bool,
     now: Timestamp,
     subject: &Subject,
 ) -> String {
     let text = match decided {
-        Ok(grant) => format!("{ask} is allowed by {grant}"),
+        Ok(grant) => format!("{permission} is allowed by {grant}"),
         Err(denial) => match (denial.reason, &denial.detail) {
             (Reason::InsufficientPermissions, Some(detail)) => {
-                format!("{ask} is refused: {detail}")
+                format!("{permission} is refused: {detail}")
             }
             (Reason::OwnerInactive, _) => {
                 format!("every request is refused: the user {} is not active", subject.user)
@@ -237,14 +169,14 @@ fn sentence(
                 format!("it may be used only from {}", subject.networks)
             }
             (Reason::UnknownServer, _) => {
-                format!("there is no enabled server `{}`", ask.server)
+                format!("there is no enabled server `{}`", wanted.question.server)
             }
             (reason, _) => {
                 let state = subject.state(now);
                 if state.refusal().is_some() {
                     format!("every request is refused: the token is {}", state.as_str())
                 } else {
-                    format!("{ask} is refused: {reason}")
+                    format!("{permission} is refused: {reason}")
                 }
             }
         },

@@ -7,7 +7,7 @@ use mcpass_store::{
     CountMoments, PageRequest, SortValue, StateFilter, TokenFilter, TokenKey, TokenPlace, TokenSort,
 };
 
-use super::explain::Question;
+use super::explain::{Known, Question};
 use crate::api::{ApiError, Page, TokenCount, TokenCountsView, TokenList, TokenView};
 use crate::authorize::Reach;
 use crate::failure::store_failed;
@@ -75,7 +75,7 @@ pub(super) async fn newest(
     let filter = filter(turn, request).await?;
     if let Some(permission) = request.permission.as_deref() {
         let question = Question::read("permission", permission)?;
-        return that_allow(turn, &question, &filter, (after, limit), most).await;
+        return that_allow(turn, question, &filter, (after, limit), most).await;
     }
     let page = PageRequest { after, limit };
     let found = turn.core.store.token_list(&filter, &page).await.map_err(store_failed)?;
@@ -215,14 +215,13 @@ fn state(text: &str) -> Result<StateFilter, ApiError> {
 /// through the tokens, up to a number that an answer can wait for.
 async fn that_allow(
     turn: &mut Turn,
-    question: &Question,
+    question: Question,
     filter: &TokenFilter,
     (mut after, limit): (Option<TokenId>, u32),
     most: usize,
 ) -> Result<(Vec<Token>, Option<TokenId>), ApiError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let servers = turn.core.store.server_list().await.map_err(store_failed)?;
-    let class = question.class_or_destructive(turn, &servers);
+    let wanted = Known::read(turn).await?.wanted(turn, question).await;
     let chunk = u32::try_from(most).unwrap_or(CHUNK).min(CHUNK);
     let mut found = Vec::new();
     let mut looked_at = 0;
@@ -233,7 +232,7 @@ async fn that_allow(
         looked_at += chunk.items.len();
         for token in chunk.items {
             let id = token.id;
-            if turn.world.subject(&token).allows(&question.ask(class)) {
+            if wanted.may(&turn.world.subject(&token)) {
                 if found.len() == limit {
                     return Ok((found, after));
                 }

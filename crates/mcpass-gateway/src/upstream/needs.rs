@@ -5,7 +5,7 @@
 //! models instead (`blog.view_article`), in namespaces that may be others than the server's name.
 //! Calls and lists ask the same question here, so what is listed is what may be called.
 
-use mcpass_domain::permission::{Needed, Needs};
+use mcpass_domain::permission::Needs;
 use mcpass_domain::{Ask, Subject, Target, ToolClass};
 use serde_json::value::RawValue;
 
@@ -41,20 +41,12 @@ impl Upstream {
 
     /// Calls `with` with the permissions of which a token needs one.
     pub fn asking<R>(&self, wanted: Wanted<'_>, with: impl FnOnce(&[Ask<'_>]) -> R) -> R {
+        let Wanted { target, class, .. } = wanted;
+        let itself = Ask { server: self.name(), target, class };
         match &self.needs(wanted) {
-            Needs::Itself => {
-                let Wanted { target, class, .. } = wanted;
-                with(&[Ask { server: self.name(), target, class }])
-            }
-            Needs::Anything => {
-                let whole = |server| Ask { server, target: Target::Server, class: None };
-                let all: Vec<_> = self.server.namespaces().map(whole).collect();
-                with(&all)
-            }
-            Needs::OneOf(permissions) => {
-                let all: Vec<_> = permissions.iter().map(Needed::ask).collect();
-                with(&all)
-            }
+            // The common way makes no list.
+            Needs::Itself => with(&[itself]),
+            needs => with(&needs.asks(itself, self.server.namespaces())),
         }
     }
 

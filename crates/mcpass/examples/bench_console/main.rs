@@ -1,15 +1,16 @@
 //! How long pages of the console take where there is much to show.
 //!
 //! ```text
-//! cargo xtask bench-console [TOKENS] [ROWS] [--data FOLDER]
+//! cargo xtask bench-console [TOKENS] [ROWS] [--data FOLDER] [--only TEXT]
 //! ```
 //!
 //! That many tokens and rows of the access log of the last 30 days are written through the store;
 //! 100,000 and 10,000,000 if not said otherwise. With `--data` they stay in that folder, and the
-//! next run begins there. The server is the real binary on SQLite. Each page is asked for one time
-//! after the other by a superuser who has signed in; the time is that from the request to the last
-//! byte of the answer, over loopback, and CPU is the server's. Fails if a page does not show what it should; slow and heavy
-//! pages are marked. Needs about 6 GB of room.
+//! next run begins there; with `--only`, only pages whose name holds that text are measured. The
+//! server is the real binary on SQLite. Each page is asked for one time after the other by a
+//! superuser who has signed in; the time is that from the request to the last byte of the answer,
+//! over loopback, and CPU is the server's. Fails if a page does not show what it should; slow and
+//! heavy pages are marked. Needs about 6 GB of room.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 mod fill;
@@ -67,8 +68,8 @@ async fn main() -> Result<()> {
     let assets = person.assets().await?;
     println!("\n| page | p50 ms | slowest ms | CPU ms | kB | |\n|---|---:|---:|---:|---:|---|");
     let (mut slow, mut wrong) = (Vec::new(), Vec::new());
-    for page in pages::all(&world) {
-        let measured = match page_measured(&mut person, &page).await {
+    for page in pages::all(&world).iter().filter(|page| page.what.contains(&asked.only)) {
+        let measured = match page_measured(&mut person, page).await {
             Ok(measured) => measured,
             Err(error) => {
                 wrong.push(format!("{}: {error:#}", page.what));
@@ -98,22 +99,25 @@ struct Asked {
     tokens: u64,
     rows: u64,
     data: Option<PathBuf>,
+    /// Pages whose name holds this are measured.
+    only: String,
 }
 
 impl Asked {
     fn read() -> Result<Self> {
         let mut arguments = std::env::args().skip(1);
-        let usage = "usage: bench_console BINARY [TOKENS] [ROWS] [--data FOLDER]";
+        let usage = "usage: bench_console BINARY [TOKENS] [ROWS] [--data FOLDER] [--only TEXT]";
         let binary = arguments.next().context(usage)?;
-        let (mut numbers, mut data) = (Vec::new(), None);
+        let (mut numbers, mut data, mut only) = (Vec::new(), None, String::new());
         while let Some(word) = arguments.next() {
             match word.as_str() {
                 "--data" => data = Some(arguments.next().context(usage)?.into()),
+                "--only" => only = arguments.next().context(usage)?,
                 number => numbers.push(number.parse().context(usage)?),
             }
         }
         let number = |at: usize, usual| numbers.get(at).copied().unwrap_or(usual);
-        Ok(Self { binary, tokens: number(0, 100_000), rows: number(1, 10_000_000), data })
+        Ok(Self { binary, tokens: number(0, 100_000), rows: number(1, 10_000_000), data, only })
     }
 }
 

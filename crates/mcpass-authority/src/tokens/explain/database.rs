@@ -1,8 +1,8 @@
-//! Which permission on a database's model a tool of it needs, by their names alone.
+//! Which permission on a database's model a tool of it needs, by their names alone: for when the
+//! server's own list is not at hand.
 
+use mcpass_domain::permission::Needed;
 use mcpass_domain::{Server, ServerKind};
-
-use super::Question;
 
 /// Words of tools, and those of the permissions of which one is needed.
 const WORDS: [(&str, &[&str]); 12] = [
@@ -28,7 +28,7 @@ pub(super) fn is_namespace(servers: &[Server], namespace: &str) -> bool {
 }
 
 /// The permissions of which a call of this tool needs one; none if it is no tool of a database.
-pub(super) fn needed(servers: &[Server], server: &str, tool: &str) -> Vec<Question> {
+pub(super) fn needed(servers: &[Server], server: &str, tool: &str) -> Vec<Needed> {
     let is_it = |each: &&Server| {
         each.name.as_str() == server && matches!(each.kind, ServerKind::Database(_))
     };
@@ -37,13 +37,13 @@ pub(super) fn needed(servers: &[Server], server: &str, tool: &str) -> Vec<Questi
     let Some((_, verbs)) = WORDS.iter().find(|(known, _)| *known == word) else {
         return Vec::new();
     };
-    let question = |namespace: &str, verb: &str| Question {
-        server: namespace.to_owned(),
+    let needed = |namespace: &str, verb: &str| Needed {
+        namespace: namespace.to_owned(),
         name: format!("{verb}_{model}"),
     };
     server
         .namespaces()
-        .flat_map(|namespace| verbs.iter().map(move |verb| question(namespace, verb)))
+        .flat_map(|namespace| verbs.iter().map(move |verb| needed(namespace, verb)))
         .collect()
 }
 
@@ -68,7 +68,7 @@ mod tests {
         }];
         let needed = |tool: &str| -> Vec<String> {
             let all = needed(&servers, "site", tool);
-            all.iter().map(|one| format!("{}.{}", one.server, one.name)).collect()
+            all.iter().map(|one| format!("{}.{}", one.namespace, one.name)).collect()
         };
         assert_eq!(needed("list_article"), ["blog.view_article", "press.view_article"]);
         assert_eq!(needed("update_a_b"), ["blog.change_a_b", "press.change_a_b"]);

@@ -1,0 +1,156 @@
+//! What is asked for, and which permissions that comes to at the servers that are there.
+
+use std::collections::HashMap;
+
+use mcpass_domain::permission::{MANAGEMENT, MAX_LENGTH, Needs};
+use mcpass_domain::{Ask, Server, Subject, Target, ToolClass};
+
+use super::database;
+use crate::api::ApiError;
+use crate::failure::store_failed;
+use crate::hooks::KnownTool;
+use crate::turn::Turn;
+
+/// One thing that a token might be asked for: `server.tool`, never a pattern.
+#[derive(Debug)]
+pub(in crate::tokens) struct Question {
+    pub(super) server: String,
+    name: String,
+}
+
+impl Question {
+    pub(in crate::tokens) fn read(field: &str, text: &str) -> Result<Self, ApiError> {
+        let fail = |why: &str| {
+            let shown: String = text.chars().take(80).collect();
+            Err(ApiError::invalid(field, format!("`{shown}` cannot be asked for: {why}"))
+                .with_hint("write `server.tool`, `server.resource:URI` or `server.prompt:NAME`"))
+        };
+        if text.len() > MAX_LENGTH {
+            return fail("it is longer than 512 bytes");
+        }
+        let Some((server, name)) = text.split_once('.') else {
+            return fail("it has no dot between the server and the name");
+        };
+        if server.is_empty() || name.is_empty() {
+            return fail("something is missing before or after the dot");
+        }
+        // A URI may hold a star; a tool's name does not, so there it means a pattern.
+        let is_pattern =
+            matches!(Target::from_name(name), Target::Tool(tool) if tool.contains('*'));
+        if is_pattern || server.contains(['*', '!']) || name.starts_with('@') {
+            return fail("it is a pattern; ask for one thing");
+        }
+        Ok(Self { server: server.to_owned(), name: name.to_owned() })
+    }
+
+    fn ask(&self, class: Option<ToolClass>) -> Ask<'_> {
+        let target = if self.server == MANAGEMENT {
+            Target::Permission(&self.name)
+        } else {
+            Target::from_name(&self.name)
+        };
+        Ask { server: &self.server, target, class }
+    }
+}
+
+/// The servers that are there, and what those list that were asked about.
+#[derive(Debug)]
+pub(in crate::tokens) struct Known {
+    servers: Vec<Server>,
+    tools: HashMap<String, Vec<KnownTool>>,
+}
+
+impl Known {
+    /// Of the servers alone.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(in crate::tokens) async fn read(turn: &Turn) -> Result<Self, ApiError> {
+        let servers = turn.core.store.server_list().await.map_err(store_failed)?;
+        Ok(Self { servers, tools: HashMap::new() })
+    }
+
+    /// What a question comes to. A server that cannot say what it lists is judged by names alone.
+    pub(in crate::tokens) async fn wanted(&mut self, turn: &Turn, question: Question) -> Wanted {
+        let Question { server: name, .. } = &question;
+        let is_namespace = database::is_namespace(&self.servers, name);
+        let server = self.servers.iter().find(|server| server.name.as_str() == name);
+        let listed = match (server, question.ask(None).target) {
+            (Some(server), Target::Tool(tool)) => {
+                if !self.tools.contains_key(name) {
+                    let tools = turn.tools(server, false).await.unwrap_or_default();
+                    self.tools.insert(name.clone(), tools);
+                }
+                let mut tools = self.tools.get(name).into_iter().flatten();
+                tools.find(|listed| listed.name == tool)
+            }
+            _ => None,
+        };
+        let (needs, class) = match listed {
+            Some(tool) => (tool.needs.clone(), Some(tool.class)),
+            None => match database::needed(&self.servers, name, &question.name) {
+                needed if needed.is_empty() => {
+                    let class = is_namespace.then(|| ToolClass::of_codename(&question.name));
+                    (Needs::Itself, class)
+                }
+                needed => (Needs::OneOf(needed), None),
+            },
+        };
+        let of_server = |server: &Server| server.namespaces().map(str::to_owned).collect();
+        Wanted {
+            needs,
+            class,
+            namespaces: server.map(of_server).unwrap_or_default(),
+            is_served: name == MANAGEMENT
+                || self.servers.iter().any(|server| {
+                    server.is_enabled && (server.name.as_str() == name || server.owns(name))
+                }),
+            question,
+        }
+    }
+}
+
+/// What a question comes to.
+#[derive(Debug)]
+pub(in crate::tokens) struct Wanted {
+    pub(super) question: Question,
+    needs: Needs,
+    /// What is known of the tool, if it is one.
+    pub(super) class: Option<ToolClass>,
+    namespaces: Vec<String>,
+    /// Whether there is such a server. Management is there always.
+    pub(super) is_served: bool,
+}
+
+impl Wanted {
+    /// The questions of which one has to be answered with yes.
+    pub(super) fn asks(&self, class: Option<ToolClass>) -> Vec<Ask<'_>> {
+        self.needs.asks(self.question.ask(class), self.namespaces.iter().map(String::as_str))
+    }
+
+    /// Whether a token may, if the tool is of this class.
+    pub(super) fn is_allowed(&self, subject: &Subject, class: ToolClass) -> bool {
+        self.asks(Some(class)).iter().any(|ask| subject.allows(ask))
+    }
+
+    /// Whether a token may. A tool of which nothing is known counts as destructive.
+    pub(in crate::tokens) fn may(&self, subject: &Subject) -> bool {
+        self.is_allowed(subject, self.class.unwrap_or(ToolClass::Destructive))
+    }
+
+    /// Whether a decision may depend on a tool's annotations.
+    pub(super) fn may_need_class(&self, subject: &Subject) -> bool {
+        self.needs == Needs::Itself
+            && matches!(self.question.ask(None).target, Target::Tool(_))
+            && subject.needs_class(&self.question.server)
+    }
+
+    /// What is asked for, as people write it.
+    pub(super) fn shown(&self, ask: Option<&Ask<'_>>) -> String {
+        match ask {
+            // Where anything at the server is enough, it is the tool that was asked for.
+            Some(ask) if ask.target != Target::Server => ask.to_string(),
+            _ => format!("{}.{}", self.question.server, self.question.name),
+        }
+    }
+}
