@@ -189,6 +189,11 @@ async fn user_power(
 }
 
 impl Caller {
+    /// The user who asks, if it is one.
+    pub(crate) fn user(&self) -> Option<UserId> {
+        self.actor.parse().ok()
+    }
+
     /// Whose things it may touch.
     pub(crate) const fn reach(&self) -> Reach {
         self.reach

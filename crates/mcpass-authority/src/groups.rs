@@ -90,7 +90,7 @@ impl Authority {
 async fn create(turn: &mut Turn, request: &GroupCreate) -> Result<GroupView, ApiError> {
     let group = Group {
         id: id_from(turn.core.entropy.as_ref(), turn.now).map_err(no_entropy)?,
-        name: parse::field("name", &request.name)?,
+        name: parse::new_name(&request.name)?,
         permissions: parse::permissions("permissions", &request.permissions)?,
         created_at: turn.now,
         version: 0,
@@ -110,7 +110,7 @@ async fn edit(turn: &mut Turn, request: &GroupEdit) -> Result<GroupView, ApiErro
     let before = turn.group("group", &request.group).await?;
     let after = Group {
         name: match &request.name {
-            Some(name) => parse::field("name", name)?,
+            Some(name) => parse::new_name(name)?,
             None => before.name.clone(),
         },
         permissions: parse::edited_permissions(

@@ -59,12 +59,6 @@ pub trait LogFlush: Send + Sync + fmt::Debug {
     async fn flush(&self) -> Result<(), String>;
 }
 
-/// What is known of the tools behind the gateway.
-pub trait ToolClasses: Send + Sync + fmt::Debug {
-    /// What a tool's annotations say; none if the tool has not been seen.
-    fn class(&self, server: &str, tool: &str) -> Option<ToolClass>;
-}
-
 /// How the servers behind the gateway do.
 pub trait ServerHealth: Send + Sync + fmt::Debug {
     /// All that are switched on, at the moment of the call.
@@ -145,8 +139,6 @@ pub struct Options {
     pub listen: Option<String>,
     /// Asked before the access log is read. Without it, what is in the store is the log.
     pub log: Option<Arc<dyn LogFlush>>,
-    /// Asked where an answer depends on a tool's annotations.
-    pub tools: Option<Arc<dyn ToolClasses>>,
     /// Asked before a server on a database is added or changed. Without it, the database is
     /// taken as it is said to be.
     pub databases: Option<Arc<dyn DatabaseProbe>>,

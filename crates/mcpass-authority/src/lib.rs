@@ -48,5 +48,5 @@ pub use authority::Authority;
 pub use context::Context;
 pub use hooks::{
     DatabaseFound, DatabaseProbe, Inventory, KnownTool, LogFlush, NoGateway, OpenNow, Options,
-    PublishedToken, Publisher, ServerHealth, ToolClasses, Update,
+    PublishedToken, Publisher, ServerHealth, Update,
 };

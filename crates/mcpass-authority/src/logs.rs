@@ -204,7 +204,7 @@ async fn tokens(turn: &Turn, request: &LogFilter) -> Result<Option<Vec<TokenId>>
         Some(parse::field("family", family)?)
     };
     let members = match family {
-        Some(family) => store.token_family(family).await.map_err(store_failed)?,
+        Some(family) => store.token_families(&[family]).await.map_err(store_failed)?,
         None => Vec::new(),
     };
     let members = members.iter().map(|member| member.id);

@@ -12,11 +12,21 @@ use crate::turn::Turn;
 
 /// Permissions, groups or networks of one thing at most. Every request to a token looks through
 /// them.
-const MAX_LIST: usize = 500;
+pub(crate) const MAX_LIST: usize = 500;
 
 /// Reads one field.
 pub(crate) fn field<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, ApiError> {
     text.parse().map_err(|error: T::Err| ApiError::invalid(name, error))
+}
+
+/// Reads the name of something that is made now. The console has pages of its own at `/users/new`
+/// and the like, and a browser reads `.` and `..` in an address as places (RFC 3986 5.2.4).
+pub(crate) fn new_name<T: FromStr<Err: Display>>(text: &str) -> Result<T, ApiError> {
+    if matches!(text, "new" | "." | "..") {
+        return Err(ApiError::invalid("name", format!("`{text}` cannot be a name"))
+            .with_hint("choose one that says who or what it is"));
+    }
+    field("name", text)
 }
 
 /// Reads permissions; one that is given twice counts once.
@@ -206,7 +216,7 @@ impl Turn {
 
     /// The live tokens of a token's family, and the token itself.
     pub(crate) async fn live_family(&self, token: &Token) -> Result<Vec<Token>, ApiError> {
-        let family = self.core.store.token_family(token.family).await.map_err(store_failed)?;
+        let family = self.core.store.token_families(&[token.family]).await.map_err(store_failed)?;
         let live = |member: &Token| member.id == token.id || is_live(member, self.now);
         Ok(family.into_iter().filter(live).collect())
     }

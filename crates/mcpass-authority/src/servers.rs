@@ -12,7 +12,7 @@ pub mod upstream;
 
 use std::collections::BTreeMap;
 
-use mcpass_domain::{Server, ServerKind, Timestamp};
+use mcpass_domain::{Server, ServerKind};
 use mcpass_store::Change;
 
 use crate::api::{ApiError, HealthView, ServerAdd, ServerEdit, ServerRef, ServerView};
@@ -169,8 +169,7 @@ impl Authority {
 }
 
 async fn add(turn: &mut Turn, probed: &Probed<ServerAdd>) -> Result<ServerView, ApiError> {
-    let server = new_server(&probed.request, turn.now)?;
-    let server = probed.applied(server);
+    let server = probed.applied(turn.new_server(&probed.request)?);
     let mut all = turn.core.store.server_list().await.map_err(store_failed)?;
     namespaces::check(&server, &all)?;
     let view = show::server(&server);
@@ -190,23 +189,9 @@ async fn add(turn: &mut Turn, probed: &Probed<ServerAdd>) -> Result<ServerView, 
     Ok(view)
 }
 
-/// The server that is asked for, as far as the request says it.
-fn new_server(request: &ServerAdd, now: Timestamp) -> Result<Server, ApiError> {
-    Ok(Server {
-        name: parse::field("name", &request.name)?,
-        kind: settings::added(request)?,
-        is_enabled: true,
-        is_declared: false,
-        created_at: now,
-        version: 0,
-    })
-}
-
 async fn edit(turn: &mut Turn, probed: &Probed<ServerEdit>) -> Result<ServerView, ApiError> {
-    let request = &probed.request;
-    let (before, others) = turn.editable(&request.name).await?;
+    let (before, after, others) = turn.edited_server(&probed.request).await?;
     turn.check_version(before.version)?;
-    let after = Server { kind: settings::edited(&before.kind, request)?, ..before.clone() };
     let after = probed.applied(after);
     namespaces::check(&after, &others)?;
     turn.update_server("server.edit", before, after, others).await
@@ -233,7 +218,64 @@ async fn remove(turn: &mut Turn, request: &ServerRef) -> Result<ServerView, ApiE
     Ok(view)
 }
 
+/// Whether a server acts with what the account that mcpass runs under may do: runs commands, opens
+/// databases, reads files or variables of the machine.
+fn acts_for_the_machine(kind: &ServerKind) -> bool {
+    match kind {
+        ServerKind::Database(_) | ServerKind::Stdio(_) => true,
+        ServerKind::Demo | ServerKind::Workspace(_) => false,
+        ServerKind::Http(http) => {
+            http.ca_file.is_some()
+                || http.client_identity.is_some()
+                || credential::has_reference(&http.url)
+                || http.headers.values().any(|value| credential::has_reference(value))
+        }
+    }
+}
+
 impl Turn {
+    /// The server that is asked for, as far as the request says it.
+    fn new_server(&self, request: &ServerAdd) -> Result<Server, ApiError> {
+        let kind = settings::added(request)?;
+        self.guard_machine(&kind)?;
+        Ok(Server {
+            name: parse::new_name(&request.name)?,
+            kind,
+            is_enabled: true,
+            is_declared: false,
+            created_at: self.now,
+            version: 0,
+        })
+    }
+
+    /// A server before and after an edit, and all the others.
+    async fn edited_server(
+        &self,
+        request: &ServerEdit,
+    ) -> Result<(Server, Server, Vec<Server>), ApiError> {
+        let (before, others) = self.editable(&request.name).await?;
+        let kind = settings::edited(&before.kind, request)?;
+        if kind != before.kind {
+            self.guard_machine(&kind)?;
+        }
+        let after = Server { kind, ..before.clone() };
+        Ok((before, after, others))
+    }
+
+    /// Only those who may do everything make mcpass act for the machine: a command or a file of it
+    /// is worth more than any permission.
+    fn guard_machine(&self, kind: &ServerKind) -> Result<(), ApiError> {
+        if !acts_for_the_machine(kind) {
+            return Ok(());
+        }
+        self.caller.guard_superuser().map_err(|error| {
+            error.with_hint(
+                "commands, databases, files and references to credentials need a superuser or an \
+                 operator; anybody with the permission may add a plain URL or a workspace",
+            )
+        })
+    }
+
     /// The server of this name, and all the others.
     pub(crate) async fn servers(&self, name: &str) -> Result<(Server, Vec<Server>), ApiError> {
         let mut all = self.core.store.server_list().await.map_err(store_failed)?;

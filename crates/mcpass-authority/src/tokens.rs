@@ -100,6 +100,12 @@ impl Authority {
             "revoke" => Action::DeleteToken,
             _ => Action::ChangeToken,
         };
+        // What is only asked keeps no change waiting.
+        if request.dry_run {
+            return self
+                .read(ctx, action, request, |turn, request| Box::pin(bulk::bulk(turn, request)))
+                .await;
+        }
         self.change(ctx, action, request, |turn, request| Box::pin(bulk::bulk(turn, request))).await
     }
 
@@ -228,7 +234,7 @@ impl Turn {
     /// A token and its family as they are shown.
     async fn token_details(&mut self, token: &Token) -> Result<TokenDetails, ApiError> {
         let store = Arc::clone(&self.core.store);
-        let family = store.token_family(token.family).await.map_err(store_failed)?;
+        let family = store.token_families(&[token.family]).await.map_err(store_failed)?;
         self.world.learn_tokens(store.as_ref(), &family).await.map_err(store_failed)?;
         Ok(TokenDetails {
             id: token.id,

@@ -1,5 +1,6 @@
 //! One use case at work: its caller, its moment, and the way its changes take.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -231,14 +232,24 @@ impl Turn {
 
     /// The token of this id, if the caller may know of it.
     pub(crate) async fn token(&self, id: &str) -> Result<Token, ApiError> {
-        let id: TokenId = id.parse().map_err(|error| {
-            ApiError::invalid("id", error).with_hint("`mcpass token list` shows the ids")
-        })?;
+        let id = token_id(id)?;
         let token = self.core.store.token_find(id).await.map_err(store_failed)?;
-        token.filter(|token| self.caller.reaches(token)).ok_or_else(|| {
-            ApiError::new("token.not_found", format!("there is no token {id}"))
-                .with_hint("`mcpass token list` shows the tokens there are")
-        })
+        token.filter(|token| self.caller.reaches(token)).ok_or_else(|| no_token(id))
+    }
+
+    /// The tokens of these ids, each once, oldest first.
+    ///
+    /// # Errors
+    /// As [`Turn::token`], when one is not there.
+    pub(crate) async fn tokens(&self, ids: &[String]) -> Result<Vec<Token>, ApiError> {
+        let ids: Vec<TokenId> = ids.iter().map(|id| token_id(id)).collect::<Result<_, _>>()?;
+        let mut tokens = self.core.store.token_find_all(&ids).await.map_err(store_failed)?;
+        tokens.retain(|token| self.caller.reaches(token));
+        let found: HashSet<TokenId> = tokens.iter().map(|token| token.id).collect();
+        match ids.iter().find(|id| !found.contains(id)) {
+            Some(missing) => Err(no_token(*missing)),
+            None => Ok(tokens),
+        }
     }
 
     /// An audit row by this turn's caller.
@@ -281,6 +292,7 @@ impl Turn {
     /// What is published was computed before, so nothing can fail between the two.
     pub(crate) async fn commit(&self, plan: Plan) -> Result<(), ApiError> {
         let Plan { mut changes, audit, updates } = plan;
+        // What is created comes first in its plan; what changes for it, after.
         if let (Some(creation), Some(event)) = (&self.creation, audit.first()) {
             let object = event.object.clone();
             changes.push(Change::CreationInsert(Creation { object, ..creation.clone() }));
@@ -324,6 +336,17 @@ fn resolve_doubt(core: &Arc<Core>) {
             }
         }
     });
+}
+
+fn token_id(text: &str) -> Result<TokenId, ApiError> {
+    text.parse().map_err(|error| {
+        ApiError::invalid("id", error).with_hint("`mcpass token list` shows the ids")
+    })
+}
+
+fn no_token(id: TokenId) -> ApiError {
+    ApiError::new("token.not_found", format!("there is no token {id}"))
+        .with_hint("`mcpass token list` shows the tokens there are")
 }
 
 fn json(request: &impl Serialize) -> Result<String, ApiError> {

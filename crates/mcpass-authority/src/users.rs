@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mcpass_domain::time::id_from;
 use mcpass_domain::{Grants, User};
-use mcpass_store::{Change, SignInChange};
+use mcpass_store::{Change, PageRequest, SignInChange, StateFilter, TokenFilter};
 
 use crate::api::{ApiError, UserCreate, UserEdit, UserRef, UserView};
 use crate::authority::Authority;
@@ -13,6 +13,9 @@ use crate::context::Context;
 use crate::failure::{EXISTS, no_entropy, store_failed};
 use crate::turn::{Plan, Turn};
 use crate::{parse, show};
+
+/// Tokens of a user that are read at a time.
+const TOKENS_AT_A_TIME: u32 = 1_000;
 
 impl Authority {
     /// Adds a user.
@@ -68,7 +71,7 @@ async fn create(turn: &mut Turn, request: &UserCreate) -> Result<UserView, ApiEr
     }
     let user = User {
         id: id_from(turn.core.entropy.as_ref(), turn.now).map_err(no_entropy)?,
-        name: parse::field("name", &request.name)?,
+        name: parse::new_name(&request.name)?,
         is_active: true,
         is_superuser: request.superuser,
         permissions: parse::permissions("permissions", &request.permissions)?,
@@ -132,6 +135,9 @@ async fn edit(turn: &mut Turn, request: &UserEdit) -> Result<UserView, ApiError>
     let had = turn.world.grants(&before.permissions, &before.groups);
     let has = turn.world.grants(&after.permissions, &after.groups);
     turn.caller.guard_grants(&had, &has)?;
+    if after.is_active && !before.is_active {
+        guard_return(turn, &after, &has).await?;
+    }
 
     let mut view = show::user(&turn.world, &after);
     if before != after {
@@ -149,6 +155,34 @@ async fn edit(turn: &mut Turn, request: &UserEdit) -> Result<UserView, ApiError>
         turn.commit(plan).await?;
     }
     Ok(view)
+}
+
+/// Refuses to bring back somebody who may do more than the caller, or whose tokens may: they work
+/// again at the same moment.
+async fn guard_return(turn: &mut Turn, user: &User, grants: &Grants) -> Result<(), ApiError> {
+    if turn.caller.is_all_powerful() {
+        return Ok(());
+    }
+    turn.caller.guard_grants(&Grants::default(), grants)?;
+    let store = Arc::clone(&turn.core.store);
+    let filter = TokenFilter {
+        user: Some(user.id),
+        state: Some((StateFilter::Active, turn.now)),
+        ..TokenFilter::default()
+    };
+    let mut page = PageRequest { after: None, limit: TOKENS_AT_A_TIME };
+    loop {
+        let found = store.token_list(&filter, &page).await.map_err(store_failed)?;
+        turn.world.learn_tokens(store.as_ref(), &found.items).await.map_err(store_failed)?;
+        for token in &found.items {
+            let grants = turn.world.grants(&token.permissions, &token.groups);
+            turn.caller.guard_whole(token, &grants)?;
+        }
+        if found.next.is_none() {
+            return Ok(());
+        }
+        page.after = found.next;
+    }
 }
 
 fn taken(error: ApiError, name: &str) -> ApiError {

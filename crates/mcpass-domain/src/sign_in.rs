@@ -102,6 +102,8 @@ pub struct OneTimeLink {
     pub purpose: LinkPurpose,
     /// For whom; none where the user is yet to be made.
     pub user: Option<UserId>,
+    /// The user who made it; none for operators and mcpass itself, who may make any.
+    pub made_by: Option<UserId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Until when it can be used.

@@ -99,8 +99,8 @@ impl Catalogue {
         Ok(class)
     }
 
-    /// What was last known of a tool, however long ago. For explanations, not for decisions.
-    pub fn last_known(&self, tool: &str) -> Option<ToolClass> {
+    /// What was last known of a tool, however long ago.
+    pub(crate) fn last_known(&self, tool: &str) -> Option<ToolClass> {
         self.list.lock().as_ref()?.classes.get(tool).copied()
     }
 

@@ -139,8 +139,16 @@ impl Store for FaultyStore {
         self.read(self.inner.token_find_by_digest(digest)).await
     }
 
-    async fn token_family(&self, family: FamilyId) -> Result<Vec<Token>, StoreError> {
-        self.read(self.inner.token_family(family)).await
+    async fn token_find_all(&self, ids: &[TokenId]) -> Result<Vec<Token>, StoreError> {
+        self.read(self.inner.token_find_all(ids)).await
+    }
+
+    async fn token_outgoing(&self, now: Timestamp) -> Result<Vec<Token>, StoreError> {
+        self.read(self.inner.token_outgoing(now)).await
+    }
+
+    async fn token_families(&self, families: &[FamilyId]) -> Result<Vec<Token>, StoreError> {
+        self.read(self.inner.token_families(families)).await
     }
 
     async fn token_list(

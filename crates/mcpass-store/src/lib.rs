@@ -160,8 +160,12 @@ pub trait Store: HistoryStore + SignInStore + WorkspaceStore {
     /// The token of this digest.
     async fn token_find_by_digest(&self, digest: &TokenDigest)
     -> Result<Option<Token>, StoreError>;
-    /// The tokens of a family, oldest first.
-    async fn token_family(&self, family: FamilyId) -> Result<Vec<Token>, StoreError>;
+    /// The tokens of these ids that are there, oldest first.
+    async fn token_find_all(&self, ids: &[TokenId]) -> Result<Vec<Token>, StoreError>;
+    /// The secrets that were replaced and still live at this moment, oldest first.
+    async fn token_outgoing(&self, now: Timestamp) -> Result<Vec<Token>, StoreError>;
+    /// The tokens of these families, oldest first.
+    async fn token_families(&self, families: &[FamilyId]) -> Result<Vec<Token>, StoreError>;
     /// Tokens that fit a filter, newest first.
     async fn token_list(
         &self,

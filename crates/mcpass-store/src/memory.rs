@@ -10,7 +10,7 @@ mod matching;
 mod sign_in;
 mod workspace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use async_trait::async_trait;
@@ -77,9 +77,26 @@ impl Store for MemoryStore {
         Ok(self.state.lock().ledger.token_by_digest(digest).cloned())
     }
 
-    async fn token_family(&self, family: FamilyId) -> Result<Vec<Token>, StoreError> {
+    async fn token_find_all(&self, ids: &[TokenId]) -> Result<Vec<Token>, StoreError> {
         let state = self.state.lock();
-        Ok(state.ledger.tokens.values().filter(|token| token.family == family).cloned().collect())
+        let ids: BTreeSet<_> = ids.iter().collect();
+        Ok(ids.into_iter().filter_map(|id| state.ledger.tokens.get(id).cloned()).collect())
+    }
+
+    async fn token_outgoing(&self, now: Timestamp) -> Result<Vec<Token>, StoreError> {
+        let state = self.state.lock();
+        let lives = |token: &&Token| {
+            token.rotated_at.is_some()
+                && token.revocation.is_none()
+                && token.expires_at.is_some_and(|end| end > now)
+        };
+        Ok(state.ledger.tokens.values().filter(lives).cloned().collect())
+    }
+
+    async fn token_families(&self, families: &[FamilyId]) -> Result<Vec<Token>, StoreError> {
+        let state = self.state.lock();
+        let tokens = state.ledger.tokens.values();
+        Ok(tokens.filter(|token| families.contains(&token.family)).cloned().collect())
     }
 
     async fn token_list(

@@ -63,7 +63,8 @@ pub(super) fn check_form(template: &str) -> Result<(), InvalidTemplate> {
     template::parse(template).map(drop)
 }
 
-fn has_reference(value: &str) -> bool {
+/// Whether a text refers to a variable or a file of the machine.
+pub(super) fn has_reference(value: &str) -> bool {
     template::parse(value).is_ok_and(|parts| parts.iter().any(template::Part::is_reference))
 }
 

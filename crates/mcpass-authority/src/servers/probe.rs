@@ -4,7 +4,6 @@
 use mcpass_domain::{DatabaseServer, Server, ServerKind};
 use serde::Serialize;
 
-use super::{new_server, settings};
 use crate::api::{ApiError, ServerAdd, ServerEdit};
 use crate::authority::Authority;
 use crate::authorize::Action;
@@ -48,7 +47,7 @@ impl Authority {
         request: ServerAdd,
     ) -> Result<Probed<ServerAdd>, ApiError> {
         let wanted = self.read(ctx, Action::AddServer, request.clone(), |turn, request| {
-            Box::pin(async move { new_server(request, turn.now) })
+            Box::pin(async move { turn.new_server(request) })
         });
         let found = self.look_at(&wanted.await?).await?;
         Ok(Probed { request, found })
@@ -64,11 +63,7 @@ impl Authority {
         request: ServerEdit,
     ) -> Result<Probed<ServerEdit>, ApiError> {
         let wanted = self.read(ctx, Action::ChangeServer, request.clone(), |turn, request| {
-            Box::pin(async move {
-                let (before, _) = turn.editable(&request.name).await?;
-                let kind = settings::edited(&before.kind, request)?;
-                Ok(Server { kind, ..before })
-            })
+            Box::pin(async move { Ok(turn.edited_server(request).await?.1) })
         });
         let found = self.look_at(&wanted.await?).await?;
         Ok(Probed { request, found })

@@ -16,7 +16,7 @@ use super::challenge::Challenge;
 use super::{SignInAnswer, SignedIn, Visitor, policy};
 use crate::api::{ApiError, IssuedLink, LinkView, Plaintext, UserRef, UserResetLink};
 use crate::authority::{Authority, Core};
-use crate::authorize::Action;
+use crate::authorize::{Action, Caller, authorize};
 use crate::context::Context;
 use crate::failure::{EXISTS, no_entropy, store_failed};
 use crate::turn::{Plan, Turn};
@@ -213,7 +213,7 @@ async fn set_up_complete(turn: &mut Turn, request: &Complete) -> Result<SignedIn
         None => {
             let user = User {
                 id: id_from(turn.core.entropy.as_ref(), turn.now).map_err(no_entropy)?,
-                name: parse::field("name", &request.name)?,
+                name: parse::new_name(&request.name)?,
                 is_active: true,
                 is_superuser: true,
                 permissions: Vec::new(),
@@ -245,6 +245,7 @@ async fn complete(turn: &mut Turn, request: &Complete) -> Result<Option<SignedIn
     let link = link.filter(|link| link.used_at.is_none()).ok_or_else(used)?;
     let id = link.user.ok_or_else(unknown)?;
     let user = store.user_find(id).await.map_err(store_failed)?.ok_or_else(unknown)?;
+    turn.refuse_outgrown(&link, &user).await?;
     let mut plan = Plan::default();
     plan.also(Change::SignIn(SignInChange::LinkUse(link.digest, turn.now)));
     plan.also(Change::SignIn(SignInChange::SessionsDelete(id, None)));
@@ -273,14 +274,8 @@ impl Turn {
                 ApiError::new("user.not_active", message).with_hint("switch the user on first")
             );
         }
-        if user.is_superuser {
-            self.caller.guard_superuser()?;
-        }
-        // Whoever has the link can be that user.
+        self.guard_user(&self.caller.clone(), user).await?;
         let store = Arc::clone(&self.core.store);
-        self.world.learn_groups(store.as_ref(), &user.groups).await.map_err(store_failed)?;
-        let grants = self.world.grants(&user.permissions, &user.groups);
-        self.caller.guard_grants(&Grants::default(), &grants)?;
         let held = store.credentials_find(user.id).await.map_err(store_failed)?;
         let has_password = held.is_some_and(|held| held.password.is_some());
         if purpose == LinkPurpose::Invite && has_password {
@@ -289,6 +284,38 @@ impl Turn {
                 .with_hint("`mcpass user reset-link` makes a link to set a new one"));
         }
         self.issue(Some(user), purpose, life).await
+    }
+
+    /// Refuses to let somebody be a user who may do more: whoever has the link can be that user.
+    async fn guard_user(&mut self, maker: &Caller, user: &User) -> Result<(), ApiError> {
+        if user.is_superuser {
+            maker.guard_superuser()?;
+        }
+        let store = Arc::clone(&self.core.store);
+        self.world.learn_groups(store.as_ref(), &user.groups).await.map_err(store_failed)?;
+        let grants = self.world.grants(&user.permissions, &user.groups);
+        maker.guard_grants(&Grants::default(), &grants)
+    }
+
+    /// Refuses a link that its maker could not make any more: the user was given more meanwhile,
+    /// or the maker lost something.
+    async fn refuse_outgrown(&mut self, link: &OneTimeLink, user: &User) -> Result<(), ApiError> {
+        let Some(maker) = link.made_by else { return Ok(()) };
+        let store = Arc::clone(&self.core.store);
+        let ctx = Context::user(maker, "link");
+        let (world, now) = (&mut self.world, self.now);
+        let action = Action::ChangeUser;
+        let allowed = match authorize(store.as_ref(), world, &ctx, action, now).await {
+            Ok(maker) => self.guard_user(&maker, user).await,
+            Err(error) => Err(error),
+        };
+        allowed.map_err(|error| match error.code.as_str() {
+            ApiError::FORBIDDEN | "grant.not_held" | "caller.not_active" => {
+                ApiError::new("link.outgrown", "whoever made this link may not make it any more")
+                    .with_hint("ask an operator for a new one")
+            }
+            _ => error,
+        })
     }
 
     /// A link in place of all others of its user.
@@ -303,6 +330,7 @@ impl Turn {
             digest: secret.digest(),
             purpose,
             user: user.map(|user| user.id),
+            made_by: self.caller.user(),
             created_at: self.now,
             expires_at: self.now.saturating_add(life),
             used_at: None,

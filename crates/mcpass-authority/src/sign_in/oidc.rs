@@ -140,7 +140,7 @@ impl Turn {
     ) -> Result<User, ApiError> {
         let user = User {
             id: id_from(self.core.entropy.as_ref(), self.now).map_err(no_entropy)?,
-            name: parse::field("name", &identity.name)?,
+            name: parse::new_name(&identity.name)?,
             is_active: true,
             is_superuser: false,
             permissions: Vec::new(),

@@ -1,8 +1,9 @@
 //! The same for many tokens, in one transaction.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use mcpass_domain::{GroupId, Revocation, Timestamp, Token};
+use mcpass_domain::{FamilyId, GroupId, Revocation, Timestamp, Token, TokenId};
 
 use super::standing::{MAX_REASON, refuse_revoked};
 use super::{edit, list};
@@ -41,7 +42,10 @@ impl Deed {
 
 pub(super) async fn bulk(turn: &mut Turn, request: &TokenBulk) -> Result<BulkView, ApiError> {
     let deed = deed(turn, request).await?;
-    let tokens = tokens(turn, request).await?;
+    let mut tokens = tokens(turn, request).await?;
+    if matches!(deed, Deed::AddGroup(_) | Deed::RemoveGroup(_)) {
+        add_siblings(turn, &mut tokens).await?;
+    }
     turn.learn(&tokens).await?;
     let mut plan = Plan::default();
     let mut items = Vec::new();
@@ -127,21 +131,27 @@ async fn tokens(turn: &mut Turn, request: &TokenBulk) -> Result<Vec<Token>, ApiE
             if next.is_some() { Err(too_many()) } else { Ok(found) }
         }
         (None, ids) if ids.len() > MAX_TOKENS as usize => Err(too_many()),
-        (None, ids @ [_, ..]) => {
-            let mut tokens: Vec<Token> = Vec::new();
-            for id in ids {
-                let token = turn
-                    .token(id)
-                    .await
-                    .map_err(|error| ApiError { field: Some("ids".to_owned()), ..error })?;
-                if tokens.iter().all(|known| known.id != token.id) {
-                    tokens.push(token);
-                }
-            }
-            Ok(tokens)
-        }
+        (None, ids @ [_, ..]) => turn
+            .tokens(ids)
+            .await
+            .map_err(|error| ApiError { field: Some("ids".to_owned()), ..error }),
         _ => Err(ApiError::invalid("ids", "give `ids` or a `filter`, and not both")),
     }
+}
+
+/// Adds the live secrets of the same families: what a token may do belongs to its family.
+async fn add_siblings(turn: &Turn, tokens: &mut Vec<Token>) -> Result<(), ApiError> {
+    let known: HashSet<TokenId> = tokens.iter().map(|token| token.id).collect();
+    let families: HashSet<FamilyId> = tokens.iter().map(|token| token.family).collect();
+    // Only a rotation that is not over leaves two of a family alive.
+    let outgoing = turn.core.store.token_outgoing(turn.now).await.map_err(store_failed)?;
+    let shared: BTreeSet<FamilyId> =
+        outgoing.iter().map(|token| token.family).filter(|one| families.contains(one)).collect();
+    let shared: Vec<FamilyId> = shared.into_iter().collect();
+    let members = turn.core.store.token_families(&shared).await.map_err(store_failed)?;
+    let is_other = |token: &Token| !known.contains(&token.id) && parse::is_live(token, turn.now);
+    tokens.extend(members.into_iter().filter(is_other));
+    Ok(())
 }
 
 fn listed(filter: &TokenMatch) -> TokenList {
@@ -175,12 +185,21 @@ fn done(turn: &Turn, before: &Token, deed: &Deed) -> Result<Token, String> {
     match deed {
         Deed::Disable if !before.is_active => return same("it is disabled already"),
         Deed::Disable => after.is_active = false,
+        Deed::Extend(expires_at) if !is_later(*expires_at, before.expires_at) => {
+            return same(match before.expires_at {
+                None => "it never ends",
+                Some(_) => "it ends later already",
+            });
+        }
         Deed::Extend(expires_at) => {
             edit::refuse_longer_overlap(before, *expires_at).map_err(|error| error.message)?;
             after.expires_at = *expires_at;
         }
         Deed::AddGroup(group) if before.groups.contains(group) => {
             return same("it is in that group already");
+        }
+        Deed::AddGroup(_) if before.groups.len() >= parse::MAX_LIST => {
+            return same("it is in as many groups as a token can be");
         }
         Deed::AddGroup(group) => after.groups.push(*group),
         Deed::RemoveGroup(group) if before.groups.contains(group) => {
@@ -190,6 +209,11 @@ fn done(turn: &Turn, before: &Token, deed: &Deed) -> Result<Token, String> {
         Deed::Revoke(_) => {}
     }
     if after == *before { same("nothing changes") } else { Ok(after) }
+}
+
+/// Whether an end is beyond another one; none is never.
+fn is_later(end: Option<Timestamp>, than: Option<Timestamp>) -> bool {
+    than.is_some_and(|than| end.is_none_or(|end| end > than))
 }
 
 /// What the caller could not do to one token, it cannot do to many.

@@ -12,12 +12,46 @@ use crate::turn::{Plan, Turn};
 use crate::when;
 
 /// What all live tokens of a family have in common, and what an edit changes for all of them.
+#[derive(Eq, PartialEq)]
 struct Shared {
     permissions: Vec<Permission>,
     groups: Vec<GroupId>,
     limits: Limits,
     rate_limit_style: RateLimitStyle,
     networks: CidrList,
+}
+
+impl Shared {
+    fn of(token: &Token) -> Self {
+        Self {
+            permissions: token.permissions.clone(),
+            groups: token.groups.clone(),
+            limits: token.limits,
+            rate_limit_style: token.rate_limit_style,
+            networks: token.networks.clone(),
+        }
+    }
+
+    /// Gives a member of the family what the edit of `edited` changes, and nothing else: what a
+    /// member has of its own stays, and what was taken from it does not come back.
+    fn change(&self, edited: &Token, member: &mut Token) {
+        let Self { permissions, groups, limits, rate_limit_style, networks } = self;
+        if *permissions != edited.permissions {
+            member.permissions.clone_from(permissions);
+        }
+        if *groups != edited.groups {
+            member.groups.clone_from(groups);
+        }
+        if *limits != edited.limits {
+            member.limits = *limits;
+        }
+        if *rate_limit_style != edited.rate_limit_style {
+            member.rate_limit_style = *rate_limit_style;
+        }
+        if *networks != edited.networks {
+            member.networks.clone_from(networks);
+        }
+    }
 }
 
 pub(super) async fn edit(turn: &mut Turn, request: &TokenEdit) -> Result<TokenDetails, ApiError> {
@@ -30,16 +64,19 @@ pub(super) async fn edit(turn: &mut Turn, request: &TokenEdit) -> Result<TokenDe
     turn.learn(&family).await?;
 
     let shared = shared(turn, &token, request).await?;
+    if shared != Shared::of(&token) {
+        refuse_outlived(turn, &token, &family)?;
+    }
     let store = Arc::clone(&turn.core.store);
     turn.world.learn_groups(store.as_ref(), &shared.groups).await.map_err(store_failed)?;
-    guard(turn, &token, &shared)?;
 
     let mut plan = Plan::default();
     let mut changed = Vec::new();
     let mut edited = token.clone();
     for before in &family {
         let mut after = before.clone();
-        share(&mut after, &shared);
+        shared.change(&token, &mut after);
+        guard(turn, before, &after)?;
         if before.id == token.id {
             own(turn, &mut after, request)?;
             edited = after.clone();
@@ -86,26 +123,29 @@ async fn shared(turn: &Turn, token: &Token, request: &TokenEdit) -> Result<Share
     })
 }
 
-/// Guards what changes. What stays as it is may be more than the caller has.
-fn guard(turn: &mut Turn, token: &Token, shared: &Shared) -> Result<(), ApiError> {
-    let before = turn.world.grants(&token.permissions, &token.groups);
-    let after = turn.world.grants(&shared.permissions, &shared.groups);
-    turn.caller.guard_grants(&before, &after)?;
-    if shared.limits != token.limits {
-        turn.caller.guard_limits(&shared.limits)?;
+/// Guards what changes of a token. What stays as it is may be more than the caller has.
+fn guard(turn: &mut Turn, before: &Token, after: &Token) -> Result<(), ApiError> {
+    let had = turn.world.grants(&before.permissions, &before.groups);
+    let has = turn.world.grants(&after.permissions, &after.groups);
+    turn.caller.guard_grants(&had, &has)?;
+    if after.limits != before.limits {
+        turn.caller.guard_limits(&after.limits)?;
     }
-    if shared.networks != token.networks {
-        turn.caller.guard_networks(&shared.networks)?;
+    if after.networks != before.networks {
+        turn.caller.guard_networks(&after.networks)?;
     }
     Ok(())
 }
 
-fn share(token: &mut Token, shared: &Shared) {
-    token.permissions.clone_from(&shared.permissions);
-    token.groups.clone_from(&shared.groups);
-    token.limits = shared.limits;
-    token.rate_limit_style = shared.rate_limit_style;
-    token.networks.clone_from(&shared.networks);
+/// An expired token missed what its family became since: who edits it means the old state.
+fn refuse_outlived(turn: &Turn, token: &Token, family: &[Token]) -> Result<(), ApiError> {
+    if parse::is_live(token, turn.now) {
+        return Ok(());
+    }
+    let Some(newest) = family.iter().rfind(|member| member.id != token.id) else { return Ok(()) };
+    let message = format!("{} has ended, and {} took its place", token.id, newest.id);
+    Err(ApiError::new("token.outlived", message)
+        .with_hint("change the permissions, limits and networks of that one"))
 }
 
 /// What concerns the one token alone.

@@ -45,8 +45,8 @@ pub(super) async fn rotate(
     };
 
     let mut plan = Plan::default();
-    turn.update_token(&mut plan, "token.rotate", (&old, &ended), &format!("replaced by {id}"))?;
     turn.insert_token(&mut plan, "token.create", &new)?;
+    turn.update_token(&mut plan, "token.rotate", (&old, &ended), &format!("replaced by {id}"))?;
     turn.publish_tokens(&mut plan, [&ended, &new]);
     turn.commit(plan).await?;
     Ok(IssuedToken {

@@ -22,7 +22,7 @@ pub(super) async fn switch(
             .with_hint("give it a later end with `mcpass token edit --expires`"));
     }
     turn.learn(std::slice::from_ref(&before)).await?;
-    let after = Token { is_active, ..before.clone() };
+    let mut after = Token { is_active, ..before.clone() };
     if before != after {
         if is_active {
             let grants = turn.world.grants(&after.permissions, &after.groups);
@@ -33,6 +33,7 @@ pub(super) async fn switch(
         turn.update_token(&mut plan, action, (&before, &after), "")?;
         turn.publish_tokens(&mut plan, [&after]);
         turn.commit(plan).await?;
+        after.version += 1;
     }
     turn.token_details(&after).await
 }
@@ -44,7 +45,7 @@ pub(super) async fn revoke(
     let reason = parse::prose("reason", &request.reason, MAX_REASON)?;
     let token = turn.token(&request.id).await?;
     let targets = if request.family {
-        turn.core.store.token_family(token.family).await.map_err(store_failed)?
+        turn.core.store.token_families(&[token.family]).await.map_err(store_failed)?
     } else {
         vec![token.clone()]
     };
@@ -58,7 +59,7 @@ pub(super) async fn revoke(
         let after = Token { revocation: Some(revocation), ..before.clone() };
         turn.update_token(&mut plan, "token.revoke", (before, &after), &reason)?;
         if after.id == shown.id {
-            shown = after.clone();
+            shown = Token { version: after.version + 1, ..after.clone() };
         }
         revoked.push(after);
     }

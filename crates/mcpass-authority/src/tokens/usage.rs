@@ -19,7 +19,7 @@ pub(super) async fn usage(turn: &mut Turn, request: &TokenRef) -> Result<TokenUs
     let token = turn.token(&request.id).await?;
     turn.flush_log().await?;
     let store = &turn.core.store;
-    let family = store.token_family(token.family).await.map_err(store_failed)?;
+    let family = store.token_families(&[token.family]).await.map_err(store_failed)?;
     let ids: Vec<TokenId> = family.iter().map(|member| member.id).collect();
     let requests = store.access_requests(&ids, when::midnight(turn.now)).await;
     let requests = requests.map_err(store_failed)?;

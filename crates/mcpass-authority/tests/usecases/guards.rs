@@ -2,8 +2,8 @@
 
 use mcpass_authority::Context;
 use mcpass_authority::api::{
-    ApiError, AuditList, GroupEdit, LogList, Request, TokenCreate, TokenEdit, TokenList,
-    TokenRevoke, TokenRotate, UserCreate, UserEdit, UserRef,
+    ApiError, AuditList, GroupCreate, GroupEdit, LogList, Request, ServerAdd, ServerEdit,
+    TokenCreate, TokenEdit, TokenList, TokenRevoke, TokenRotate, UserCreate, UserEdit, UserRef,
 };
 use mcpass_domain::TokenId;
 
@@ -17,6 +17,9 @@ on_each_store! {
     only_a_superuser_makes_superusers
     a_group_cannot_be_used_to_give_more
     who_has_lost_their_standing_does_nothing
+    nobody_brings_back_who_holds_more
+    only_a_superuser_makes_servers_that_act_for_the_machine
+    names_of_the_consoles_own_pages_are_not_given
 }
 
 fn edit(id: TokenId) -> TokenEdit {
@@ -241,4 +244,102 @@ async fn who_has_lost_their_standing_does_nothing(harness: &Harness) {
     authority.user_edit(&operator(), off).await.unwrap();
     assert_eq!(code(authority.user_show(&ctx, own.clone()).await), "caller.not_active");
     assert_eq!(code(authority.user_show(&ana, own).await), "caller.not_active");
+}
+
+async fn nobody_brings_back_who_holds_more(harness: &Harness) {
+    let authority = &harness.authority;
+    let helper = harness.user_with("helper", &["mcpass.change_user", "demo.read"]).await;
+    let switch = |user: &str, active: bool| UserEdit {
+        user: user.to_owned(),
+        active: Some(active),
+        ..UserEdit::default()
+    };
+    for (name, own, of_token, expected) in [
+        ("own", &["demo.write"][..], &[][..], Some("grant.not_held")),
+        ("token", &[], &["demo.write"], Some("grant.not_held")),
+        ("less", &["demo.read"], &["demo.read"], None),
+    ] {
+        harness.user_with(name, own).await;
+        harness.token(name, of_token).await;
+        authority.user_edit(&helper, switch(name, false)).await.unwrap();
+        let back = authority.user_edit(&helper, switch(name, true)).await;
+        assert_eq!(back.err().map(|error| error.code).as_deref(), expected, "{name}");
+    }
+    authority.user_edit(&operator(), switch("own", true)).await.unwrap();
+}
+
+async fn only_a_superuser_makes_servers_that_act_for_the_machine(harness: &Harness) {
+    let authority = &harness.authority;
+    let helper = harness.user_with("helper", &["mcpass.add_server", "mcpass.change_server"]).await;
+    let plain = |name: &str| ServerAdd {
+        name: name.to_owned(),
+        url: Some("http://127.0.0.1:9/mcp".to_owned()),
+        ..ServerAdd::default()
+    };
+    let nothing = |name: &str| ServerAdd { url: None, ..plain(name) };
+    let header = |text: &str| [("X-Key".to_owned(), text.to_owned())].into();
+    authority.server_add(&helper, plain("plain")).await.unwrap();
+    authority.server_add(&helper, ServerAdd { workspace: true, ..nothing("ws") }).await.unwrap();
+    for request in [
+        ServerAdd { command: texts(&["sh", "-c", "id"]), ..nothing("a") },
+        ServerAdd { database: Some("sqlite:/etc/a.db".to_owned()), ..nothing("b") },
+        ServerAdd { headers: header("${env:HOME}"), ..plain("c") },
+        ServerAdd {
+            url: Some("https://127.0.0.1:9/mcp".to_owned()),
+            ca_file: Some("/etc/ca.pem".to_owned()),
+            ..plain("d")
+        },
+    ] {
+        let shown = format!("{request:?}");
+        assert_eq!(
+            code(authority.server_add(&helper, request).await),
+            ApiError::FORBIDDEN,
+            "{shown}"
+        );
+    }
+    // Nor does one become such a server, or send what it refers to elsewhere.
+    let with_key = ServerAdd { headers: header("${env:HOME}"), ..plain("keyed") };
+    authority.server_add(&operator(), with_key).await.unwrap();
+    let edit = |name: &str| ServerEdit { name: name.to_owned(), ..ServerEdit::default() };
+    let elsewhere = Some("http://127.0.0.1:10/mcp".to_owned());
+    for request in [
+        ServerEdit { set_headers: header("${file:/etc/passwd}"), ..edit("plain") },
+        ServerEdit { url: elsewhere.clone(), ..edit("keyed") },
+    ] {
+        let shown = format!("{request:?}");
+        assert_eq!(
+            code(authority.server_edit(&helper, request).await),
+            ApiError::FORBIDDEN,
+            "{shown}"
+        );
+    }
+    authority.server_edit(&helper, ServerEdit { url: elsewhere, ..edit("plain") }).await.unwrap();
+}
+
+async fn names_of_the_consoles_own_pages_are_not_given(harness: &Harness) {
+    let authority = &harness.authority;
+    let ctx = operator();
+    for name in ["new", ".", ".."] {
+        let user = UserCreate { name: name.to_owned(), ..UserCreate::default() };
+        let error = authority.user_create(&ctx, user).await.unwrap_err();
+        assert_eq!(
+            (error.code.as_str(), error.field.as_deref()),
+            (ApiError::INVALID, Some("name"))
+        );
+        let group = GroupCreate { name: name.to_owned(), ..GroupCreate::default() };
+        assert_eq!(code(authority.group_create(&ctx, group).await), ApiError::INVALID);
+    }
+    harness.group("readers", &[]).await;
+    let renamed = GroupEdit {
+        group: "readers".to_owned(),
+        name: Some("new".to_owned()),
+        ..GroupEdit::default()
+    };
+    assert_eq!(code(authority.group_edit(&ctx, renamed).await), ApiError::INVALID);
+    let server = ServerAdd {
+        name: "new".to_owned(),
+        url: Some("http://127.0.0.1:9/mcp".to_owned()),
+        ..ServerAdd::default()
+    };
+    assert_eq!(code(authority.server_add(&ctx, server).await), ApiError::INVALID);
 }

@@ -1,7 +1,13 @@
 //! Looking for tokens, and asking what they may do.
 
-use mcpass_authority::api::{CheckPermissions, Explain, TokenCreate, TokenList, TokenRevoke};
-use mcpass_domain::{Reason, TokenId};
+use std::sync::Arc;
+
+use mcpass_authority::api::{
+    AreaView, CheckPermissions, Explain, TokenCreate, TokenList, TokenRevoke,
+};
+use mcpass_authority::{Inventory, KnownTool, OpenNow, Options};
+use mcpass_domain::permission::{Needed, Needs};
+use mcpass_domain::{FamilyId, Limits, Reason, Server, TokenId, ToolClass, Usage};
 
 use crate::harness::{DAY, HOUR, Harness, by_id, named, on_each_store, operator, texts};
 
@@ -171,4 +177,102 @@ async fn a_tool_of_unknown_class_counts_as_destructive(harness: &Harness) {
     let known = Explain { class: Some("read".to_owned()), ..question(token.id, "demo.x") };
     let known = harness.authority.explain(&operator(), known).await.unwrap();
     assert!(known.allowed && known.by_class.is_empty());
+}
+
+/// A gateway that knows what two servers list.
+#[derive(Debug)]
+struct Listed;
+
+#[async_trait::async_trait]
+impl Inventory for Listed {
+    async fn tools(&self, server: &str, _: bool) -> Result<Vec<KnownTool>, String> {
+        let tool = |name: &str, class, needs| KnownTool {
+            name: name.to_owned(),
+            class,
+            json: "{}".to_owned(),
+            needs,
+        };
+        let needed = |name: &str| Needed { namespace: "shop".to_owned(), name: name.to_owned() };
+        match server {
+            "demo" => Ok(vec![
+                tool("look", ToolClass::Read, Needs::Itself),
+                tool("burn", ToolClass::Destructive, Needs::Itself),
+            ]),
+            "shop" => Ok(vec![
+                tool("find", ToolClass::Read, Needs::Anything),
+                tool(
+                    "put",
+                    ToolClass::Write,
+                    Needs::OneOf(vec![needed("add_x"), needed("change_x")]),
+                ),
+                tool("none", ToolClass::Read, Needs::OneOf(Vec::new())),
+            ]),
+            _ => Err("it does not answer".to_owned()),
+        }
+    }
+
+    fn areas(&self, _: &Server) -> Vec<AreaView> {
+        Vec::new()
+    }
+
+    fn open(&self, _: TokenId) -> OpenNow {
+        OpenNow::default()
+    }
+
+    fn usage(&self, _: FamilyId, _: &Limits) -> Vec<Usage> {
+        Vec::new()
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_lists_decides_what_its_tools_need() {
+    let inventory: Arc<dyn Inventory> = Arc::new(Listed);
+    let harness = Harness::with(Options { inventory: Some(inventory), ..Options::default() });
+    harness.user("ana").await;
+    for name in ["demo", "shop", "silent"] {
+        crate::servers::add(&harness, name).await;
+    }
+    let reader = harness.token("ana", &["demo.@read", "silent.@read"]).await;
+    let writer = harness.token("ana", &["shop.change_x"]).await;
+    let all = harness.token("ana", &["*"]).await;
+    for (permission, expected) in [
+        ("demo.look", vec![all.id, reader.id]),
+        ("demo.burn", vec![all.id]),
+        ("demo.gone", vec![all.id]),
+        ("shop.find", vec![all.id, writer.id]),
+        ("shop.put", vec![all.id, writer.id]),
+        ("shop.none", vec![]),
+        ("silent.look", vec![all.id]),
+    ] {
+        let mut allowed = Vec::new();
+        for id in [all.id, reader.id, writer.id] {
+            let explained = harness.authority.explain(&operator(), question(id, permission)).await;
+            let explained = explained.unwrap();
+            assert_eq!(
+                explained.allowed,
+                explained.text.contains("is allowed by"),
+                "{explained:?}"
+            );
+            if explained.allowed {
+                allowed.push(id);
+            }
+        }
+        assert_eq!(allowed, expected, "{permission}");
+        let request = TokenList { permission: Some(permission.to_owned()), ..TokenList::default() };
+        let page = harness.authority.token_list(&operator(), request).await.unwrap();
+        let mut listed: Vec<_> = page.items.iter().map(|item| item.id).collect();
+        let mut expected = expected;
+        listed.sort();
+        expected.sort();
+        assert_eq!(listed, expected, "{permission}: the list says the same");
+    }
+    let put =
+        harness.authority.explain(&operator(), question(writer.id, "shop.put")).await.unwrap();
+    assert_eq!((put.permission.as_str(), put.class.as_deref()), ("shop.change_x", Some("write")));
+    let find =
+        harness.authority.explain(&operator(), question(writer.id, "shop.find")).await.unwrap();
+    assert_eq!(find.text, "shop.find is allowed by shop.change_x (own)");
+    let silent =
+        harness.authority.explain(&operator(), question(reader.id, "silent.x")).await.unwrap();
+    assert!(silent.by_class["read"] && silent.text.contains("annotations"), "{silent:?}");
 }

@@ -3,19 +3,23 @@
 use mcpass_authority::Context;
 use mcpass_authority::api::{
     ApiError, BulkView, TokenBulk, TokenCount, TokenCreate, TokenEdit, TokenList, TokenMatch,
-    UserCreate,
+    TokenRevoke, TokenRotate, UserCreate,
 };
 use mcpass_domain::TokenId;
 use mcpass_store::faulty::Fault;
 
-use crate::harness::{DAY, Harness, by_id, code, named, on_each_store, operator, texts};
+use crate::harness::{DAY, HOUR, Harness, by_id, code, named, on_each_store, operator, texts};
 
 on_each_store! {
     sorted_lists_go_on_where_a_page_ended
     many_tokens_change_in_one_commit_or_not_at_all
     a_bulk_takes_only_what_fits_every_filter
     a_bulk_reaches_no_further_than_its_caller
+    a_bulk_extends_and_never_shortens
+    groups_of_a_family_change_together
     a_key_is_kept_with_what_it_created
+    a_key_of_a_rotation_is_kept_with_the_new_token
+    every_change_answers_with_the_version_that_it_made
     an_old_version_is_not_changed
 }
 
@@ -162,6 +166,97 @@ async fn a_bulk_reaches_no_further_than_its_caller(harness: &Harness) {
     let group = Some("writers".to_owned());
     let more = TokenBulk { group, ..of_ids("add_group", &[own.id]) };
     assert_eq!(code(bulk(harness, &ana, more).await), "grant.not_held");
+}
+
+async fn a_bulk_extends_and_never_shortens(harness: &Harness) {
+    harness.user("ana").await;
+    let mut ids = Vec::new();
+    for expires in ["10d", "365d", "never"] {
+        let token = TokenCreate { expires: Some(expires.to_owned()), ..named("ana") };
+        ids.push(harness.issue(token).await.id);
+    }
+    let before = harness.show(ids[1]).await.facts.expires_at;
+    let thirty = TokenBulk { expires: Some("30d".to_owned()), ..of_ids("extend", &ids) };
+    let dry = TokenBulk { dry_run: true, ..thirty.clone() };
+    for request in [dry, thirty] {
+        let done = bulk(harness, &operator(), request).await.unwrap();
+        assert_eq!((done.matched, done.changed), (3, 1));
+        let why = |at: usize| {
+            let item = done.items.iter().find(|item| item.id == ids[at]).unwrap();
+            item.why_not.as_deref()
+        };
+        assert_eq!(why(0), None);
+        assert_eq!(why(1), Some("it ends later already"));
+        assert_eq!(why(2), Some("it never ends"));
+    }
+    assert_eq!(harness.show(ids[1]).await.facts.expires_at, before);
+    assert_eq!(harness.show(ids[2]).await.facts.expires_at, None);
+    let forever = TokenBulk { expires: Some("never".to_owned()), ..of_ids("extend", &ids) };
+    assert_eq!(bulk(harness, &operator(), forever).await.unwrap().changed, 2);
+    // The same one many times is one.
+    let same = vec![ids[0]; 1_500];
+    let done = bulk(harness, &operator(), of_ids("disable", &same)).await.unwrap();
+    assert_eq!((done.matched, done.changed), (1, 1));
+}
+
+async fn groups_of_a_family_change_together(harness: &Harness) {
+    harness.user("ana").await;
+    harness.group("writers", &["blog.*"]).await;
+    let old = TokenCreate { groups: texts(&["writers"]), ..named("ana") };
+    let old = harness.issue(old).await;
+    let rotate = TokenRotate { id: old.id.to_string(), overlap: Some("2h".to_owned()) };
+    let new = harness.authority.token_rotate(&operator(), rotate).await.unwrap();
+    let other = harness.token("ana", &[]).await;
+    let group = Some("writers".to_owned());
+    for one in [new.id, old.id] {
+        let change = |action| TokenBulk { group: group.clone(), ..of_ids(action, &[one]) };
+        let dry = TokenBulk { dry_run: true, ..change("remove_group") };
+        assert_eq!(bulk(harness, &operator(), dry).await.unwrap().changed, 2);
+        assert_eq!(bulk(harness, &operator(), change("remove_group")).await.unwrap().changed, 2);
+        for member in [old.id, new.id] {
+            assert!(harness.show(member).await.facts.groups.is_empty());
+        }
+        assert_eq!(bulk(harness, &operator(), change("add_group")).await.unwrap().changed, 2);
+    }
+    assert!(harness.show(other.id).await.facts.groups.is_empty());
+    harness.assert_published().await;
+    // What has ended is left alone, and so is a family of which one lives.
+    harness.clock.advance(3 * HOUR);
+    let change = TokenBulk { group, ..of_ids("remove_group", &[new.id]) };
+    assert_eq!(bulk(harness, &operator(), change).await.unwrap().changed, 1);
+    assert_eq!(harness.show(old.id).await.facts.groups, ["writers"]);
+}
+
+async fn a_key_of_a_rotation_is_kept_with_the_new_token(harness: &Harness) {
+    harness.user("ana").await;
+    let token = harness.token("ana", &[]).await;
+    let ctx = operator().with_key("k1");
+    let request = || TokenRotate { id: token.id.to_string(), overlap: None };
+    let new = harness.authority.token_rotate(&ctx, request()).await.unwrap();
+    let again = harness.authority.token_rotate(&ctx, request()).await.unwrap_err();
+    assert_eq!(
+        (again.code.as_str(), again.object),
+        ("idempotent_replay", Some(new.id.to_string()))
+    );
+}
+
+async fn every_change_answers_with_the_version_that_it_made(harness: &Harness) {
+    let authority = &harness.authority;
+    let ctx = operator();
+    harness.user("ana").await;
+    let id = harness.token("ana", &[]).await.id;
+    let stored = async || harness.show(id).await.facts.version;
+    let disabled = authority.token_disable(&ctx, by_id(id)).await.unwrap();
+    assert_eq!(disabled.facts.version, stored().await);
+    let enabled = authority.token_enable(&ctx, by_id(id)).await.unwrap();
+    assert_eq!(enabled.facts.version, stored().await);
+    let edit = TokenEdit { id: id.to_string(), note: Some("x".to_owned()), ..TokenEdit::default() };
+    assert_eq!(authority.token_edit(&ctx, edit).await.unwrap().facts.version, stored().await);
+    let revoke = TokenRevoke { id: id.to_string(), ..TokenRevoke::default() };
+    let revoked = authority.token_revoke(&ctx, revoke.clone()).await.unwrap();
+    assert_eq!(revoked.facts.version, stored().await);
+    let again = authority.token_revoke(&ctx, revoke).await.unwrap();
+    assert_eq!(again.facts.version, stored().await);
 }
 
 async fn a_key_is_kept_with_what_it_created(harness: &Harness) {

@@ -123,7 +123,16 @@ impl Model {
         if self.tokens[at].is_revoked {
             return refuse("token.revoked");
         }
+        if self.tokens[at].tool == Some(tool) {
+            return Ok(());
+        }
         let (family, now) = (self.tokens[at].family, self.now);
+        let outlives = |(other, token): (usize, &Modelled)| {
+            other != at && token.family == family && token.is_live(now)
+        };
+        if !self.tokens[at].is_live(now) && self.tokens.iter().enumerate().any(outlives) {
+            return refuse("token.outlived");
+        }
         for (other, token) in self.tokens.iter_mut().enumerate() {
             if other == at || token.family == family && token.is_live(now) {
                 token.tool = Some(tool);

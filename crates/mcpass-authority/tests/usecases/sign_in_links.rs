@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcpass_authority::api::{ApiError, TokenCreate, UserCreate, UserRef, UserResetLink};
+use mcpass_authority::api::{ApiError, TokenCreate, UserCreate, UserEdit, UserRef, UserResetLink};
 use mcpass_authority::sign_in::SignInAnswer;
 use mcpass_authority::{Context, Options};
 use mcpass_domain::{Password, SignInSecret};
@@ -18,6 +18,7 @@ on_each_store! {
     a_new_password_by_a_link_ends_all_sessions_and_locks
     a_link_is_used_once_and_in_time
     nobody_makes_a_link_for_who_holds_more
+    a_link_gives_no_more_than_its_maker_could_give_now
 }
 
 fn of(user: &str) -> UserRef {
@@ -179,6 +180,38 @@ async fn nobody_makes_a_link_for_who_holds_more(harness: &Harness) {
     assert_eq!(code(authority.user_invite(&token, of("ben")).await), ApiError::FORBIDDEN);
     let by_token = authority.password_reset_link(&token, reset("ben")).await;
     assert_eq!(code(by_token), ApiError::FORBIDDEN);
+}
+
+async fn a_link_gives_no_more_than_its_maker_could_give_now(harness: &Harness) {
+    let authority = &harness.authority;
+    harness.user_with("dora", &[]).await;
+    let helper = harness.user_with("helper", &["mcpass.change_user"]).await;
+    let invite = async |ctx: &Context| {
+        let link = authority.user_invite(ctx, of("dora")).await.unwrap();
+        secret_of(link.url.expose())
+    };
+    let dora = |change: UserEdit| UserEdit { user: "dora".to_owned(), ..change };
+    let by_helper = invite(&helper).await;
+    let promoted = dora(UserEdit { superuser: Some(true), ..UserEdit::default() });
+    authority.user_edit(&operator(), promoted).await.unwrap();
+    let answer = authority.link_complete(&visitor(), &by_helper, good()).await;
+    assert_eq!(code(answer), "link.outgrown");
+
+    let permissions = texts(&["demo.read"]);
+    let demoted =
+        UserEdit { superuser: Some(false), add_permissions: permissions, ..UserEdit::default() };
+    authority.user_edit(&operator(), dora(demoted)).await.unwrap();
+    let answer = authority.link_complete(&visitor(), &by_helper, good()).await;
+    assert_eq!(code(answer), "link.outgrown", "the helper holds no demo.read");
+    // Whoever lost their standing made no link.
+    let maker = harness.user_with("maker", &["mcpass.change_user", "demo.*"]).await;
+    let by_maker = invite(&maker).await;
+    let off = UserEdit { user: "maker".to_owned(), active: Some(false), ..UserEdit::default() };
+    authority.user_edit(&operator(), off).await.unwrap();
+    let answer = authority.link_complete(&visitor(), &by_maker, good()).await;
+    assert_eq!(code(answer), "link.outgrown");
+    let by_operator = invite(&operator()).await;
+    authority.link_complete(&visitor(), &by_operator, good()).await.unwrap();
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ on_each_store! {
     defaults_are_those_of_the_design
     bad_fields_are_named
     edits_reach_the_family_or_the_one_token
+    an_ended_secret_brings_nothing_back
     an_edit_that_changes_nothing_leaves_no_trace
     the_end_of_a_token_can_move_but_not_back_in_time
     rotation_gives_the_same_token_another_secret
@@ -159,6 +160,51 @@ async fn edits_reach_the_family_or_the_one_token(harness: &Harness) {
     let absent = TokenEdit { remove_permissions: texts(&["demo.write"]), ..edit(new_id(&rows)) };
     let error = harness.authority.token_edit(&operator(), absent).await.unwrap_err();
     assert_eq!(error.field.as_deref(), Some("remove_permissions"));
+}
+
+async fn an_ended_secret_brings_nothing_back(harness: &Harness) {
+    harness.user("ana").await;
+    let wide = TokenCreate {
+        permissions: texts(&["demo.read", "demo.secret"]),
+        per_minute: Some(500),
+        ..named("ana")
+    };
+    let old = harness.issue(wide).await;
+    let new = harness.authority.token_rotate(&operator(), rotate(old.id, "0s")).await.unwrap();
+    let narrow = TokenEdit {
+        remove_permissions: texts(&["demo.secret"]),
+        per_minute: Some(5),
+        cidrs: Some(texts(&["10.0.0.0/8"])),
+        ..edit(new.id)
+    };
+    harness.authority.token_edit(&operator(), narrow).await.unwrap();
+    let narrowed = harness.show(new.id).await.facts;
+    assert_eq!(narrowed.permissions, ["demo.read"]);
+
+    let note = TokenEdit { note: Some("late".to_owned()), ..edit(old.id) };
+    let shown = harness.authority.token_edit(&operator(), note).await.unwrap();
+    assert_eq!(shown.facts.note, "late");
+    assert_eq!(harness.show(new.id).await.facts, narrowed);
+    // A form sends all that it shows, changed or not.
+    let all = TokenEdit {
+        note: Some("later".to_owned()),
+        permissions: Some(texts(&["demo.read", "demo.secret"])),
+        per_minute: Some(500),
+        cidrs: Some(Vec::new()),
+        ..edit(old.id)
+    };
+    harness.authority.token_edit(&operator(), all).await.unwrap();
+    assert_eq!(harness.show(new.id).await.facts, narrowed);
+    for more in [
+        TokenEdit { add_permissions: texts(&["demo.list"]), ..edit(old.id) },
+        TokenEdit { per_minute: Some(400), ..edit(old.id) },
+        TokenEdit { cidrs: Some(texts(&["::1"])), ..edit(old.id) },
+    ] {
+        let error = harness.authority.token_edit(&operator(), more).await.unwrap_err();
+        assert_eq!(error.code, "token.outlived");
+        assert!(error.message.contains(&new.id.to_string()), "{}", error.message);
+    }
+    harness.assert_published().await;
 }
 
 fn new_id(rows: &[mcpass_authority::api::AuditView]) -> TokenId {

@@ -170,12 +170,13 @@ fn digests(bytes: &[u8]) -> Result<Vec<SecretDigest>, StoreError> {
 async fn link_insert(db: &mut Connection, link: &OneTimeLink) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO mcp_one_time_links \
-         (digest, purpose, user_id, created_at, expires_at, used_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         (digest, purpose, user_id, made_by, created_at, expires_at, used_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(link.digest.as_bytes().as_slice())
     .bind(link.purpose.as_str())
     .bind(link.user.as_ref().map(|user| user.as_bytes().as_slice()))
+    .bind(link.made_by.as_ref().map(|user| user.as_bytes().as_slice()))
     .bind(link.created_at.as_micros())
     .bind(link.expires_at.as_micros())
     .bind(link.used_at.map(Timestamp::as_micros))
@@ -222,7 +223,7 @@ pub(super) async fn link_find(
     digest: &SecretDigest,
 ) -> Result<Option<OneTimeLink>, StoreError> {
     let row = sqlx::query(
-        "SELECT digest, purpose, user_id, created_at, expires_at, used_at \
+        "SELECT digest, purpose, user_id, made_by, created_at, expires_at, used_at \
          FROM mcp_one_time_links WHERE digest = $1",
     )
     .bind(digest.as_bytes().as_slice())
@@ -238,6 +239,7 @@ fn link(row: &Row) -> Result<OneTimeLink, StoreError> {
         digest: SecretDigest::from_bytes(cells.bytes()?),
         purpose: purpose(cells.take()?)?,
         user: cells.bytes_or_null()?.map(UserId::from_bytes),
+        made_by: cells.bytes_or_null()?.map(UserId::from_bytes),
         created_at: cells.moment()?,
         expires_at: cells.moment()?,
         used_at: cells.moment_or_null()?,

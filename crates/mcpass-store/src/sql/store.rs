@@ -112,8 +112,16 @@ impl Store for SqlStore {
         reading!(self, SHORT, |db| tokens::find_by_digest(db, digest))
     }
 
-    async fn token_family(&self, family: FamilyId) -> Result<Vec<Token>, StoreError> {
-        reading!(self, SHORT, |db| tokens::family(db, family))
+    async fn token_find_all(&self, ids: &[TokenId]) -> Result<Vec<Token>, StoreError> {
+        reading!(self, LONG, |db| tokens::find_all(db, ids))
+    }
+
+    async fn token_outgoing(&self, now: Timestamp) -> Result<Vec<Token>, StoreError> {
+        reading!(self, LONG, |db| tokens::outgoing(db, now))
+    }
+
+    async fn token_families(&self, families: &[FamilyId]) -> Result<Vec<Token>, StoreError> {
+        reading!(self, LONG, |db| tokens::families(db, families))
     }
 
     async fn token_list(

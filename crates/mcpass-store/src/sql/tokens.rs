@@ -152,11 +152,64 @@ pub(super) async fn find_by_digest(
     Ok(read(db, &rows.map_err(|error| failure::of(error, "read a token"))?).await?.pop())
 }
 
-pub(super) async fn family(db: &mut Connection, id: FamilyId) -> Result<Vec<Token>, StoreError> {
-    let query = sqlx::query(select!("mcp_tokens WHERE family_id = $1 ORDER BY id"))
-        .bind(id.as_bytes().as_slice());
+pub(super) async fn find_all(
+    db: &mut Connection,
+    ids: &[TokenId],
+) -> Result<Vec<Token>, StoreError> {
+    let ids: Vec<_> = ids.iter().map(TokenId::as_bytes).collect();
+    one_of(db, select!("mcp_tokens WHERE id IN ("), &ids).await
+}
+
+pub(super) async fn outgoing(
+    db: &mut Connection,
+    now: Timestamp,
+) -> Result<Vec<Token>, StoreError> {
+    let query = sqlx::query(select!(
+        "mcp_tokens WHERE rotated_at IS NOT NULL AND revoked_at IS NULL AND expires_at > $1 \
+         ORDER BY id"
+    ))
+    .bind(now.as_micros());
     let rows = query.fetch_all(&mut *db).await;
-    read(db, &rows.map_err(|error| failure::of(error, "read a family"))?).await
+    read(db, &rows.map_err(|error| failure::of(error, "read tokens"))?).await
+}
+
+pub(super) async fn families(
+    db: &mut Connection,
+    ids: &[FamilyId],
+) -> Result<Vec<Token>, StoreError> {
+    let ids: Vec<_> = ids.iter().map(FamilyId::as_bytes).collect();
+    one_of(db, select!("mcp_tokens WHERE family_id IN ("), &ids).await
+}
+
+/// The tokens that `select`, which ends in an open bracket, finds by one of these ids, oldest
+/// first.
+async fn one_of(
+    db: &mut Connection,
+    select: &str,
+    ids: &[&[u8; 16]],
+) -> Result<Vec<Token>, StoreError> {
+    let mut tokens = Vec::new();
+    for some in ids.chunks(MANY) {
+        let mut query = QueryBuilder::<Db>::new(select);
+        push_ids(&mut query, some.iter().map(|id| id.to_vec()));
+        let rows = query.build().persistent(some.len() == 1).fetch_all(&mut *db).await;
+        let rows = rows.map_err(|error| failure::of(error, "read tokens"))?;
+        tokens.extend(read(db, &rows).await?);
+    }
+    tokens.sort_unstable_by_key(|token: &Token| token.id);
+    tokens.dedup_by_key(|token| token.id);
+    Ok(tokens)
+}
+
+/// Ids of one statement at most.
+const MANY: usize = 500;
+
+fn push_ids(query: &mut QueryBuilder<Db>, ids: impl Iterator<Item = Vec<u8>>) {
+    let mut list = query.separated(", ");
+    for id in ids {
+        list.push_bind(id);
+    }
+    query.push(")");
 }
 
 pub(super) async fn scan(
@@ -215,15 +268,12 @@ pub(super) async fn sorted(
 /// Reads rows, and the groups that stand in a table of their own.
 async fn read(db: &mut Connection, rows: &[Row]) -> Result<Vec<Token>, StoreError> {
     let mut tokens: Vec<Token> = rows.iter().map(token).collect::<Result<_, _>>()?;
-    for some in tokens.chunks_mut(500) {
+    for some in tokens.chunks_mut(MANY) {
         let mut query = QueryBuilder::<Db>::new(
             "SELECT token_id, group_id FROM mcp_token_groups WHERE token_id IN (",
         );
-        let mut ids = query.separated(", ");
-        for token in some.iter() {
-            ids.push_bind(token.id.as_bytes().to_vec());
-        }
-        query.push(") ORDER BY token_id, position");
+        push_ids(&mut query, some.iter().map(|token| token.id.as_bytes().to_vec()));
+        query.push(" ORDER BY token_id, position");
         // One text for each length: kept for the usual single token, not for all the others.
         let links = query.build().persistent(some.len() == 1).fetch_all(&mut *db).await;
         let links = links.map_err(|error| failure::of(error, "read the groups of tokens"))?;

@@ -48,6 +48,7 @@ fn link(n: u32, of: Option<u32>) -> OneTimeLink {
         digest: SecretDigest::of(&n.to_be_bytes()),
         purpose: LinkPurpose::ResetAll,
         user: of.map(id::<UserId>),
+        made_by: of.map(id::<UserId>),
         created_at: at(i64::from(n)),
         expires_at: at(i64::from(n) + 100),
         used_at: None,

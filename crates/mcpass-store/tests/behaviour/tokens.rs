@@ -196,8 +196,33 @@ pub(crate) async fn a_family_is_listed_oldest_first(store: Arc<dyn Store>) {
     let [newest, oldest, middle] = members;
     accounts.extend([&newest, &oldest, &middle, &token(6)].map(|t| Change::TokenInsert(t.clone())));
     commit(&*store, accounts).await.unwrap();
-    assert_eq!(store.token_family(id(7)).await.unwrap(), [oldest, middle, newest]);
-    assert_eq!(store.token_family(id(99)).await.unwrap(), []);
+    let [of_family, none] = [id(7), id(99)];
+    assert_eq!(
+        store.token_families(&[of_family]).await.unwrap(),
+        [oldest.clone(), middle.clone(), newest.clone()]
+    );
+    assert_eq!(store.token_families(&[none]).await.unwrap(), []);
+    assert_eq!(store.token_families(&[]).await.unwrap(), []);
+    let both = store.token_families(&[of_family, id(6), of_family]).await.unwrap();
+    assert_eq!(both, [token(6), oldest.clone(), middle, newest.clone()]);
+    let some = [newest.id, oldest.id, newest.id, id(99)];
+    assert_eq!(store.token_find_all(&some).await.unwrap(), [oldest, newest]);
+    // Replaced secrets, as long as they live.
+    let replaced = |n: u32, end: i64| {
+        let (rotated_at, expires_at) = (Some(at(10)), Some(at(end)));
+        Token { rotated_at, expires_at, ..token(n) }
+    };
+    let revoked = Revocation { at: at(11), reason: String::new() };
+    let revoked = Token { revocation: Some(revoked), ..replaced(22, 90) };
+    let outgoing = [replaced(20, 90), replaced(21, 50)];
+    let all = [outgoing[0].clone(), outgoing[1].clone(), revoked];
+    commit(&*store, all.map(Change::TokenInsert)).await.unwrap();
+    assert_eq!(store.token_outgoing(at(49)).await.unwrap(), outgoing);
+    assert_eq!(store.token_outgoing(at(50)).await.unwrap(), outgoing[..1]);
+    assert_eq!(store.token_outgoing(at(90)).await.unwrap(), []);
+    // More than one statement takes.
+    let many: Vec<_> = (0..1_200).map(id).collect();
+    assert_eq!(store.token_find_all(&many).await.unwrap().len(), 7);
 }
 
 pub(crate) async fn the_store_answers_a_ping(store: Arc<dyn Store>) {

@@ -24,7 +24,7 @@ use super::observe::Observed;
 use super::pages::Pages;
 use super::provider::provider;
 use super::wiring::{
-    BuiltIns, Healths, Inventories, ToGateway, Tools, gateway_config, public_url, sign_in_options,
+    BuiltIns, Healths, Inventories, ToGateway, gateway_config, public_url, sign_in_options,
 };
 use super::{demo, say};
 use crate::config::{Config, Origin, Setting, SyncMode};
@@ -156,7 +156,6 @@ fn options(
         cap_to_user: config.cap_to_user.value,
         listen: Some(address.to_string()),
         log: Some(Arc::clone(loader) as _),
-        tools: Some(Arc::new(Tools(shared()))),
         databases: Some(Arc::new(Probe)),
         health: Some(Arc::new(Healths(shared()))),
         sign_in: sign_in_options(config, address),

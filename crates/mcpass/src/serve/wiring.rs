@@ -6,13 +6,11 @@ use std::sync::Arc;
 
 use mcpass_authority::api::AreaView;
 use mcpass_authority::sign_in::SignInOptions;
-use mcpass_authority::{
-    Inventory, KnownTool, OpenNow, Publisher, ServerHealth, ToolClasses, Update,
-};
+use mcpass_authority::{Inventory, KnownTool, OpenNow, Publisher, ServerHealth, Update};
 use mcpass_domain::permission::{Needs, Target};
 use mcpass_domain::server::Health;
 use mcpass_domain::{
-    Clock, Entropy, FamilyId, Limits, Server, ServerKind, ServerName, TokenId, ToolClass, Usage,
+    Clock, Entropy, FamilyId, Limits, Server, ServerKind, ServerName, TokenId, Usage,
     WorkspaceSettings,
 };
 use mcpass_gateway::Shared;
@@ -101,16 +99,6 @@ impl Publisher for ToGateway {
                 }
             }
         }
-    }
-}
-
-/// What the gateway has seen of tools, for explanations.
-#[derive(Debug)]
-pub(super) struct Tools(pub(super) Arc<Shared>);
-
-impl ToolClasses for Tools {
-    fn class(&self, server: &str, tool: &str) -> Option<ToolClass> {
-        self.0.servers.find(server)?.catalogue.last_known(tool)
     }
 }
 
