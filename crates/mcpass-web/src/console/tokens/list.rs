@@ -86,15 +86,21 @@ const COLUMNS: [(&str, &str, &str); 9] = [
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
     let ctx = asked.ctx()?;
     let query = asked.query.only(FILTERS);
-    let (tokens, wrong) = match console.authority().token_list(ctx, request(&query)).await {
+    // Each of them looks through all tokens, so they are asked for at once.
+    let (listed, counts, choices) = tokio::join!(
+        console.authority().token_list(ctx, request(&query)),
+        console.authority().token_counts(ctx, TokenCount::default()),
+        choices(&console, &asked, &query),
+    );
+    let (tokens, wrong) = match listed {
         Ok(tokens) => (tokens, None),
         Err(error) if error.field.is_some() => {
             (Listed { items: Vec::new(), next: None }, Some(at_its_field(error)))
         }
         Err(error) => return Err(error.into()),
     };
-    let counts = console.authority().token_counts(ctx, TokenCount::default()).await?;
-    let (choices, users) = choices(&console, &asked, &query).await?;
+    let counts = counts?;
+    let (choices, users) = choices?;
     let groups = choices.iter().find(|choice| choice.name == "group");
     let groups = groups.into_iter().flat_map(|choice| &choice.options);
     let now = console.now();
