@@ -1,6 +1,6 @@
 //! Who asks, and from where.
 
-use mcpass_domain::{Actor, TokenId, UserId};
+use mcpass_domain::{Actor, SecretDigest, TokenId, UserId};
 
 use crate::sign_in::Visitor;
 
@@ -8,11 +8,14 @@ use crate::sign_in::Visitor;
 ///
 /// It says who somebody is, proven by whoever made it (the command line, the control socket's
 /// peer credentials, a validated token, a signed-in session). What they may do is looked up anew
-/// for each use case, so that a context never outlives a revocation.
+/// for each use case, and so is whether the session goes on, so that a context outlives neither a
+/// revocation nor its session.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Context {
     actor: Actor,
     origin: String,
+    /// The session that it ends with.
+    session: Option<SecretDigest>,
     conditions: Conditions,
 }
 
@@ -42,14 +45,23 @@ impl Context {
         Self::of(Actor::Token(token), origin)
     }
 
-    /// A user who signed in. A superuser may do everything, others what their `mcpass.…`
+    /// A user who was just proven to be there. A superuser may do everything, others what their `mcpass.…`
     /// permissions say, and manage their own tokens.
     pub fn user(user: UserId, origin: impl Into<String>) -> Self {
         Self::of(Actor::User(user), origin)
     }
 
+    /// As [`Context::user`], for as long as the session of this digest goes on.
+    pub(crate) fn session_of(
+        user: UserId,
+        session: SecretDigest,
+        origin: impl Into<String>,
+    ) -> Self {
+        Self { session: Some(session), ..Self::user(user, origin) }
+    }
+
     fn of(actor: Actor, origin: impl Into<String>) -> Self {
-        Self { actor, origin: origin.into(), conditions: Conditions::default() }
+        Self { actor, origin: origin.into(), session: None, conditions: Conditions::default() }
     }
 
     /// The same, for a creation that is done once under this key: a second one within a day is
@@ -63,6 +75,11 @@ impl Context {
     pub const fn with_version(mut self, version: i64) -> Self {
         self.conditions.version = Some(version);
         self
+    }
+
+    /// The session without which it is nothing.
+    pub(crate) const fn session(&self) -> Option<&SecretDigest> {
+        self.session.as_ref()
     }
 
     pub(crate) const fn conditions(&self) -> &Conditions {

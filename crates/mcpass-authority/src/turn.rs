@@ -17,7 +17,7 @@ use crate::authorize::{self, Action, Caller};
 use crate::context::Context;
 use crate::failure::{no_entropy, store_failed};
 use crate::hooks::{PublishedToken, Update};
-use crate::sign_in::Ended;
+use crate::sign_in::{Ended, check_session};
 use crate::world::World;
 
 /// How often a change is tried when others change the same thing.
@@ -178,6 +178,7 @@ impl Turn {
     async fn begin(core: &Arc<Core>, ctx: &Context, action: Action) -> Result<Self, ApiError> {
         let mut world = World::new(core.options.cap_to_user);
         let now = core.clock.now();
+        check_session(core, ctx, now).await?;
         let caller =
             authorize::authorize(core.store.as_ref(), &mut world, ctx, action, now).await?;
         let version = ctx.conditions().version;

@@ -118,7 +118,7 @@ impl From<ApiError> for Problem {
 
 fn status_of(error: &ApiError) -> StatusCode {
     match error.code.as_str() {
-        "caller.not_active" => StatusCode::UNAUTHORIZED,
+        "caller.not_active" | ApiError::SESSION_ENDED => StatusCode::UNAUTHORIZED,
         ApiError::FORBIDDEN | "grant.not_held" | "grant.beyond_own" => StatusCode::FORBIDDEN,
         ApiError::INVALID | "request.holds_secret" | "idempotency_key.reused" => {
             StatusCode::UNPROCESSABLE_ENTITY

@@ -50,7 +50,11 @@ impl Fault {
 
 impl From<ApiError> for Fault {
     fn from(error: ApiError) -> Self {
-        Self::Api(error)
+        match error.code.as_str() {
+            // Between the gate and the authority.
+            ApiError::SESSION_ENDED => Self::SignIn("/sign-in".to_owned()),
+            _ => Self::Api(error),
+        }
     }
 }
 

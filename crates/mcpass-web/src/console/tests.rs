@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use mcpass_authority::api::{GroupCreate, TokenCreate, TokenEdit, UserCreate, UserRef};
-use mcpass_authority::sign_in::{SignInAnswer, Visitor};
+use mcpass_authority::sign_in::{SignIn, SignInAnswer, Visitor};
 use mcpass_authority::{Authority, Context, NoGateway, Options};
 use mcpass_domain::{ManualClock, OsEntropy, Password, SignInSecret, Timestamp};
 use mcpass_store::memory::MemoryStore;
@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 use super::{Console, Parts};
 
 mod families;
+mod following;
 mod further;
 mod hostile;
 
@@ -68,15 +69,23 @@ impl Bench {
         bench
     }
 
-    /// Signs somebody in by an invitation; answers the cookie.
+    /// Signs somebody in, by an invitation the first time; answers the cookie.
     async fn sign_in(&self, name: &str) -> String {
         let user = UserRef { user: name.to_owned() };
-        let link = self.authority.user_invite(&operator(), user).await.unwrap();
-        let secret = link.url.expose().rsplit('/').next().unwrap().to_owned();
-        let secret = SignInSecret::parse(&secret).unwrap();
         let visitor = Visitor::new("127.0.0.1".parse().unwrap(), "test");
         let password = Password::new(PASSWORD);
-        match self.authority.link_complete(&visitor, &secret, password).await.unwrap() {
+        let done = match self.authority.user_invite(&operator(), user).await {
+            Ok(link) => {
+                let secret = link.url.expose().rsplit('/').next().unwrap().to_owned();
+                let secret = SignInSecret::parse(&secret).unwrap();
+                self.authority.link_complete(&visitor, &secret, password).await
+            }
+            Err(_) => {
+                let form = SignIn { name: name.to_owned(), password, code: None };
+                self.authority.sign_in(&visitor, form).await
+            }
+        };
+        match done.unwrap() {
             SignInAnswer::Done(done) => format!("mcpass_session={}", done.secret.expose()),
             SignInAnswer::CodeNeeded(_) => panic!("nobody set up a code"),
         }
