@@ -34,6 +34,7 @@ impl Bench {
             authority: self.authority.clone(),
             operations: std::sync::Arc::new(Well),
             sessions: std::sync::Arc::new(self.console.sessions()),
+            read_timeout: std::time::Duration::from_secs(30),
             ending: CancellationToken::new(),
         };
         let request = Request::get(path)
