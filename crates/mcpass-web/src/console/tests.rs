@@ -13,6 +13,7 @@ use tower::ServiceExt as _;
 
 use super::{Console, Parts};
 
+mod editing;
 mod families;
 mod following;
 mod further;
@@ -40,6 +41,7 @@ pub(crate) fn console(authority: &Authority) -> Console {
         provider: None,
         entropy: Arc::new(OsEntropy),
         listen: None,
+        read_timeout: std::time::Duration::from_secs(30),
         ending: CancellationToken::new(),
     })
 }
