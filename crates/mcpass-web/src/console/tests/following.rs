@@ -30,6 +30,11 @@ impl Operations for Well {
 impl Bench {
     /// An answer of the console or the API, before its body.
     async fn begin(&self, path: &str, cookie: &str) -> Response {
+        self.begin_after(path, cookie, "").await
+    }
+
+    /// The same for who has seen the events until this one.
+    async fn begin_after(&self, path: &str, cookie: &str, last: &str) -> Response {
         let site = Site {
             authority: self.authority.clone(),
             operations: std::sync::Arc::new(Well),
@@ -40,13 +45,13 @@ impl Bench {
         let request = Request::get(path)
             .header(header::HOST, HOST)
             .header(header::COOKIE, cookie)
+            .header("last-event-id", last)
             .body(Body::empty())
             .unwrap();
         let response = crate::router(site, self.console.clone()).oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         response
     }
-
 }
 
 /// What a stream says until `wanted` or its end.
@@ -89,7 +94,10 @@ async fn who_follows_the_log_hears_of_calls_until_their_session_ends() {
     call(2, "heard-by-one").await;
     for stream in firsts {
         let said = until(stream, "never").await;
-        assert!(said.contains("your session has ended") && !said.contains("heard-by-one"), "{said}");
+        assert!(
+            said.contains("your session has ended") && !said.contains("heard-by-one"),
+            "{said}"
+        );
     }
     for stream in seconds.iter_mut() {
         assert!(until(stream, "heard-by-one").await.contains("heard-by-one"));
@@ -99,7 +107,10 @@ async fn who_follows_the_log_hears_of_calls_until_their_session_ends() {
     call(3, "heard-by-none").await;
     for stream in seconds {
         let said = until(stream, "never").await;
-        assert!(said.contains("your session has ended") && !said.contains("heard-by-none"), "{said}");
+        assert!(
+            said.contains("your session has ended") && !said.contains("heard-by-none"),
+            "{said}"
+        );
     }
 }
 
@@ -126,4 +137,36 @@ async fn a_file_of_the_log_breaks_off_when_the_session_ends() {
     for mut file in files {
         assert!(file.next().await.unwrap().is_err(), "what is missing is told by the connection");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_cut_off_misses_no_row() {
+    let bench = Bench::new().await;
+    let id = bench.token("bo", "laptop").await.parse().unwrap();
+    let token = bench.store.token_find(id).await.unwrap().unwrap();
+    let ids: Vec<RequestId> =
+        (0..13).map(|n| IdParts { now: clock().now(), random: [n; 10] }.into()).collect();
+    let rows = ids.iter().map(|id| answered(&token, *id, "look")).collect();
+    bench.store.access_load(AccessBatch { rows, ..AccessBatch::default() }).await.unwrap();
+    let cookie = bench.sign_in("ana").await;
+    let mut heard = Vec::new();
+    let mut last = "0".to_owned();
+    for expected in [2, 2, 2, 2, 2, 2] {
+        let path = "/api/v1/log.events?limit=2";
+        let mut body = bench.begin_after(path, &cookie, &last).await.into_body().into_data_stream();
+        let said = until(&mut body, "never").await;
+        let events: Vec<&str> =
+            said.split("\n\n").filter(|event| event.contains("data:")).collect();
+        assert_eq!(events.len(), expected, "{said}");
+        // Whoever loses the connection between the two gets both again.
+        assert!(!events[0].contains("\nid: "), "{said}");
+        last = events[1].split_once("\nid: ").unwrap().1.to_owned();
+        heard.extend(events.iter().map(|event| {
+            let json = event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+            let row: serde_json::Value = serde_json::from_str(json).unwrap();
+            row["id"].as_str().unwrap().to_owned()
+        }));
+    }
+    let expected: Vec<String> = ids.iter().take(12).map(ToString::to_string).collect();
+    assert_eq!(heard, expected);
 }
