@@ -24,8 +24,8 @@ pub struct Context {
 pub(crate) struct Conditions {
     /// A key under which the same creation is not done twice.
     pub(crate) key: Option<String>,
-    /// The version of the thing that is changed.
-    pub(crate) version: Option<i64>,
+    /// The versions of the thing that may be changed; any, if none are named.
+    pub(crate) versions: Option<Vec<i64>>,
 }
 
 impl Context {
@@ -72,8 +72,13 @@ impl Context {
     }
 
     /// The same, for a change of this version and no other.
-    pub const fn with_version(mut self, version: i64) -> Self {
-        self.conditions.version = Some(version);
+    pub fn with_version(self, version: i64) -> Self {
+        self.with_one_of_versions(vec![version])
+    }
+
+    /// The same, for a change of one of these versions and no other.
+    pub fn with_one_of_versions(mut self, versions: Vec<i64>) -> Self {
+        self.conditions.versions = Some(versions);
         self
     }
 

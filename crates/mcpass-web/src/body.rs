@@ -55,7 +55,10 @@ mod tests {
     #[tokio::test]
     async fn what_is_large_or_broken_is_told_apart() {
         let time = Duration::from_secs(1);
-        assert_eq!(read(Body::from(vec![0; LARGEST]), time).await.map(|all| all.len()), Ok(LARGEST));
+        assert_eq!(
+            read(Body::from(vec![0; LARGEST]), time).await.map(|all| all.len()),
+            Ok(LARGEST)
+        );
         assert_eq!(read(Body::from(vec![0; LARGEST + 1]), time).await, Err(Unread::TooLarge));
         let broken = stream::iter([Err::<Bytes, _>(std::io::Error::other("gone"))]);
         assert_eq!(read(Body::from_stream(broken), time).await, Err(Unread::BrokeOff));

@@ -18,8 +18,6 @@ use crate::problem::Problem;
 /// The header that makes a creation safe to repeat
 /// (draft-ietf-httpapi-idempotency-key-header-07).
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// A version that nothing has.
-const NO_VERSION: i64 = -1;
 
 /// A JSON object. No body is an empty one.
 #[derive(Debug)]
@@ -156,14 +154,20 @@ impl FromRequestParts<Arc<Site>> for Editor {
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
         let Caller(ctx) = Caller::from_request_parts(parts, site).await?;
-        let Some(condition) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(ctx)) };
-        let text = condition.to_str().unwrap_or_default().trim();
-        if text == "*" {
+        if !parts.headers.contains_key(header::IF_MATCH) {
             return Ok(Self(ctx));
         }
-        let tag = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        let version = tag.and_then(|tag| tag.parse().ok()).unwrap_or(NO_VERSION);
-        Ok(Self(ctx.with_version(version)))
+        // Of several lines, each is a part of one list (RFC 9110, section 5.3).
+        let lines = parts.headers.get_all(header::IF_MATCH).iter();
+        let tags = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
+        let tags: Vec<&str> = tags.map(str::trim).collect();
+        if tags.contains(&"*") {
+            return Ok(Self(ctx));
+        }
+        // A weak tag, or one that is not ours, is no version of anything.
+        let version = |tag: &&str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
+        let versions = tags.iter().filter_map(version).collect();
+        Ok(Self(ctx.with_one_of_versions(versions)))
     }
 }
 

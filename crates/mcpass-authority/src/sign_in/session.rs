@@ -7,7 +7,6 @@ use mcpass_domain::{SecretDigest, Session, SessionId, SignInSecret, Timestamp, U
 use mcpass_store::{Change, SignInChange};
 use serde_json::json;
 use sha2::Sha256;
-use subtle::ConstantTimeEq as _;
 
 use super::cache::{FRESH, Known};
 use super::issue::session_view;
@@ -45,11 +44,6 @@ impl OpenSession {
     /// What every form of this session carries, so that no other site can send one in its name.
     pub fn csrf(&self) -> &str {
         &self.csrf
-    }
-
-    /// Whether a form of this session was sent. In constant time.
-    pub fn csrf_fits(&self, sent: &str) -> bool {
-        !self.csrf.is_empty() && bool::from(self.csrf.as_bytes().ct_eq(sent.as_bytes()))
     }
 }
 
@@ -152,9 +146,7 @@ const NOT_FOUND: &str = "session.not_found";
 pub(crate) async fn check(core: &Arc<Core>, ctx: &Context, now: Timestamp) -> Result<(), ApiError> {
     let Some(digest) = ctx.session() else { return Ok(()) };
     let goes_on = match core.sign_in.cache.find(digest, now) {
-        Ok(known) => {
-            end_of(known.last_used(), known.session.ends_at, &core.options.sign_in) > now
-        }
+        Ok(known) => end_of(known.last_used(), known.session.ends_at, &core.options.sign_in) > now,
         Err(_) => read(core, digest, now).await?.is_some(),
     };
     if goes_on {

@@ -102,7 +102,16 @@ impl Form {
 pub(crate) const VERSION: &str = "version";
 /// Fields that say nothing of what is changed.
 const OF_THE_FORM: [&str; 10] = [
-    VERSION, "csrf", "everything", "expires", "expires_on", "from", "groups", "kind", "pattern", "step",
+    VERSION,
+    "csrf",
+    "everything",
+    "expires",
+    "expires_on",
+    "from",
+    "groups",
+    "kind",
+    "pattern",
+    "step",
 ];
 
 /// What stands now in fields where something else was typed.

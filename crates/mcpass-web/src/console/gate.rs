@@ -18,6 +18,7 @@ use super::fields::Fields;
 use super::viewer::visitor;
 use super::{Console, forgery, trouble};
 use crate::body;
+use crate::identity::comes_from_us;
 
 /// What pages may do (CSP Level 3): nothing but show our own style, script and pictures, call
 /// this host and send forms to it. Nothing inline, no frame around them.
@@ -121,7 +122,7 @@ async fn enter(
     if is_get {
         return Ok(asked);
     }
-    if !forgery::is_same_site(&parts.headers) {
+    if !comes_from_us(&parts.method, &parts.headers) {
         return Err(Fault::Forged("the form was sent by a page of another site"));
     }
     let form = Fields::parse(&body::read(body, console.read_timeout()).await?);

@@ -285,6 +285,47 @@ async fn a_secret_is_shown_once_and_to_its_session_alone() {
 }
 
 #[tokio::test]
+async fn a_page_that_nobody_is_sent_shows_no_secret() {
+    let bench = Bench::new().await;
+    let ana = bench.sign_in("ana").await;
+    let created = bench.post("/tokens/new", &ana, "name=new&user=bo&permission=demo.%2A").await;
+    let path = created.to().to_owned();
+    let head = Request::head(&path).header(header::HOST, HOST).header(header::COOKIE, &ana);
+    assert_eq!(bench.send(head.body(Body::empty()).unwrap()).await.status, StatusCode::OK);
+    assert!(bench.get(&path, &ana).await.body.contains(r#"id="secret""#), "it is still there");
+}
+
+#[tokio::test]
+async fn a_test_sends_the_tokens_own_secret_and_nothing_else() {
+    let bench = Bench::new().await;
+    let ana = bench.sign_in("ana").await;
+    let path = format!("/tokens/{}/test", bench.token("bo", "one").await);
+    let other = mcpass_domain::TokenSecret::generate(&OsEntropy).unwrap();
+    for secret in ["nonsense", "", other.expose()] {
+        let page = bench.post(&path, &ana, &format!("secret={secret}")).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{secret}");
+        assert!(page.body.contains("This is not the secret of this token."), "{}", page.body);
+        assert!(!page.body.contains(other.expose()));
+    }
+}
+
+#[tokio::test]
+async fn what_is_of_no_user_leads_to_none() {
+    let bench = Bench::new().await;
+    bench.authority.setup_link_create(&operator()).await.unwrap().unwrap();
+    let ana = bench.sign_in("ana").await;
+    let form = csrf(&bench.get("/sign-in", "mcpass_form=x").await.body);
+    let form = format!("csrf={form}&name=nobody&password=wrong+words+these+are");
+    bench.post_as("/sign-in", "mcpass_form=x", &form, "same-origin").await;
+    let page = bench.get("/audit", &ana).await.body;
+    for object in ["unknown", "set-up"] {
+        assert!(page.contains(object), "{page}");
+        assert!(!page.contains(&format!("/users/{object}")), "{object}");
+    }
+    assert!(page.contains(r#"href="/users/usr_"#), "{page}");
+}
+
+#[tokio::test]
 async fn what_is_wrong_stands_at_its_field_and_what_was_typed_stays() {
     let bench = Bench::new().await;
     let ana = bench.sign_in("ana").await;

@@ -85,7 +85,9 @@ fn reason(fault: &Fault) -> String {
 fn words(fault: &Fault) -> (&'static str, String, Option<String>) {
     let say = |title, what: &str, hint: &str| (title, what.to_owned(), Some(hint.to_owned()));
     match fault {
-        Fault::Api(error) => (title(error, fault.status()), sentence(error), error.hint.as_deref().map(sentence_of)),
+        Fault::Api(error) => {
+            (title(error, fault.status()), sentence(error), error.hint.as_deref().map(sentence_of))
+        }
         Fault::Forged(why) => {
             say("Not done", why, "Open the page again and send the form from there.")
         }

@@ -15,11 +15,8 @@ impl Bench {
         let group = GroupCreate { name: "readers".to_owned(), permissions };
         bench.authority.group_create(&operator(), group).await.unwrap();
         let groups = vec!["readers".to_owned()];
-        let dora = UserCreate {
-            name: "dora".to_owned(),
-            groups: groups.clone(),
-            ..UserCreate::default()
-        };
+        let dora =
+            UserCreate { name: "dora".to_owned(), groups: groups.clone(), ..UserCreate::default() };
         bench.authority.user_create(&operator(), dora).await.unwrap();
         let id = bench.token("bo", "laptop").await;
         let edit = TokenEdit { id: id.clone(), groups: Some(groups), ..TokenEdit::default() };
