@@ -1,6 +1,6 @@
 //! Who asks, and from where.
 
-use mcpass_domain::{Actor, TokenId, UserId};
+use mcpass_domain::{Actor, SecretDigest, TokenId, UserId};
 
 use crate::sign_in::Visitor;
 
@@ -8,11 +8,14 @@ use crate::sign_in::Visitor;
 ///
 /// It says who somebody is, proven by whoever made it (the command line, the control socket's
 /// peer credentials, a validated token, a signed-in session). What they may do is looked up anew
-/// for each use case, so that a context never outlives a revocation.
+/// for each use case, and so is whether the session goes on, so that a context outlives neither a
+/// revocation nor its session.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Context {
     actor: Actor,
     origin: String,
+    /// The session that it ends with.
+    session: Option<SecretDigest>,
     conditions: Conditions,
 }
 
@@ -21,8 +24,8 @@ pub struct Context {
 pub(crate) struct Conditions {
     /// A key under which the same creation is not done twice.
     pub(crate) key: Option<String>,
-    /// The version of the thing that is changed.
-    pub(crate) version: Option<i64>,
+    /// The versions of the thing that may be changed; any, if none are named.
+    pub(crate) versions: Option<Vec<i64>>,
 }
 
 impl Context {
@@ -42,14 +45,23 @@ impl Context {
         Self::of(Actor::Token(token), origin)
     }
 
-    /// A user who signed in. A superuser may do everything, others what their `mcpass.…`
+    /// A user who was just proven to be there. A superuser may do everything, others what their `mcpass.…`
     /// permissions say, and manage their own tokens.
     pub fn user(user: UserId, origin: impl Into<String>) -> Self {
         Self::of(Actor::User(user), origin)
     }
 
+    /// As [`Context::user`], for as long as the session of this digest goes on.
+    pub(crate) fn session_of(
+        user: UserId,
+        session: SecretDigest,
+        origin: impl Into<String>,
+    ) -> Self {
+        Self { session: Some(session), ..Self::user(user, origin) }
+    }
+
     fn of(actor: Actor, origin: impl Into<String>) -> Self {
-        Self { actor, origin: origin.into(), conditions: Conditions::default() }
+        Self { actor, origin: origin.into(), session: None, conditions: Conditions::default() }
     }
 
     /// The same, for a creation that is done once under this key: a second one within a day is
@@ -60,9 +72,19 @@ impl Context {
     }
 
     /// The same, for a change of this version and no other.
-    pub const fn with_version(mut self, version: i64) -> Self {
-        self.conditions.version = Some(version);
+    pub fn with_version(self, version: i64) -> Self {
+        self.with_one_of_versions(vec![version])
+    }
+
+    /// The same, for a change of one of these versions and no other.
+    pub fn with_one_of_versions(mut self, versions: Vec<i64>) -> Self {
+        self.conditions.versions = Some(versions);
         self
+    }
+
+    /// The session without which it is nothing.
+    pub(crate) const fn session(&self) -> Option<&SecretDigest> {
+        self.session.as_ref()
     }
 
     pub(crate) const fn conditions(&self) -> &Conditions {

@@ -50,6 +50,23 @@ impl Authority {
             .await
     }
 
+    /// The filter with its times as moments: what is read with it later is of the same times,
+    /// where `1h` would have moved on.
+    ///
+    /// # Errors
+    /// When a time cannot be used.
+    pub fn log_filter_fixed(&self, filter: LogFilter) -> Result<LogFilter, ApiError> {
+        let now = self.core().clock.now();
+        let fixed = |field, text: Option<&str>| -> Result<Option<String>, ApiError> {
+            Ok(moment(field, text, now)?.map(|at| at.to_string()))
+        };
+        Ok(LogFilter {
+            since: fixed("since", filter.since.as_deref())?,
+            until: fixed("until", filter.until.as_deref())?,
+            ..filter
+        })
+    }
+
     /// Follows the access log.
     ///
     /// # Errors

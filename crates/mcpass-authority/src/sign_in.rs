@@ -42,6 +42,7 @@ pub use oidc::{Identity, Newcomers};
 pub use session::OpenSession;
 
 pub(crate) use cache::Ended;
+pub(crate) use session::check as check_session;
 
 use cache::SessionCache;
 use challenge::Challenges;

@@ -18,7 +18,7 @@ use crate::authorize::{self, Action, Caller};
 use crate::context::Context;
 use crate::failure::{no_entropy, store_failed};
 use crate::hooks::{PublishedToken, Update};
-use crate::sign_in::Ended;
+use crate::sign_in::{Ended, check_session};
 use crate::world::World;
 
 /// How often a change is tried when others change the same thing.
@@ -41,8 +41,8 @@ pub(crate) struct Turn {
     pub(crate) caller: Caller,
     pub(crate) world: World,
     pub(crate) now: Timestamp,
-    /// The version that the caller means to change.
-    version: Option<i64>,
+    /// The versions that the caller means to change.
+    versions: Option<Vec<i64>>,
     /// What is to be remembered of a creation under a key; what it creates is not known yet.
     creation: Option<Creation>,
 }
@@ -92,7 +92,7 @@ impl Authority {
         request: R,
         work: Work<R, T>,
     ) -> Result<T, ApiError> {
-        refuse_secrets(&request)?;
+        refuse_unfit(&request)?;
         let mut turn = Turn::begin(self.core(), ctx, action).await?;
         work(&mut turn, &request).await
     }
@@ -116,7 +116,7 @@ impl Authority {
         R: Serialize + Send + Sync + 'static,
         T: Send + 'static,
     {
-        refuse_secrets(&request)?;
+        refuse_unfit(&request)?;
         let digest =
             TokenDigest::of(format!("{}\n{}", action.permission(), json(&request)?).as_bytes());
         self.change_once(ctx, action, (request, Some(digest)), work).await
@@ -179,16 +179,17 @@ impl Turn {
     async fn begin(core: &Arc<Core>, ctx: &Context, action: Action) -> Result<Self, ApiError> {
         let mut world = World::new(core.options.cap_to_user);
         let now = core.clock.now();
+        check_session(core, ctx, now).await?;
         let caller =
             authorize::authorize(core.store.as_ref(), &mut world, ctx, action, now).await?;
-        let version = ctx.conditions().version;
-        Ok(Self { core: Arc::clone(core), caller, world, now, version, creation: None })
+        let versions = ctx.conditions().versions.clone();
+        Ok(Self { core: Arc::clone(core), caller, world, now, versions, creation: None })
     }
 
     /// Refuses to change another version than the one that the caller knows.
     pub(crate) fn check_version(&self, held: i64) -> Result<(), ApiError> {
-        match self.version {
-            Some(known) if known != held => {
+        match &self.versions {
+            Some(known) if !known.contains(&held) => {
                 Err(ApiError::new(ApiError::STALE, "this was changed since you read it")
                     .with_hint("read it again, then repeat the change"))
             }
@@ -354,10 +355,15 @@ fn json(request: &impl Serialize) -> Result<String, ApiError> {
         .map_err(|error| ApiError::new(ApiError::INVALID, error.to_string()))
 }
 
-/// Refuses a request that holds a plaintext token, wherever it stands: as an id by mistake, or in
-/// a name or note that the store and the audit log would keep.
-pub(crate) fn refuse_secrets(request: &impl Serialize) -> Result<(), ApiError> {
+/// Refuses a request that holds what has no place in any: a plaintext token, as an id by mistake or
+/// in a name or note that the store and the audit log would keep; and the letter NUL, which no text
+/// of the store holds and PostgreSQL does not even take.
+pub(crate) fn refuse_unfit(request: &impl Serialize) -> Result<(), ApiError> {
     let json = json(request)?;
+    if holds_nul(&json) {
+        let message = "this holds the control character NUL (U+0000), which no text here has";
+        return Err(ApiError::new(ApiError::INVALID, message));
+    }
     if !redact::holds_token(&json) {
         return Ok(());
     }
@@ -368,4 +374,29 @@ pub(crate) fn refuse_secrets(request: &impl Serialize) -> Result<(), ApiError> {
     .with_hint(
         "name the token by its id (tok_…); `mcpass token list` finds it by its first 12 characters",
     ))
+}
+
+/// Whether a text in this JSON has the letter NUL, which stands there escaped.
+fn holds_nul(json: &str) -> bool {
+    json.match_indices("\\u0000").any(|(at, _)| {
+        // After a backslash that is a letter itself, it is a text about it.
+        let before = json.get(..at).unwrap_or_default().bytes().rev();
+        before.take_while(|byte| *byte == b'\\').count() % 2 == 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_letter_nul_is_told_from_a_text_about_it() {
+        let of = |text: &str| json(&[text]).unwrap();
+        for text in ["\0", "a\0b", "\\\0", "\\u0000\0"] {
+            assert!(holds_nul(&of(text)), "{text:?}");
+        }
+        for text in ["", "a\\u0000b", "\\\\u0000", "u0000", "\u{1}"] {
+            assert!(!holds_nul(&of(text)), "{text:?}");
+        }
+    }
 }

@@ -6,7 +6,8 @@
 //! extensions, and answers a refusal with its [`Reason`] in those of the response, for the record.
 //!
 //! Who signed in with a browser shows a cookie and no token. That is looked at elsewhere, and what
-//! is done so stands in the audit log.
+//! is done so stands in the audit log. Who shows a cookie of no session is a stranger like any other,
+//! on record and with a stranger's budget.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,7 +58,12 @@ pub async fn serve(
         }
     };
     let Some(opened) = opened else {
-        return shared.elsewhere.call(peer, Request::from_parts(parts, body)).await;
+        let response = shared.elsewhere.call(peer, Request::from_parts(parts, body)).await;
+        // A cookie of no session is as good as none.
+        if response.extensions().get::<Reason>() == Some(&Reason::MissingToken) {
+            return mcp::refuse(trail, Reason::MissingToken.into(), &facts, &Asker::API).await;
+        }
+        return response;
     };
     let mut trail = trail;
     let permit = opened.admitted.clone().open().uncounted(shared.monotonic());
@@ -78,7 +84,8 @@ struct Opened {
     admitted: Admitted,
 }
 
-/// Phases 1 to 3 and the protective budget; none for somebody without a token but with a cookie.
+/// Phases 1 to 3 and the protective budget; none for somebody without a token but with a cookie, of
+/// whom is found out elsewhere whether they signed in.
 fn open(
     shared: &Shared,
     parts: &Parts,

@@ -87,7 +87,10 @@ impl Visitor {
 
     /// Sends a form as it is, without the text that binds it.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<Answer> {
-        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+        let headers = [
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Sec-Fetch-Site", "same-origin"),
+        ];
         self.send("POST", path, &headers, &encoded(fields)).await
     }
 

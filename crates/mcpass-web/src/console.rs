@@ -41,6 +41,7 @@ mod users;
 mod viewer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -76,6 +77,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Where mcpass listens for MCP clients.
     pub listen: Option<String>,
+    /// How long a form may take to arrive.
+    pub read_timeout: Duration,
     /// Cancelled when mcpass shuts down: what would last for ever ends then.
     pub ending: CancellationToken,
 }
@@ -143,6 +146,10 @@ impl Console {
 
     fn listen(&self) -> Option<&str> {
         self.0.parts.listen.as_deref()
+    }
+
+    fn read_timeout(&self) -> Duration {
+        self.0.parts.read_timeout
     }
 
     fn ending(&self) -> &CancellationToken {

@@ -72,19 +72,22 @@ pub fn address(parts: &Parts) -> IpAddr {
 /// Whether a request that changes something was made by one of our own pages, as the browser says:
 /// by `Sec-Fetch-Site`, or, where that is missing, by an `Origin` that is our own host. One that
 /// says neither is not believed.
+///
+/// Our pages send no referrer, and so browsers give their origin as `null`; `Sec-Fetch-Site` is
+/// then there, but for plain http to another machine, where pages say where they come from (`gate`).
 pub fn comes_from_us(method: &Method, headers: &HeaderMap) -> bool {
     if method.is_safe() {
         return true;
     }
-    let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
-        return site == "same-origin";
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site.as_bytes() == b"same-origin";
     }
+    let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else {
         return false;
     };
     let place = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    place.is_some_and(|place| place.eq_ignore_ascii_case(host))
+    place.is_some_and(|place| !host.is_empty() && place.eq_ignore_ascii_case(host))
 }
 
 #[cfg(test)]
@@ -101,14 +104,22 @@ mod tests {
     #[test]
     fn a_cookie_alone_changes_nothing() {
         assert!(!ours(&[]));
-        assert!(!ours(&[("host", "mcpass.example")]));
-        assert!(!ours(&[("host", "mcpass.example"), ("origin", "https://evil.example")]));
-        assert!(!ours(&[("host", "mcpass.example"), ("origin", "null")]));
-        assert!(!ours(&[("sec-fetch-site", "same-site"), ("host", "a"), ("origin", "http://a")]));
-        assert!(!ours(&[("sec-fetch-site", "cross-site")]));
-        assert!(!ours(&[("sec-fetch-site", "none")]));
-        assert!(ours(&[("sec-fetch-site", "same-origin")]));
-        assert!(ours(&[("host", "mcpass.example"), ("origin", "https://mcpass.example")]));
+        assert!(!ours(&[("host", "a")]), "nothing is said");
         assert!(comes_from_us(&Method::GET, &HeaderMap::new()));
+    }
+
+    #[test]
+    fn requests_of_other_sites_are_told_by_what_the_browser_says() {
+        assert!(ours(&[("host", "a:1"), ("origin", "http://a:1")]));
+        assert!(ours(&[("host", "a"), ("origin", "https://A")]));
+        assert!(ours(&[("host", "a"), ("origin", "null"), ("sec-fetch-site", "same-origin")]));
+        for origin in ["http://evil", "null", "http://a.evil", "http://a:2", "ftp://a", ""] {
+            assert!(!ours(&[("host", "a"), ("origin", origin)]), "{origin}");
+        }
+        for site in ["cross-site", "same-site", "none", ""] {
+            let headers = [("host", "a"), ("origin", "http://a"), ("sec-fetch-site", site)];
+            assert!(!ours(&headers), "{site}");
+        }
+        assert!(!ours(&[("host", ""), ("origin", "http://")]), "no host to compare with");
     }
 }

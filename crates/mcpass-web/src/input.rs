@@ -1,30 +1,23 @@
 //! What a request brings, read strictly: unknown members are refused, and an error says where it is.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, RawQuery, Request};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use mcpass_authority::Context;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::Site;
+use crate::body::{self, Unread};
 use crate::identity::Caller;
 use crate::problem::Problem;
 
-/// Bytes of a body at most.
-const MAX_BODY: usize = 1024 * 1024;
-/// How long a body may take.
-const BODY_TIME: Duration = Duration::from_secs(30);
 /// The header that makes a creation safe to repeat
 /// (draft-ietf-httpapi-idempotency-key-header-07).
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// A version that nothing has.
-const NO_VERSION: i64 = -1;
 
 /// A JSON object. No body is an empty one.
 #[derive(Debug)]
@@ -65,9 +58,9 @@ fn invalid(message: &str, field: Option<String>) -> Problem {
 impl FromRequest<Arc<Site>> for Input {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &Arc<Site>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
-        let bytes = read_body(request).await?;
+        let bytes = read_body(request, site).await?;
         if bytes.is_empty() {
             return Ok(Self(Map::new()));
         }
@@ -86,20 +79,18 @@ impl FromRequest<Arc<Site>> for Input {
     }
 }
 
-async fn read_body(request: Request) -> Result<Bytes, Problem> {
-    let body = Limited::new(request.into_body(), MAX_BODY);
-    match tokio::time::timeout(BODY_TIME, body.collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            let detail = format!("the body is larger than {MAX_BODY} bytes");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail))
+async fn read_body(request: Request, site: &Site) -> Result<Bytes, Problem> {
+    body::read(request.into_body(), site.read_timeout).await.map_err(|unread| match unread {
+        Unread::TooLarge => {
+            let detail = "the body is larger than 1 MiB";
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
         }
-        Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body", "the body broke off")),
-        Err(_) => {
-            let detail = format!("the body did not arrive within {} s", BODY_TIME.as_secs());
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail))
+        Unread::TooSlow(time) => {
+            let detail = format!("the body did not arrive within {} s", time.as_secs());
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
         }
-    }
+        Unread::BrokeOff => Problem::new(StatusCode::BAD_REQUEST, "body", "the body broke off"),
+    })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -163,14 +154,20 @@ impl FromRequestParts<Arc<Site>> for Editor {
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
         let Caller(ctx) = Caller::from_request_parts(parts, site).await?;
-        let Some(condition) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(ctx)) };
-        let text = condition.to_str().unwrap_or_default().trim();
-        if text == "*" {
+        if !parts.headers.contains_key(header::IF_MATCH) {
             return Ok(Self(ctx));
         }
-        let tag = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        let version = tag.and_then(|tag| tag.parse().ok()).unwrap_or(NO_VERSION);
-        Ok(Self(ctx.with_version(version)))
+        // Of several lines, each is a part of one list (RFC 9110, section 5.3).
+        let lines = parts.headers.get_all(header::IF_MATCH).iter();
+        let tags = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
+        let tags: Vec<&str> = tags.map(str::trim).collect();
+        if tags.contains(&"*") {
+            return Ok(Self(ctx));
+        }
+        // A weak tag, or one that is not ours, is no version of anything.
+        let version = |tag: &&str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
+        let versions = tags.iter().filter_map(version).collect();
+        Ok(Self(ctx.with_one_of_versions(versions)))
     }
 }
 

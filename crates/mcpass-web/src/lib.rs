@@ -14,6 +14,7 @@
 
 mod answer;
 mod api;
+mod body;
 pub mod console;
 mod discovery;
 pub mod export;
@@ -25,6 +26,7 @@ pub mod problem;
 pub mod snippets;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
@@ -49,6 +51,8 @@ pub struct Site {
     pub operations: Arc<dyn Operations>,
     /// Who signed in.
     pub sessions: Arc<dyn Sessions>,
+    /// How long the body of a request may take.
+    pub read_timeout: Duration,
     /// Cancelled when mcpass shuts down: what would last for ever ends then.
     pub ending: CancellationToken,
 }
@@ -107,6 +111,7 @@ mod tests {
             authority,
             operations: Arc::new(Fixed(state)),
             sessions: Arc::new(identity::NoSessions),
+            read_timeout: Duration::from_secs(30),
             ending: CancellationToken::new(),
         }
     }

@@ -39,6 +39,8 @@ pub const CALLBACK: &str = "/sign-in/oidc/done";
 const METADATA_LIFE: Duration = Duration::from_hours(1);
 /// How long after a reading the next one is made at the earliest, for keys that are new.
 const METADATA_PAUSE: Duration = Duration::from_mins(1);
+/// How long after it could not be asked it is left alone.
+const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 /// How far the provider's clock may be ahead of ours.
 const SKEW: Duration = Duration::from_mins(5);
 /// Characters of a code or a state at most.
@@ -104,10 +106,40 @@ pub struct Oidc {
     issuer: IssuerUrl,
     redirect: RedirectUrl,
     client: Client,
-    metadata: Mutex<Option<(Timestamp, Arc<CoreProviderMetadata>)>>,
+    metadata: Mutex<Known>,
+    /// Held while the provider is asked: however many browsers come, it is asked once.
+    asking: tokio::sync::Mutex<()>,
     pending: Pending,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+}
+
+/// What is known of a provider.
+#[derive(Debug, Default)]
+struct Known {
+    /// What it said of itself, and when.
+    said: Option<(Timestamp, Arc<CoreProviderMetadata>)>,
+    /// When it could not be asked the last time, and why.
+    failed: Option<(Timestamp, OidcError)>,
+}
+
+impl Known {
+    /// What is to be answered at `now` without asking the provider, if it may be.
+    fn answer(
+        &self,
+        older: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Result<Arc<CoreProviderMetadata>, OidcError>> {
+        if let Some((read_at, said)) = &self.said {
+            let age = now.since(*read_at);
+            let is_wanted = older.is_none_or(|older| *read_at > older) || age < METADATA_PAUSE;
+            if is_wanted && age < METADATA_LIFE {
+                return Some(Ok(Arc::clone(said)));
+            }
+        }
+        let (at, error) = self.failed.as_ref()?;
+        (now.since(*at) < FAILURE_PAUSE).then(|| Err(error.clone()))
+    }
 }
 
 impl Oidc {
@@ -126,8 +158,9 @@ impl Oidc {
         let redirect = RedirectUrl::new(settings.redirect_url.clone())
             .map_err(|_| unusable("the place to come back to"))?;
         let client = Client::new(settings.ca_file.as_deref())?;
-        let (metadata, pending) = (Mutex::new(None), Pending::default());
-        Ok(Self { settings, issuer, redirect, client, metadata, pending, clock, entropy })
+        let (metadata, pending) = (Mutex::default(), Pending::default());
+        let asking = tokio::sync::Mutex::new(());
+        Ok(Self { settings, issuer, redirect, client, metadata, asking, pending, clock, entropy })
     }
 
     /// What becomes of those who are not known here.
@@ -186,7 +219,7 @@ impl Oidc {
         if !is_ours || code.is_empty() || code.len() > MAX_PARAMETER {
             return Err(OidcError::Expired);
         }
-        let read_at = self.metadata.lock().as_ref().map(|(read_at, _)| *read_at);
+        let read_at = self.metadata.lock().said.as_ref().map(|(read_at, _)| *read_at);
         let metadata = self.metadata(None).await?;
         let token = self.exchange(&metadata, &begun, code).await?;
         let claims = match self.verify(&metadata, &token, &begun.nonce) {
@@ -281,19 +314,31 @@ impl Oidc {
         &self,
         older: Option<Timestamp>,
     ) -> Result<Arc<CoreProviderMetadata>, OidcError> {
-        let now = self.clock.now();
-        if let Some((read_at, known)) = self.metadata.lock().as_ref() {
-            let age = now.since(*read_at);
-            let is_wanted = older.is_none_or(|older| *read_at > older) || age < METADATA_PAUSE;
-            if is_wanted && age < METADATA_LIFE {
-                return Ok(Arc::clone(known));
-            }
+        let known = || self.metadata.lock().answer(older, self.clock.now());
+        if let Some(known) = known() {
+            return known;
+        }
+        let _one_at_a_time = self.asking.lock().await;
+        // Somebody else may have asked while this one waited.
+        if let Some(known) = known() {
+            return known;
         }
         let send = self.client.sender();
         let read = CoreProviderMetadata::discover_async(self.issuer.clone(), &send).await;
-        let read = Arc::new(read.map_err(|error| failure::of_discovery(&error))?);
-        *self.metadata.lock() = Some((now, Arc::clone(&read)));
-        Ok(read)
+        let now = self.clock.now();
+        match read {
+            Ok(read) => {
+                let read = Arc::new(read);
+                let said = Some((now, Arc::clone(&read)));
+                *self.metadata.lock() = Known { said, failed: None };
+                Ok(read)
+            }
+            Err(error) => {
+                let error = failure::of_discovery(&error);
+                self.metadata.lock().failed = Some((now, error.clone()));
+                Err(error)
+            }
+        }
     }
 
     fn random(&self) -> Result<SignInSecret, OidcError> {

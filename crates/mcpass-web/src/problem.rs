@@ -56,7 +56,7 @@ impl Problem {
     pub fn unauthenticated() -> Self {
         let detail = "set the header `Authorization: Bearer <token>` to a token that holds \
                       `mcpass.` permissions, or sign in to the console";
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+        Self::new(StatusCode::UNAUTHORIZED, NOBODY, detail)
     }
 
     /// The request has the cookie of a session and does not come from our pages.
@@ -92,6 +92,7 @@ impl Problem {
     /// Why, as the access log says it.
     fn reason(&self) -> Option<Reason> {
         match self.status() {
+            StatusCode::UNAUTHORIZED if self.code == NOBODY => Some(Reason::MissingToken),
             StatusCode::FORBIDDEN => Some(Reason::InsufficientPermissions),
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Some(Reason::BadRequest),
             StatusCode::PAYLOAD_TOO_LARGE => Some(Reason::TooLarge),
@@ -101,6 +102,9 @@ impl Problem {
         }
     }
 }
+
+/// The code for a caller of whom nothing is known.
+const NOBODY: &str = "unauthenticated";
 
 /// Names of fields that stand in a path, where what is not there makes the place itself missing.
 const IN_PATHS: [&str; 4] = ["group", "id", "name", "user"];
@@ -118,7 +122,7 @@ impl From<ApiError> for Problem {
 
 fn status_of(error: &ApiError) -> StatusCode {
     match error.code.as_str() {
-        "caller.not_active" => StatusCode::UNAUTHORIZED,
+        "caller.not_active" | ApiError::SESSION_ENDED => StatusCode::UNAUTHORIZED,
         ApiError::FORBIDDEN | "grant.not_held" | "grant.beyond_own" => StatusCode::FORBIDDEN,
         ApiError::INVALID | "request.holds_secret" | "idempotency_key.reused" => {
             StatusCode::UNPROCESSABLE_ENTITY

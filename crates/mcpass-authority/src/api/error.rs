@@ -34,6 +34,8 @@ impl ApiError {
     pub const INTERNAL: &'static str = "internal";
     /// A field of the request cannot be used.
     pub const INVALID: &'static str = "request.invalid";
+    /// The session that the caller is known by is over.
+    pub const SESSION_ENDED: &'static str = "session.ended";
     /// The thing was changed since the version that the caller knows.
     pub const STALE: &'static str = "precondition.failed";
     /// The store cannot be reached or written. It may come back.

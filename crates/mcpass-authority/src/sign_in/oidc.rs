@@ -60,7 +60,7 @@ impl Authority {
         let request = (identity, newcomers);
         // They are kept as they are, so they are looked at like any request.
         let visitor = visitor.clone();
-        crate::turn::refuse_secrets(&request)?;
+        crate::turn::refuse_unfit(&request)?;
         self.change_private(&ctx, Action::AddUser, (request, visitor), |turn, request| {
             let ((identity, newcomers), visitor) = request;
             Box::pin(sign_in(turn, identity, newcomers, visitor))

@@ -119,13 +119,7 @@ struct Changed {
 
 async fn put(turn: &mut Turn, change: &Changed) -> Result<(), ApiError> {
     let held = turn.credentials(change.user, &change.held).await?;
-    let after = Credentials {
-        password: Some(change.new.clone()),
-        changed_at: turn.now,
-        failed_attempts: 0,
-        locked_until: None,
-        ..held
-    };
+    let after = Credentials { password: Some(change.new.clone()), changed_at: turn.now, ..held };
     let record = json!({ "by": "change" });
     let audit = turn.audit("user.password", &change.user, None, Some(&record), "")?;
     let mut plan = Plan::default();
@@ -137,14 +131,17 @@ async fn put(turn: &mut Turn, change: &Changed) -> Result<(), ApiError> {
 }
 
 impl Turn {
-    /// The credentials of a user, as long as the password that was checked is still theirs.
+    /// The credentials of a user, as long as the password that was checked is still theirs. That it
+    /// was right makes earlier failures good, as at the sign-in.
     pub(super) async fn credentials(
         &self,
         user: UserId,
         checked: &PasswordHash,
     ) -> Result<Credentials, ApiError> {
         let held = self.core.store.credentials_find(user).await.map_err(store_failed)?;
-        held.filter(|held| held.password.as_ref() == Some(checked)).ok_or_else(|| {
+        let held = held.filter(|held| held.password.as_ref() == Some(checked));
+        let forgiven = |held| Credentials { failed_attempts: 0, locked_until: None, ..held };
+        held.map(forgiven).ok_or_else(|| {
             ApiError::new(ApiError::CONFLICT, "the password was changed at the same time")
                 .with_hint("look at it again, then repeat the change")
         })

@@ -64,16 +64,28 @@ fn recovery_code(entropy: &dyn Entropy) -> Result<Plaintext, NoEntropy> {
 }
 
 impl Authority {
-    /// Begins a second factor: what the authenticator has to know. It is asked for only after
+    /// Begins a second factor: what the authenticator has to know. The password is asked for, since
+    /// whoever sets up a second factor can lock its user out. It is asked for only after
     /// [`Authority::totp_confirm`]; beginning again makes a new key.
     ///
     /// # Errors
-    /// `totp.on` when there is one already, `totp.no_password` for whoever signs in without a
-    /// password.
-    pub async fn totp_begin(&self, session: &OpenSession) -> Result<TotpEnrolment, ApiError> {
-        let begin = (session.user, session.user_name.clone());
-        self.change_private(&session.ctx, Action::ChangeAccount, begin, |turn, (user, name)| {
-            Box::pin(begin_in_turn(turn, *user, name))
+    /// `password.wrong`; `totp.on` when there is one already, `totp.no_password` for whoever signs
+    /// in without a password.
+    pub async fn totp_begin(
+        &self,
+        session: &OpenSession,
+        visitor: &Visitor,
+        password: Password,
+    ) -> Result<TotpEnrolment, ApiError> {
+        let held = self.core().store.credentials_find(session.user).await.map_err(store_failed)?;
+        if held.is_none_or(|held| held.password.is_none()) {
+            return Err(ApiError::new("totp.no_password", "you sign in without a password here")
+                .with_hint("set up the second factor at the provider where you sign in"));
+        }
+        let held = self.password_ask(session, visitor, "password", &password).await?;
+        let begin = Begin { user: session.user, name: session.user_name.clone(), held };
+        self.change_private(&session.ctx, Action::ChangeAccount, begin, |turn, begin| {
+            Box::pin(begin_in_turn(turn, begin))
         })
         .await
     }
@@ -115,16 +127,14 @@ impl Authority {
     }
 }
 
-async fn begin_in_turn(
-    turn: &mut Turn,
+struct Begin {
     user: UserId,
-    name: &str,
-) -> Result<TotpEnrolment, ApiError> {
-    let held = turn.core.store.credentials_find(user).await.map_err(store_failed)?;
-    let held = held.filter(|held| held.password.is_some()).ok_or_else(|| {
-        ApiError::new("totp.no_password", "you sign in without a password here")
-            .with_hint("set up the second factor at the provider where you sign in")
-    })?;
+    name: String,
+    held: PasswordHash,
+}
+
+async fn begin_in_turn(turn: &mut Turn, begin: &Begin) -> Result<TotpEnrolment, ApiError> {
+    let held = turn.credentials(begin.user, &begin.held).await?;
     if held.needs_code() {
         return Err(ApiError::new("totp.on", "you have a second factor already")
             .with_hint("take it away first, then begin again"));
@@ -132,7 +142,7 @@ async fn begin_in_turn(
     let key = TotpKey::generate(turn.core.entropy.as_ref()).map_err(no_entropy)?;
     let enrolment = TotpEnrolment {
         key: Plaintext::new(&totp::base32(&key)),
-        uri: Plaintext::new(&totp::uri(&key, name, ISSUER)),
+        uri: Plaintext::new(&totp::uri(&key, &begin.name, ISSUER)),
     };
     let begun = Totp { key, is_confirmed: false, last_step: 0, recovery: Vec::new() };
     turn.put_totp(held, Some(begun), "user.totp_begin").await?;

@@ -7,7 +7,6 @@ use mcpass_domain::{SecretDigest, Session, SessionId, SignInSecret, Timestamp, U
 use mcpass_store::{Change, SignInChange};
 use serde_json::json;
 use sha2::Sha256;
-use subtle::ConstantTimeEq as _;
 
 use super::cache::{FRESH, Known};
 use super::issue::session_view;
@@ -46,11 +45,6 @@ impl OpenSession {
     pub fn csrf(&self) -> &str {
         &self.csrf
     }
-
-    /// Whether a form of this session was sent. In constant time.
-    pub fn csrf_fits(&self, sent: &str) -> bool {
-        !self.csrf.is_empty() && bool::from(self.csrf.as_bytes().ct_eq(sent.as_bytes()))
-    }
 }
 
 impl Authority {
@@ -83,7 +77,7 @@ impl Authority {
         }
         known.use_at(now);
         Ok(Some(OpenSession {
-            ctx: Context::user(known.user.id, visitor.origin()),
+            ctx: Context::session_of(known.user.id, digest, visitor.origin()),
             id: known.session.id,
             user: known.user.id,
             user_name: known.user.name.to_string(),
@@ -100,7 +94,7 @@ impl Authority {
     pub async fn sign_out(&self, session: &OpenSession) -> Result<(), ApiError> {
         let (ctx, id) = (&session.ctx, session.id);
         match self.session_end(ctx, id).await {
-            Err(error) if error.code == NOT_FOUND => Ok(()),
+            Err(error) if [NOT_FOUND, ApiError::SESSION_ENDED].contains(&&*error.code) => Ok(()),
             done => done.map(drop),
         }
     }
@@ -146,6 +140,20 @@ impl Authority {
 }
 
 const NOT_FOUND: &str = "session.not_found";
+
+/// Refuses a caller whose session has ended since they were known by it. It is no use of the
+/// session, so that following something does not keep it for ever.
+pub(crate) async fn check(core: &Arc<Core>, ctx: &Context, now: Timestamp) -> Result<(), ApiError> {
+    let Some(digest) = ctx.session() else { return Ok(()) };
+    let goes_on = match core.sign_in.cache.find(digest, now) {
+        Ok(known) => end_of(known.last_used(), known.session.ends_at, &core.options.sign_in) > now,
+        Err(_) => read(core, digest, now).await?.is_some(),
+    };
+    if goes_on {
+        return Ok(());
+    }
+    Err(ApiError::new(ApiError::SESSION_ENDED, "your session has ended: sign in again"))
+}
 
 /// Reads a session and its user. None if it has ended.
 async fn read(

@@ -54,10 +54,18 @@ pub(super) struct Failures {
 /// guesses at once are as slow as one after the other.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    name: (Key, Entry),
-    address: Option<(Key, Entry)>,
+    name: Counted,
+    address: Option<Counted>,
     /// What the failures of the name are if this attempt is one.
     pub(super) failures: Failures,
+}
+
+/// An attempt as it was counted for a name or an address.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    key: Key,
+    before: Entry,
+    after: Entry,
 }
 
 impl Throttle {
@@ -82,27 +90,31 @@ impl Throttle {
             return Err(locked_out(until.since(now)));
         }
         make_room(&mut entries, now);
-        let failed = of_name.fail(FREE_OF_NAME, now);
-        entries.insert(name, failed);
-        if let Some((address, before)) = address {
-            entries.insert(address, before.fail(FREE_OF_ADDRESS, now));
-        }
-        Ok(Attempt {
-            name: (name, of_name),
-            address,
-            failures: Failures { count: failed.failures, locked_until: failed.locked_until },
-        })
+        let mut count = |key: Key, before: Entry| {
+            let after = before.fail(key.free(), now);
+            entries.insert(key, after);
+            Counted { key, before, after }
+        };
+        let (name, address) =
+            (count(name, of_name), address.map(|(address, before)| count(address, before)));
+        let Entry { failures: count, locked_until, .. } = name.after;
+        Ok(Attempt { name, address, failures: Failures { count, locked_until } })
     }
 
     /// The attempt was no guess, and says nothing of the failures before: a right password
     /// without its code.
     pub(super) fn undo(&self, attempt: &Attempt) {
         let mut entries = self.entries.lock();
-        for (key, before) in std::iter::once(attempt.name).chain(attempt.address) {
-            if let Some(entry) = entries.get_mut(&key) {
-                entry.failures = entry.failures.saturating_sub(1);
-                entry.locked_until = before.locked_until;
+        for Counted { key, before, after } in std::iter::once(attempt.name).chain(attempt.address) {
+            let Some(entry) = entries.get_mut(&key) else { continue };
+            if *entry == after {
+                *entry = before;
+                continue;
             }
+            // Others have failed meanwhile: what is locked is locked by them.
+            entry.failures = entry.failures.saturating_sub(1);
+            let wait = wait(entry.failures, key.free());
+            entry.locked_until = wait.map(|wait| entry.last.saturating_add(wait));
         }
     }
 
@@ -110,7 +122,7 @@ impl Throttle {
     /// or one account of one's own would be enough to guess at others from it.
     pub(super) fn succeed(&self, attempt: &Attempt) {
         self.undo(attempt);
-        self.entries.lock().remove(&attempt.name.0);
+        self.entries.lock().remove(&attempt.name.key);
     }
 
     /// Forgets the failures of a name, because somebody who may do so let it in again.
@@ -125,6 +137,14 @@ impl Throttle {
 }
 
 impl Key {
+    /// Failures after which one has to wait.
+    const fn free(&self) -> u32 {
+        match self {
+            Self::Address(_) => FREE_OF_ADDRESS,
+            Self::Name(_) => FREE_OF_NAME,
+        }
+    }
+
     /// One customer of a provider has a /64 of IPv6 at least.
     fn of_address(ip: IpAddr) -> Self {
         Self::Address(match ip.to_canonical() {
@@ -274,6 +294,24 @@ mod tests {
             assert_eq!(attempt.failures.count, 5);
             throttle.undo(&attempt);
         }
+    }
+
+    #[test]
+    fn what_others_locked_stays_locked_when_an_attempt_was_no_guess() {
+        let throttle = Throttle::default();
+        let none = Failures::default();
+        let begin = |name: &str, at| throttle.begin(name, HOME, none, at);
+        // It takes its time, and there is a failure more than would be free.
+        let slow = begin("own", at(0)).unwrap();
+        for n in 0..19 {
+            begin(&format!("u{n}"), at(0)).unwrap();
+        }
+        begin("u20", at(30)).unwrap();
+        assert!(begin("ana", at(31)).is_err());
+        throttle.undo(&slow);
+        let error = begin("ana", at(31)).unwrap_err();
+        assert!(error.message.contains("wait 29 s"), "as without it: {error}");
+        begin("ana", at(60)).unwrap();
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::harness::{HOUR, Harness, code, on_each_store, operator};
 
 on_each_store! {
     rows_are_listed_filtered_and_shown
+    a_filter_that_is_fixed_means_the_same_later
     a_family_is_listed_by_its_id_or_that_of_any_of_its_tokens
     a_family_of_somebody_else_is_as_empty_as_one_that_is_not_there
     the_log_can_be_followed
@@ -173,6 +174,27 @@ fn family(id: &impl ToString) -> LogFilter {
 
 const NO_TOKEN: &str = "tok_0000000000000000000001";
 const NO_FAMILY: &str = "fam_0000000000000000000001";
+
+async fn a_filter_that_is_fixed_means_the_same_later(harness: &Harness) {
+    let old = harness.clock.now();
+    harness.clock.advance(HOUR / 2);
+    let rows = vec![
+        row(old, 1, "ana", Reason::Allowed),
+        row(harness.clock.now(), 2, "ana", Reason::Allowed),
+    ];
+    harness.store.access_load(AccessBatch { rows, ..AccessBatch::default() }).await.unwrap();
+    let since = |text: &str| LogFilter { since: Some(text.to_owned()), ..LogFilter::default() };
+    let fixed = harness.authority.log_filter_fixed(since("1h")).unwrap();
+    harness.clock.advance(HOUR);
+    for (filter, count) in [(fixed.clone(), 2), (since("1h"), 1)] {
+        let list = LogList { filter, ..LogList::default() };
+        let found = harness.authority.log_list(&operator(), list).await.unwrap();
+        assert_eq!(found.items.len(), count);
+    }
+    assert_eq!(harness.authority.log_filter_fixed(fixed.clone()).unwrap(), fixed);
+    let wrong = harness.authority.log_filter_fixed(since("soon")).unwrap_err();
+    assert_eq!(wrong.field.as_deref(), Some("since"));
+}
 
 async fn a_family_is_listed_by_its_id_or_that_of_any_of_its_tokens(harness: &Harness) {
     harness.user("ben").await;

@@ -3,6 +3,8 @@
 use mcpass_authority::api::{ApiError, UserCreate, UserEdit, UserRef};
 use mcpass_authority::sign_in::{Identity, Newcomers, SignedIn};
 
+use mcpass_domain::Password;
+
 use crate::harness::{Harness, code, on_each_store, operator, texts};
 use crate::sign_in::visitor;
 
@@ -53,7 +55,10 @@ async fn a_newcomer_gets_a_user_where_that_is_wanted(harness: &Harness) {
     let session = harness.session(&done.secret).await.unwrap();
     let account = harness.authority.account_show(&session).await.unwrap();
     assert!(account.has_oidc && !account.has_password);
-    assert_eq!(code(harness.authority.totp_begin(&session).await), "totp.no_password");
+    assert_eq!(
+        code(harness.authority.totp_begin(&session, &visitor(), Password::new("x")).await),
+        "totp.no_password"
+    );
     // The subject counts, whatever the name has become.
     let renamed =
         sign_in(harness, identity("1", "ana@new.example.com"), Newcomers::default()).await;

@@ -13,6 +13,7 @@ use crate::sign_in::{GOOD, secret_of, visitor, with};
 
 on_each_store! {
     a_code_is_asked_for_once_it_was_confirmed
+    a_second_factor_is_begun_with_the_password
     a_code_is_taken_once
     wrong_codes_make_everybody_wait
     a_recovery_code_is_good_once
@@ -44,7 +45,8 @@ struct Person {
 async fn with_factor(harness: &Harness) -> Person {
     let done = harness.person("ana", false).await;
     let open = harness.session(&done.secret).await.unwrap();
-    let enrolment = harness.authority.totp_begin(&open).await.unwrap();
+    let enrolment =
+        harness.authority.totp_begin(&open, &visitor(), Password::new(GOOD)).await.unwrap();
     let key = enrolment.key.expose().to_owned();
     assert!(enrolment.uri.expose().contains(&key));
     // Nothing is asked for before the first code was right.
@@ -58,6 +60,23 @@ async fn with_factor(harness: &Harness) -> Person {
     Person { open, key, recovery }
 }
 
+async fn a_second_factor_is_begun_with_the_password(harness: &Harness) {
+    let done = harness.person("ana", false).await;
+    let open = harness.session(&done.secret).await.unwrap();
+    let visitor = visitor();
+    let begin = |password| harness.authority.totp_begin(&open, &visitor, Password::new(password));
+    let wrong = begin("wrong").await.unwrap_err();
+    assert_eq!((wrong.code.as_str(), wrong.field.as_deref()), ("password.wrong", Some("password")));
+    let none = harness.authority.totp_confirm(&open, Password::new("000000")).await;
+    assert_eq!(code(none), "totp.not_begun");
+    begin(GOOD).await.unwrap();
+    // A stolen session is no place to guess the password.
+    for _ in 0..5 {
+        assert_eq!(code(begin("wrong").await), "password.wrong");
+    }
+    assert_eq!(code(begin(GOOD).await), "sign_in.locked");
+}
+
 async fn challenge(harness: &Harness) -> SignInSecret {
     match harness.authority.sign_in(&visitor(), with("ana", GOOD)).await.unwrap() {
         SignInAnswer::CodeNeeded(secret) => secret,
@@ -69,7 +88,8 @@ async fn a_code_is_asked_for_once_it_was_confirmed(harness: &Harness) {
     let person = with_factor(harness).await;
     let account = harness.authority.account_show(&person.open).await.unwrap();
     assert!(account.has_second_factor && account.recovery_codes == 10);
-    assert_eq!(code(harness.authority.totp_begin(&person.open).await), "totp.on");
+    let begun = harness.authority.totp_begin(&person.open, &visitor(), Password::new(GOOD)).await;
+    assert_eq!(code(begun), "totp.on");
     let again = harness.authority.totp_confirm(&person.open, Password::new("000000")).await;
     assert_eq!(code(again), "totp.not_begun");
     assert_eq!(
@@ -158,7 +178,8 @@ async fn a_second_factor_is_taken_away_by_the_password_or_an_operator(harness: &
     assert_eq!(code(again), "totp.off");
     harness.sign_in("ana", GOOD).await.unwrap();
 
-    let enrolment = authority.totp_begin(&person.open).await.unwrap();
+    let enrolment =
+        authority.totp_begin(&person.open, &visitor(), Password::new(GOOD)).await.unwrap();
     assert_ne!(enrolment.key.expose(), person.key);
     let shown = shown_by_authenticator(enrolment.key.expose(), harness);
     authority.totp_confirm(&person.open, Password::new(shown)).await.unwrap();

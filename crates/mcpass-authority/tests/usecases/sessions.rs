@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mcpass_authority::api::{ApiError, UserRef};
-use mcpass_authority::sign_in::{SignInAnswer, SignedIn};
+use mcpass_authority::api::{ApiError, LogTail, UserRef};
+use mcpass_authority::sign_in::{OpenSession, SignInAnswer, SignedIn};
 use mcpass_domain::{Password, SignInSecret};
 use mcpass_store::faulty::Fault;
 use mcpass_store::{SignInStore, Store};
@@ -15,10 +15,11 @@ on_each_store! {
     each_sign_in_gets_a_session_of_its_own
     a_session_ends_unused_and_at_its_latest
     a_session_that_ended_is_refused_at_once
+    what_was_begun_in_a_session_ends_with_it
     a_new_password_ends_the_other_sessions
     others_sessions_are_seen_and_ended_by_those_who_may
     a_session_is_read_from_memory_and_its_use_written_once_a_minute
-    a_form_needs_the_token_of_its_session
+    each_session_has_a_token_for_its_forms
     a_lost_answer_leaves_no_session_in_memory
     old_sessions_make_room
 }
@@ -88,6 +89,41 @@ async fn a_session_that_ended_is_refused_at_once(harness: &Harness) {
     assert_eq!(left(harness, all).await, [false, true, false, false]);
     harness.authority.sessions_end_all(&open[1].ctx, of("ana"), None).await.unwrap();
     assert_eq!(left(harness, all).await, [false; 4]);
+}
+
+async fn what_was_begun_in_a_session_ends_with_it(harness: &Harness) {
+    const NEW: &str = "other words, as many";
+    let first = harness.person("ana", false).await;
+    let mut all = vec![harness.session(&first.secret).await.unwrap()];
+    for _ in 0..4 {
+        let done = harness.sign_in("ana", GOOD).await.unwrap();
+        all.push(harness.session(&done.secret).await.unwrap());
+    }
+    // Whatever was made of a session holds its context: a log that is followed, a file of it.
+    let follows = async |place: usize| {
+        let session: &OpenSession = &all[place];
+        harness.authority.log_tail(&session.ctx, LogTail::default()).await.map(drop)
+    };
+    for place in 0..5 {
+        follows(place).await.unwrap();
+    }
+    harness.authority.sign_out(&all[0]).await.unwrap();
+    assert_eq!(code(follows(0).await), ApiError::SESSION_ENDED);
+    harness.authority.session_end(&all[2].ctx, all[1].id).await.unwrap();
+    assert_eq!(code(follows(1).await), ApiError::SESSION_ENDED);
+    let (old, new) = (Password::new(GOOD), Password::new(NEW));
+    harness.authority.password_change(&all[2], &visitor(), old, new).await.unwrap();
+    assert_eq!(code(follows(3).await), ApiError::SESSION_ENDED);
+    follows(2).await.unwrap();
+
+    // Following is no use: a session that does nothing else ends unused.
+    for _ in 0..12 {
+        follows(2).await.unwrap();
+        harness.clock.advance(HOUR);
+    }
+    assert_eq!(code(follows(2).await), ApiError::SESSION_ENDED);
+    let ended = harness.authority.sessions_end_all(&all[2].ctx, of("ana"), None).await;
+    assert_eq!(code(ended), ApiError::SESSION_ENDED, "nor does it change anything");
 }
 
 async fn left<const N: usize>(harness: &Harness, all: [&SignedIn; N]) -> [bool; N] {
@@ -180,17 +216,17 @@ async fn a_session_is_read_from_memory_and_its_use_written_once_a_minute(harness
     assert_eq!(harness.store.calls() - again, 3);
 }
 
-async fn a_form_needs_the_token_of_its_session(harness: &Harness) {
+async fn each_session_has_a_token_for_its_forms(harness: &Harness) {
     let first = harness.person("ana", false).await;
     let second = harness.sign_in("ana", GOOD).await.unwrap();
     let (one, two) = (
         harness.session(&first.secret).await.unwrap(),
         harness.session(&second.secret).await.unwrap(),
     );
-    assert!(one.csrf_fits(one.csrf()) && one.csrf().len() == 43);
-    assert!(harness.session(&first.secret).await.unwrap().csrf_fits(one.csrf()));
-    for other in [two.csrf(), "", &one.csrf()[..42], first.secret.expose()] {
-        assert!(!one.csrf_fits(other));
+    assert_eq!(one.csrf().len(), 43);
+    assert_eq!(harness.session(&first.secret).await.unwrap().csrf(), one.csrf());
+    for other in [two.csrf(), first.secret.expose()] {
+        assert_ne!(one.csrf(), other);
     }
 }
 

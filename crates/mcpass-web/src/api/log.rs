@@ -214,8 +214,13 @@ async fn file(
     form: Form,
 ) -> Result<Response, Problem> {
     let most = asked.limit.unwrap_or(u32::MAX);
-    let mut list = LogList { limit: Some(CHUNK.min(most.max(1))), ..asked.list() };
-    let page = site.authority.log_list(&ctx, list.clone()).await?;
+    let mut list = LogList { limit: Some(CHUNK.min(most)), ..asked.list() };
+    // Parts that are read later are of the same times.
+    list.filter = site.authority.log_filter_fixed(list.filter)?;
+    let mut page = site.authority.log_list(&ctx, list.clone()).await?;
+    if most == 0 {
+        page = Page { items: Vec::new(), next: None };
+    }
     list.cursor.clone_from(&page.next);
     let state = (Some(page), list, most, true);
     let parts = stream::try_unfold(state, move |(page, mut list, left, is_first)| {
@@ -244,8 +249,8 @@ async fn file(
 }
 
 /// Rows of the access log as they become complete: server-sent events named `row`, each with the
-/// row and, as its id, the place after it, which `Last-Event-ID` resumes from. With `limit` it ends
-/// after so many rows.
+/// row. The last of those that come together has the place after them as its id, which
+/// `Last-Event-ID` resumes from. With `limit` it ends after so many rows.
 #[utoipa::path(
     get, path = "/api/v1/log.events", tag = "logs", params(LogQuery),
     responses((status = 200, body = String, content_type = "text/event-stream", description = "Rows"))
@@ -258,10 +263,10 @@ pub(super) async fn log_events(
 ) -> Result<Response, Problem> {
     let filter = asked.filter();
     let after = last_event(&headers);
-    let tail = LogTail { after, filter, limit: Some(CHUNK) };
+    let left = asked.limit.unwrap_or(u32::MAX);
+    let tail = LogTail { after, filter, limit: Some(CHUNK.min(left)) };
     // The first look says where following begins, or why it may not.
     let first = site.authority.log_tail(&ctx, tail.clone()).await?;
-    let left = asked.limit.unwrap_or(u32::MAX);
     let state = Following { site, ctx, tail, left, batch: Some(first), is_over: false };
     let events = stream::unfold(state, |mut state| async move {
         let bytes = state.next().await?;
@@ -312,15 +317,23 @@ impl Following {
         Some(Bytes::from_static(b": quiet\n\n"))
     }
 
+    /// A batch, which is sent whole: no more was asked for than may be sent. The place after it is
+    /// behind its last row alone, so that who is cut off before that gets all of it again.
     fn events(&mut self, batch: &LogBatch, before: &str) -> Bytes {
         let mut text = before.to_owned();
-        for row in batch.rows.iter().take(usize::try_from(self.left).unwrap_or(usize::MAX)) {
+        let mut rows = batch.rows.iter().take(self.left as usize).peekable();
+        // Writing to a string cannot fail.
+        while let Some(row) = rows.next() {
             self.left -= 1;
             let json = serde_json::to_string(row).unwrap_or_default();
-            // Writing to a string cannot fail.
-            let _ = write!(text, "event: row\ndata: {json}\nid: {}\n\n", batch.after);
+            let _ = write!(text, "event: row\ndata: {json}\n");
+            if rows.peek().is_none() {
+                let _ = write!(text, "id: {}\n", batch.after);
+            }
+            text.push('\n');
         }
         self.tail.after = Some(batch.after);
+        self.tail.limit = Some(CHUNK.min(self.left));
         text.into()
     }
 }

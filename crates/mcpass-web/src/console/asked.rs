@@ -11,6 +11,7 @@ use mcpass_authority::sign_in::Visitor;
 
 use super::fault::Fault;
 use super::fields::Fields;
+use super::form::VERSION;
 use super::frame::{Frame, Section};
 use super::viewer::Viewer;
 
@@ -81,6 +82,18 @@ impl Asked {
     /// When nobody has signed in.
     pub(crate) fn ctx(&self) -> Result<&Context, Fault> {
         self.viewer().map(|viewer| &viewer.session.ctx)
+    }
+
+    /// The same for a change by a form: of the version that it was made of and no other.
+    ///
+    /// # Errors
+    /// When nobody has signed in.
+    pub(crate) fn ctx_of_form(&self) -> Result<Context, Fault> {
+        let ctx = self.ctx()?.clone();
+        Ok(match self.form.text(VERSION).parse() {
+            Ok(version) => ctx.with_version(version),
+            Err(_) => ctx,
+        })
     }
 
     /// Who has signed in.

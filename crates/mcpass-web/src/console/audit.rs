@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use mcpass_authority::api::{AuditList, AuditView};
-use mcpass_domain::Timestamp;
+use mcpass_domain::{Timestamp, UserId};
 
 use super::asked::Asked;
 use super::fault::{Answer, Fault};
@@ -153,7 +153,8 @@ fn name(audit: &AuditView, names: &Names) -> String {
 fn link(action: &str, object: &str) -> String {
     let place = match action.split('.').next().unwrap_or_default() {
         "token" => "tokens",
-        "user" | "password" | "totp" | "session" | "link" => "users",
+        // A failed sign-in of nobody, and the link that makes the first user, are of no user.
+        "user" if object.parse::<UserId>().is_ok() => "users",
         "group" => "groups",
         "server" => "servers",
         _ => return String::new(),

@@ -4,6 +4,8 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use mcpass_authority::api::ApiError;
 
+use crate::body::Unread;
+
 /// Why there is no page. The gate, which knows who asks, makes the page of it.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
@@ -17,8 +19,8 @@ pub(crate) enum Fault {
     Page(String),
     /// Signing in comes first.
     SignIn(String),
-    /// The form is too large.
-    TooLarge,
+    /// The form did not arrive as a whole.
+    Unread(Unread),
 }
 
 /// What a handler answers.
@@ -43,14 +45,26 @@ impl Fault {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Page(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::SignIn(_) => StatusCode::SEE_OTHER,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unread(Unread::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unread(Unread::TooSlow(_)) => StatusCode::REQUEST_TIMEOUT,
+            Self::Unread(Unread::BrokeOff) => StatusCode::BAD_REQUEST,
         }
     }
 }
 
 impl From<ApiError> for Fault {
     fn from(error: ApiError) -> Self {
-        Self::Api(error)
+        match error.code.as_str() {
+            // Between the gate and the authority.
+            ApiError::SESSION_ENDED => Self::SignIn("/sign-in".to_owned()),
+            _ => Self::Api(error),
+        }
+    }
+}
+
+impl From<Unread> for Fault {
+    fn from(unread: Unread) -> Self {
+        Self::Unread(unread)
     }
 }
 

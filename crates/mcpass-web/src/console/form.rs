@@ -36,6 +36,27 @@ impl Form {
         Self { fields: fields.shown(), error: Some(wrong) }
     }
 
+    /// The same for a form that changes what has these fields now. If that was changed since the
+    /// form was opened, the form says how it differs, and is of its version from now on: sent once
+    /// more, it puts what was typed in its place.
+    pub(crate) fn again(typed: Fields, error: &ApiError, now: &Fields) -> Self {
+        if error.code != ApiError::STALE {
+            return Self::refused(typed, error);
+        }
+        let differences = differences(&typed, now);
+        let told = if differences.is_empty() {
+            String::new()
+        } else {
+            format!("It has now: {}. ", differences.join("; "))
+        };
+        let wrong = Wrong {
+            message: "This was changed since you opened the page.".to_owned(),
+            hint: Some(format!("{told}What you typed is kept: save again to put it in place.")),
+            field: None,
+        };
+        Self { fields: typed.with(VERSION, now.text(VERSION)).shown(), error: Some(wrong) }
+    }
+
     /// What stands in a field.
     pub(crate) fn value(&self, name: &str) -> &str {
         self.fields.raw(name)
@@ -75,6 +96,54 @@ impl Form {
     pub(crate) fn has_field(&self, name: &str) -> bool {
         self.fields.has(name)
     }
+}
+
+/// The hidden field with the version that a form was made of.
+pub(crate) const VERSION: &str = "version";
+/// Fields that say nothing of what is changed.
+const OF_THE_FORM: [&str; 10] = [
+    VERSION,
+    "csrf",
+    "everything",
+    "expires",
+    "expires_on",
+    "from",
+    "groups",
+    "kind",
+    "pattern",
+    "step",
+];
+
+/// What stands now in fields where something else was typed.
+fn differences(typed: &Fields, now: &Fields) -> Vec<String> {
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in now.pairs().iter().chain(typed.pairs()) {
+        // The name of what cannot be renamed is no field of its form.
+        let is_field = name != "name" || typed.has(name);
+        if is_field && !OF_THE_FORM.contains(&name.as_str()) && !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    // However its lines end, and in whatever order boxes were ticked.
+    let words = |fields: &Fields, name: &str| {
+        let all = fields.all(name).join(" ");
+        let mut words: Vec<String> = all.split_whitespace().map(str::to_owned).collect();
+        words.sort_unstable();
+        words
+    };
+    let differ = names.into_iter().filter(|name| words(typed, name) != words(now, name));
+    differ
+        .map(|name| {
+            let text = now.all(name).join(", ").replace(['\r', '\n'], " ");
+            let text = super::show::plain(&text);
+            let label = name.replace('_', " ");
+            if text.is_empty() {
+                format!("no {label}")
+            } else {
+                format!("{label} “{}”", super::show::cut(&text, 120))
+            }
+        })
+        .collect()
 }
 
 /// A filter above a list: a choice.
@@ -129,5 +198,33 @@ impl Pager {
             first: query.has("cursor").then(|| of("")),
             next: next.map(of),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_of_an_older_version_says_how_it_differs_and_is_of_the_newer_one() {
+        let typed = Fields::from([
+            ("csrf", "x"),
+            ("version", "3"),
+            ("permissions", "a.x\r\nb.y"),
+            ("note", "mine"),
+            ("superuser", "yes"),
+        ]);
+        let now = Fields::from([
+            ("version", "4"),
+            ("permissions", "b.y\na.x"),
+            ("note", "theirs"),
+            ("group", "readers"),
+            ("name", "n"),
+        ]);
+        let form = Form::again(typed, &ApiError::new(ApiError::STALE, "x"), &now);
+        assert_eq!((form.value("version"), form.value("note")), ("4", "mine"));
+        let hint = form.error().unwrap().hint.clone().unwrap();
+        let told = "It has now: note “theirs”; group “readers”; no superuser. ";
+        assert!(hint.starts_with(told), "{hint}");
     }
 }

@@ -8,10 +8,8 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, header};
-use http_body_util::{BodyExt as _, Limited};
 
 use super::asked::{Asked, Flash, Inner};
 use super::cookie::Cookie;
@@ -19,9 +17,8 @@ use super::fault::Fault;
 use super::fields::Fields;
 use super::viewer::visitor;
 use super::{Console, forgery, trouble};
-
-/// Bytes of a form at most. The largest has a box for each tool of many servers.
-const LARGEST_FORM: usize = 1024 * 1024;
+use crate::body;
+use crate::identity::comes_from_us;
 
 /// What pages may do (CSP Level 3): nothing but show our own style, script and pictures, call
 /// this host and send forms to it. Nothing inline, no frame around them.
@@ -45,7 +42,7 @@ pub(crate) async fn gate(
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    let is_get = matches!(parts.method, Method::GET | Method::HEAD);
+    let is_get = is_get(&parts.method);
     let (asked, fresh) = match visit(&console, &parts).await {
         Ok(visit) => visit,
         Err(fault) => {
@@ -53,7 +50,7 @@ pub(crate) async fn gate(
             return finish(&asked, trouble::page(&console, &asked, &fault));
         }
     };
-    let entered = enter(asked.clone(), door, &parts, body, is_get).await;
+    let entered = enter(&console, (asked.clone(), door), &parts, body).await;
     let mut response = match entered {
         Err(fault) => fault.into_response(),
         Ok(asked) => {
@@ -106,13 +103,17 @@ async fn visit(console: &Console, parts: &Parts) -> Result<(Asked, Option<String
     Ok((asked, fresh))
 }
 
+const fn is_get(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
 async fn enter(
-    asked: Asked,
-    door: Door,
+    console: &Console,
+    (asked, door): (Asked, Door),
     parts: &Parts,
     body: Body,
-    is_get: bool,
 ) -> Result<Asked, Fault> {
+    let is_get = is_get(&parts.method);
     if door == Door::SignedIn && asked.viewer.is_none() {
         let to = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let next = Fields::from([("next", if is_get { to } else { "" })]);
@@ -121,20 +122,15 @@ async fn enter(
     if is_get {
         return Ok(asked);
     }
-    if !forgery::is_same_site(&parts.headers) {
+    if !comes_from_us(&parts.method, &parts.headers) {
         return Err(Fault::Forged("the form was sent by a page of another site"));
     }
-    let form = Fields::parse(&whole(body).await?);
+    let form = Fields::parse(&body::read(body, console.read_timeout()).await?);
     if !forgery::is_bound(&asked.csrf, form.raw(forgery::FIELD)) {
         return Err(Fault::Forged("the form is of another session, or too old"));
     }
     let inner: &Inner = &asked;
     Ok(Asked::new(Inner { form, ..inner.clone() }))
-}
-
-async fn whole(body: Body) -> Result<Bytes, Fault> {
-    let read = Limited::new(body, LARGEST_FORM).collect().await;
-    read.map(http_body_util::Collected::to_bytes).map_err(|_| Fault::TooLarge)
 }
 
 /// Sets and removes the small cookies.

@@ -9,7 +9,7 @@ use mcpass_authority::api::{ApiError, GroupCreate, GroupEdit, GroupRef, GroupVie
 use super::asked::Asked;
 use super::fault::{Answer, Fault};
 use super::fields::{Fields, segment};
-use super::form::Form;
+use super::form::{Form, VERSION};
 use super::frame::{Frame, Section};
 use super::show::{Badge, When, count, cut, several};
 use super::{Console, done, page, refused};
@@ -119,18 +119,13 @@ async fn edit(State(console): State<Console>, Path(group): Path<String>, asked: 
         permissions: Some(form.words("permissions")),
         ..GroupEdit::default()
     };
-    match console.authority().group_edit(asked.ctx()?, request).await {
+    match console.authority().group_edit(&asked.ctx_of_form()?, request).await {
         Ok(group) => {
             let said = format!("Saved {}. All its tokens follow at once.", group.name);
             Ok(done(&path(&group.name), said))
         }
-        Err(error) => again(&console, &asked, group, &error).await,
+        Err(error) => refused(&one(&console, &asked, group, Some(&error), false).await?, &error),
     }
-}
-
-async fn again(console: &Console, asked: &Asked, group: String, error: &ApiError) -> Answer {
-    let form = Form::refused(asked.form.clone(), error);
-    refused(&one(console, asked, group, Some(form), false).await?, error)
 }
 
 async fn ask_delete(
@@ -157,7 +152,7 @@ async fn one(
     console: &Console,
     asked: &Asked,
     group: String,
-    form: Option<Form>,
+    error: Option<&ApiError>,
     is_deleting: bool,
 ) -> Result<OnePage, Fault> {
     let (authority, ctx) = (console.authority(), asked.ctx()?);
@@ -175,7 +170,10 @@ async fn one(
     let count_of_users = users.len() as u64;
     Ok(OnePage {
         frame: asked.frame(Section::Groups, group.name.clone()),
-        form: form.unwrap_or_else(|| Form::new(fields(&group))),
+        form: match error {
+            Some(error) => Form::again(asked.form.clone(), error, &fields(&group)),
+            None => Form::new(fields(&group)),
+        },
         path: path(&group.name),
         created: When::new(group.created_at, console.now()),
         has_more: tokens.next.is_some(),
@@ -203,7 +201,12 @@ async fn one(
 
 fn fields(group: &GroupView) -> Fields {
     let permissions = group.permissions.join("\n");
-    Fields::from([("name", group.name.as_str()), ("permissions", &permissions)])
+    let version = group.version.to_string();
+    Fields::from([
+        ("name", group.name.as_str()),
+        ("permissions", &permissions),
+        (VERSION, &version),
+    ])
 }
 
 impl OnePage {

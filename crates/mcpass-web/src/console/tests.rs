@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use mcpass_authority::api::{GroupCreate, TokenCreate, TokenEdit, UserCreate, UserRef};
-use mcpass_authority::sign_in::{SignInAnswer, Visitor};
+use mcpass_authority::sign_in::{SignIn, SignInAnswer, Visitor};
 use mcpass_authority::{Authority, Context, NoGateway, Options};
 use mcpass_domain::{ManualClock, OsEntropy, Password, SignInSecret, Timestamp};
 use mcpass_store::memory::MemoryStore;
@@ -13,7 +13,9 @@ use tower::ServiceExt as _;
 
 use super::{Console, Parts};
 
+mod editing;
 mod families;
+mod following;
 mod further;
 mod hostile;
 
@@ -39,6 +41,7 @@ pub(crate) fn console(authority: &Authority) -> Console {
         provider: None,
         entropy: Arc::new(OsEntropy),
         listen: None,
+        read_timeout: std::time::Duration::from_secs(30),
         ending: CancellationToken::new(),
     })
 }
@@ -68,15 +71,23 @@ impl Bench {
         bench
     }
 
-    /// Signs somebody in by an invitation; answers the cookie.
+    /// Signs somebody in, by an invitation the first time; answers the cookie.
     async fn sign_in(&self, name: &str) -> String {
         let user = UserRef { user: name.to_owned() };
-        let link = self.authority.user_invite(&operator(), user).await.unwrap();
-        let secret = link.url.expose().rsplit('/').next().unwrap().to_owned();
-        let secret = SignInSecret::parse(&secret).unwrap();
         let visitor = Visitor::new("127.0.0.1".parse().unwrap(), "test");
         let password = Password::new(PASSWORD);
-        match self.authority.link_complete(&visitor, &secret, password).await.unwrap() {
+        let done = match self.authority.user_invite(&operator(), user).await {
+            Ok(link) => {
+                let secret = link.url.expose().rsplit('/').next().unwrap().to_owned();
+                let secret = SignInSecret::parse(&secret).unwrap();
+                self.authority.link_complete(&visitor, &secret, password).await
+            }
+            Err(_) => {
+                let form = SignIn { name: name.to_owned(), password, code: None };
+                self.authority.sign_in(&visitor, form).await
+            }
+        };
+        match done.unwrap() {
             SignInAnswer::Done(done) => format!("mcpass_session={}", done.secret.expose()),
             SignInAnswer::CodeNeeded(_) => panic!("nobody set up a code"),
         }
@@ -271,6 +282,47 @@ async fn a_secret_is_shown_once_and_to_its_session_alone() {
     assert!(mcpass_domain::TokenSecret::parse(secret).is_ok());
     assert!(page.body.contains("http://127.0.0.1:7788/mcp"), "the address that the browser used");
     assert!(!bench.get(&path, &ana).await.body.contains(secret), "shown once");
+}
+
+#[tokio::test]
+async fn a_page_that_nobody_is_sent_shows_no_secret() {
+    let bench = Bench::new().await;
+    let ana = bench.sign_in("ana").await;
+    let created = bench.post("/tokens/new", &ana, "name=new&user=bo&permission=demo.%2A").await;
+    let path = created.to().to_owned();
+    let head = Request::head(&path).header(header::HOST, HOST).header(header::COOKIE, &ana);
+    assert_eq!(bench.send(head.body(Body::empty()).unwrap()).await.status, StatusCode::OK);
+    assert!(bench.get(&path, &ana).await.body.contains(r#"id="secret""#), "it is still there");
+}
+
+#[tokio::test]
+async fn a_test_sends_the_tokens_own_secret_and_nothing_else() {
+    let bench = Bench::new().await;
+    let ana = bench.sign_in("ana").await;
+    let path = format!("/tokens/{}/test", bench.token("bo", "one").await);
+    let other = mcpass_domain::TokenSecret::generate(&OsEntropy).unwrap();
+    for secret in ["nonsense", "", other.expose()] {
+        let page = bench.post(&path, &ana, &format!("secret={secret}")).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{secret}");
+        assert!(page.body.contains("This is not the secret of this token."), "{}", page.body);
+        assert!(!page.body.contains(other.expose()));
+    }
+}
+
+#[tokio::test]
+async fn what_is_of_no_user_leads_to_none() {
+    let bench = Bench::new().await;
+    bench.authority.setup_link_create(&operator()).await.unwrap().unwrap();
+    let ana = bench.sign_in("ana").await;
+    let form = csrf(&bench.get("/sign-in", "mcpass_form=x").await.body);
+    let form = format!("csrf={form}&name=nobody&password=wrong+words+these+are");
+    bench.post_as("/sign-in", "mcpass_form=x", &form, "same-origin").await;
+    let page = bench.get("/audit", &ana).await.body;
+    for object in ["unknown", "set-up"] {
+        assert!(page.contains(object), "{page}");
+        assert!(!page.contains(&format!("/users/{object}")), "{object}");
+    }
+    assert!(page.contains(r#"href="/users/usr_"#), "{page}");
 }
 
 #[tokio::test]

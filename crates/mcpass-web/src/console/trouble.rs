@@ -9,6 +9,7 @@ use super::Console;
 use super::asked::Asked;
 use super::fault::Fault;
 use super::frame::{Frame, Section};
+use crate::body::Unread;
 
 /// What both pages show: one in the frame, one for who has not signed in.
 macro_rules! pages {
@@ -75,14 +76,18 @@ fn reason(fault: &Fault) -> String {
         Fault::NotFound => "there is no such page".to_owned(),
         Fault::Page(why) => why.clone(),
         Fault::SignIn(_) => "nobody has signed in".to_owned(),
-        Fault::TooLarge => "the form is too large".to_owned(),
+        Fault::Unread(Unread::TooLarge) => "the form is too large".to_owned(),
+        Fault::Unread(Unread::TooSlow(_)) => "the form took too long to arrive".to_owned(),
+        Fault::Unread(Unread::BrokeOff) => "the form broke off".to_owned(),
     }
 }
 
 fn words(fault: &Fault) -> (&'static str, String, Option<String>) {
     let say = |title, what: &str, hint: &str| (title, what.to_owned(), Some(hint.to_owned()));
     match fault {
-        Fault::Api(error) => (title(error, fault.status()), sentence(error), error.hint.clone()),
+        Fault::Api(error) => {
+            (title(error, fault.status()), sentence(error), error.hint.as_deref().map(sentence_of))
+        }
         Fault::Forged(why) => {
             say("Not done", why, "Open the page again and send the form from there.")
         }
@@ -97,8 +102,11 @@ fn words(fault: &Fault) -> (&'static str, String, Option<String>) {
             "Try again. If it happens again, look for the id in mcpass's own log.",
         ),
         Fault::SignIn(_) => say("Sign in", "Sign in first.", "You come back here afterwards."),
-        Fault::TooLarge => {
+        Fault::Unread(Unread::TooLarge) => {
             say("Too large", "The form holds more than 1 MB.", "Send less at a time.")
+        }
+        Fault::Unread(_) => {
+            say("Not done", "The form did not arrive as a whole.", "Send it again.")
         }
     }
 }

@@ -70,6 +70,26 @@ async fn whom_the_provider_vouches_for_is_known_by_subject_and_name() {
 }
 
 #[tokio::test]
+async fn however_many_browsers_come_the_provider_is_asked_once() {
+    let bench = Bench::new(|_| {}).await;
+    let asked = || {
+        let paths = bench.provider.requests();
+        paths.iter().filter(|path| path.contains("well-known")).count()
+    };
+    bench.provider.lie(Lie::Discovery);
+    let all = futures_util::future::join_all((0..20).map(|_| bench.oidc.begin())).await;
+    assert!(all.iter().all(|begun| matches!(begun, Err(OidcError::Untrusted))));
+    assert_eq!(asked(), 1);
+    bench.provider.lie(Lie::None);
+    bench.clock.advance(Duration::from_secs(4));
+    assert_eq!(bench.oidc.begin().await.unwrap_err(), OidcError::Untrusted, "it is left alone");
+    bench.clock.advance(Duration::from_secs(1));
+    let all = futures_util::future::join_all((0..20).map(|_| bench.oidc.begin())).await;
+    assert!(all.iter().all(Result::is_ok));
+    assert_eq!(asked(), 2);
+}
+
+#[tokio::test]
 async fn a_lie_signs_nobody_in() {
     let bench = Bench::new(|_| {}).await;
     for lie in [

@@ -111,12 +111,14 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         provider: provider(config, &at, &clock, Arc::new(entropy))?,
         entropy: Arc::new(entropy),
         listen: Some(address.to_string()),
+        read_timeout: config.limits.read_timeout.value.0,
         ending: pages_end.clone(),
     });
     let site = Site {
         authority: authority.clone(),
         operations: observed,
         sessions: Arc::new(console.sessions()),
+        read_timeout: config.limits.read_timeout.value.0,
         ending: pages_end.clone(),
     };
     pages.fill(router(site, console));

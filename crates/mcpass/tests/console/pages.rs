@@ -156,6 +156,7 @@ async fn pages_after_something_was_done() -> Result<()> {
     browser.find(Find::Css("#one-time-link")).await?;
     look(&desk, "user-link").await?;
     desk.open("/account").await?;
+    browser.fill("Your password", PASSWORD).await?;
     browser.press("Set up an authenticator").await?;
     browser.find(Find::Css("#totp-key")).await?;
     look(&desk, "account-code").await?;

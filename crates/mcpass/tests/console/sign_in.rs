@@ -39,6 +39,10 @@ async fn a_second_factor_is_asked_for() -> Result<()> {
     let desk = Desk::signed_in().await?;
     let browser = &desk.browser;
     desk.open("/account").await?;
+    browser.fill("Your password", "not this one").await?;
+    browser.press("Set up an authenticator").await?;
+    browser.see("This is not your password").await?;
+    browser.fill("Your password", PASSWORD).await?;
     browser.press("Set up an authenticator").await?;
     let key = browser.value(Find::Css("#totp-key")).await?;
     browser.fill("Code", "000000").await?;

@@ -74,6 +74,12 @@ async fn every_management_call_is_on_record_with_its_reason() -> Result<()> {
     let address = setup.mcpass.address()?;
     let nobody = wire::get(address, "/api/v1/tokens").await?;
     ensure!(nobody.status == 401 && nobody.json()?["code"] == "missing_token");
+    let headers = [("Cookie", "a=b"), ("Content-Type", "application/json")];
+    for (method, path) in [("GET", "/api/v1/users"), ("POST", "/api/v1/users")] {
+        let stranger = Wire::connect(address).await?.request(method, path, &headers, b"{}").await?;
+        ensure!(stranger.status == 401, "{}", stranger.shown());
+        ensure!(stranger.json()?["code"] == "missing_token", "{}", stranger.shown());
+    }
     let rows = setup.mcpass.log().await?;
     let row = |method: &str, status: u64| {
         let found = rows.iter().find(|row| row["method"] == method && row["http_status"] == status);
@@ -90,6 +96,9 @@ async fn every_management_call_is_on_record_with_its_reason() -> Result<()> {
         ensure!(row["token"] == weak.id.as_str() && row["server"] == "mcpass", "{row}");
     }
     ensure!(row("GET /api/v1/tokens", 401)?["allowed"] == false);
+    // A cookie of no session is no way around it.
+    ensure!(row("GET /api/v1/users", 401)?["reason"] == "missing_token");
+    ensure!(row("POST /api/v1/users", 401)?["reason"] == "missing_token");
     Ok(())
 }
 

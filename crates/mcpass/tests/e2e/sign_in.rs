@@ -1,5 +1,7 @@
 //! Signing in to the console: the link of the first start, invitations, the demo.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use mcpass_testkit::eventually::eventually;
 use mcpass_testkit::{Answer, Mcpass, Wire};
@@ -140,5 +142,32 @@ async fn the_demo_prints_a_password_that_signs_in() -> Result<()> {
     let fields = format!("name=demo-admin&password={password}");
     assert_eq!(browser.fill("/sign-in", &fields).await?.status, 303);
     assert!(browser.is_in().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn half_of_a_form_holds_a_connection_no_longer_than_a_body_may_take() -> Result<()> {
+    let mut mcpass = mcpass()?
+        .with_environment("MCPASS_LIMITS_READ_TIMEOUT", "1s")
+        .with_environment("MCPASS_LIMITS_CONNECTIONS", "20");
+    mcpass.start().await?;
+    let address = mcpass.address()?;
+    let mut halves = Vec::new();
+    for path in ["/sign-in", "/sign-in/code", "/theme", "/tokens"].repeat(5) {
+        let mut half = Wire::connect(address).await?;
+        let headers = [("Content-Length", "1000"), ("Sec-Fetch-Site", "same-origin")];
+        let bytes = half.request_bytes("POST", path, &headers, b"csrf=");
+        half.send(&bytes).await?;
+        halves.push((path, half));
+    }
+    for (path, mut half) in halves {
+        let answer = half.answer().await?;
+        // Who has to sign in first is told so at once.
+        let expected = if path == "/tokens" { 303 } else { 408 };
+        ensure!(answer.status == expected, "{path}: {}", answer.shown());
+        half.closed(Duration::from_secs(5)).await?;
+    }
+    let page = Browser::new(&mcpass).request("GET", "/sign-in", "").await?;
+    ensure!(page.status == 200, "{}", page.shown());
     Ok(())
 }

@@ -51,6 +51,28 @@ async fn what_cannot_be_read_says_where_and_why() {
 }
 
 #[tokio::test]
+async fn the_letter_nul_is_refused_wherever_it_stands() {
+    let world = World::new().await;
+    for path in [
+        "/api/v1/users/%00",
+        "/api/v1/groups/a%00",
+        "/api/v1/tokens/%00",
+        "/api/v1/tokens?text=a%00b",
+        "/api/v1/tokens?user=%00",
+        "/api/v1/tokens?group=%00",
+        "/api/v1/tokens?cursor=%00",
+        "/api/v1/log?target=%00",
+        "/api/v1/log?user=%00",
+        "/api/v1/log.csv?server=%00",
+        "/api/v1/audit?object=%00",
+    ] {
+        let answer = world.ask(ROOT, "GET", path, "").await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {}", answer.text);
+        assert_eq!(answer.code(), "request.invalid", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn wrong_places_methods_types_and_sizes_are_problems() {
     let world = World::new().await;
     let nowhere = world.ask(ROOT, "GET", "/api/v1/nowhere", "").await;
@@ -103,14 +125,17 @@ async fn an_edit_of_an_old_version_is_refused() {
         let now = world.ask(ROOT, "GET", path, "").await.header("etag").to_owned();
         assert_eq!(edited.header("etag"), now, "{path}");
         assert_ne!(now, tag, "{path}");
-        for old in [tag.as_str(), "W/\"0\"", "rubbish"] {
+        let list = format!("{tag}, \"77\" , \"a,b\", W/{now}");
+        for old in [tag.as_str(), "W/\"0\"", "rubbish", "", &list] {
             let when = [("if-match", old)];
             let refused = world.ask_with(ROOT, "PATCH", path, body, &when).await;
             assert_eq!(refused.status, StatusCode::PRECONDITION_FAILED, "{path} {old}");
             assert_eq!(refused.code(), "precondition.failed");
         }
-        let any = world.ask_with(ROOT, "PATCH", path, "{}", &[("if-match", "*")]).await;
-        assert_eq!(any.status, StatusCode::OK, "{path}: {}", any.text);
+        for any in ["*".to_owned(), format!("{tag},{now}"), format!("\"x,y\", {now}")] {
+            let any = world.ask_with(ROOT, "PATCH", path, "{}", &[("if-match", &any)]).await;
+            assert_eq!(any.status, StatusCode::OK, "{path}: {}", any.text);
+        }
     }
 }
 
@@ -184,6 +209,10 @@ async fn the_log_comes_as_a_file_and_as_events() {
     assert_eq!(row["id"], json!(world.row));
     let none = world.ask(Who::Other, "GET", "/api/v1/log.ndjson", "").await;
     assert_eq!(none.text, "");
+    for (file, lines) in [("csv", 1), ("ndjson", 0)] {
+        let none = world.ask(ROOT, "GET", &format!("/api/v1/log.{file}?limit=0"), "").await;
+        assert_eq!(none.text.lines().count(), lines, "{}", none.text);
+    }
     let from = [("last-event-id", "0")];
     let events = world.ask_with(ROOT, "GET", "/api/v1/log.events?limit=1", "", &from).await;
     assert_eq!(events.header("content-type"), "text/event-stream");

@@ -175,6 +175,7 @@ impl World {
             authority: authority.clone(),
             operations: Arc::new(Well),
             sessions: Arc::new(Cookies),
+            read_timeout: std::time::Duration::from_secs(30),
             ending: tokio_util::sync::CancellationToken::new(),
         };
         let router = crate::router(site, crate::console::tests::console(&authority));

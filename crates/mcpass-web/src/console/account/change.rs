@@ -38,10 +38,16 @@ pub(super) async fn password(State(console): State<Console>, asked: Asked) -> An
 
 /// Shows the key that the authenticator has to know; nothing is in force until the first code.
 pub(super) async fn begin_code(State(console): State<Console>, asked: Asked) -> Answer {
-    let enrolment = console.authority().totp_begin(&asked.viewer()?.session).await?;
-    let mut template = super::template(&console, &asked).await?;
-    template.enrolment = Some(enrolment);
-    page(&template)
+    let password = Password::new(asked.form.raw("current"));
+    let session = &asked.viewer()?.session;
+    match console.authority().totp_begin(session, &asked.visitor, password).await {
+        Ok(enrolment) => {
+            let mut template = super::template(&console, &asked).await?;
+            template.enrolment = Some(enrolment);
+            page(&template)
+        }
+        Err(error) => again(&console, &asked, &error, |page, form| page.code = form).await,
+    }
 }
 
 pub(super) async fn confirm_code(State(console): State<Console>, asked: Asked) -> Answer {

@@ -7,6 +7,7 @@ use mcpass_authority::api::{
 };
 
 use crate::console::fields::Fields;
+use crate::console::form::VERSION;
 
 /// What the form of a new server begins with.
 pub(super) fn fresh() -> Fields {
@@ -22,7 +23,7 @@ pub(super) fn of(server: &ServerView) -> Fields {
             .collect::<Vec<_>>()
             .join("\n")
     };
-    match &server.kind {
+    let fields = match &server.kind {
         KindView::Http(http) => Fields::from([
             name,
             ("kind", "http"),
@@ -45,7 +46,8 @@ pub(super) fn of(server: &ServerView) -> Fields {
         }
         KindView::Database(database) => of_database(name, database),
         KindView::Demo => Fields::from([name, ("kind", "demo")]),
-    }
+    };
+    fields.with(VERSION, &server.version.to_string())
 }
 
 fn of_database(name: (&str, &str), database: &DatabaseView) -> Fields {

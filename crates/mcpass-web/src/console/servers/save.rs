@@ -86,13 +86,14 @@ pub(super) async fn edit(
 ) -> Answer {
     let server = find(&console, &asked, name).await?;
     let changed = match form::edit(&asked.form, &server) {
-        Ok(request) => console.authority().server_edit(asked.ctx()?, request).await,
+        Ok(request) => console.authority().server_edit(&asked.ctx_of_form()?, request).await,
         Err(error) => Err(error),
     };
     match changed {
         Ok(server) => Ok(done(&path(&server.name), format!("Saved {}.", server.name))),
         Err(error) => {
-            let form = Form::refused(asked.form.with("kind", server.kind.as_str()), &error);
+            let typed = asked.form.with("kind", server.kind.as_str());
+            let form = Form::again(typed, &error, &form::of(&server));
             refused(&edit_page(&asked, &server.name, form), &error)
         }
     }

@@ -107,6 +107,7 @@ mod tests {
                 provider: Some(Arc::new(oidc.unwrap())),
                 entropy,
                 listen: None,
+                read_timeout: std::time::Duration::from_secs(30),
                 ending: CancellationToken::new(),
             });
             Self { provider, console }

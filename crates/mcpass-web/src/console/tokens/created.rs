@@ -2,7 +2,8 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use mcpass_authority::api::{LogFilter, LogList, TokenDetails, TokenRef};
+use http::Method;
+use mcpass_authority::api::{ApiError, LogFilter, LogList, TokenDetails, TokenRef};
 use mcpass_domain::TokenSecret;
 
 use crate::console::asked::Asked;
@@ -58,10 +59,14 @@ impl Console {
 pub(super) async fn show(
     State(console): State<Console>,
     Path(id): Path<String>,
+    method: Method,
     asked: Asked,
 ) -> Answer {
     let session = asked.viewer()?.session.id;
-    let secret = console.drawer().take(session, &id, console.monotonic());
+    // A page whose body nobody is sent shows nothing.
+    let is_shown = method == Method::GET;
+    let take = || console.drawer().take(session, &id, console.monotonic());
+    let secret = if is_shown { take() } else { None };
     let secret = secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
     page(&template(&console, &asked, id, secret).await?)
 }
@@ -74,11 +79,13 @@ pub(super) async fn test(
 ) -> Answer {
     let secret = asked.form.text("secret").to_owned();
     let mut template = template(&console, &asked, id, secret.clone()).await?;
-    // Only a token's own secret is shown as one.
+    // Only a token's own secret is sent anywhere, and shown as one.
     let is_token = TokenSecret::parse(&secret)
         .is_ok_and(|secret| secret.hint().as_str() == template.token.facts.hint);
     if !is_token {
-        template.secret.clear();
+        return Err(ApiError::invalid("secret", "this is not the secret of this token")
+            .with_hint("nothing was sent; if the secret is lost, rotate the token")
+            .into());
     }
     template.test = Some(try_out(&console, &asked, &template.id, &secret).await?);
     page(&template)

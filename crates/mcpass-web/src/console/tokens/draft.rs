@@ -14,6 +14,8 @@ use crate::console::show::{cut, plain};
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) groups: Vec<Choosable>,
+    /// Those that it has and the viewer knows nothing of, which stay.
+    pub(super) unknown: Vec<String>,
     pub(super) matrix: Matrix,
     pub(super) preview: Preview,
     /// Whether everything is about to be granted, and has to be confirmed.
@@ -88,9 +90,11 @@ pub(super) async fn draft(
         is_chosen: groups.contains(&group.name),
         name: group.name.clone(),
     });
+    let unknown = groups.iter().filter(|name| !all.iter().any(|group| group.name == **name));
     let preview = catalogue::preview(console, asked, chosen, groups, wrong).await?;
     let asks_about_everything = grants.iter().any(|grant| grant.permission.is_everything());
     Ok(Draft {
+        unknown: if all.is_empty() { unknown.cloned().collect() } else { Vec::new() },
         groups: choosable.collect(),
         matrix: catalogue::matrix(shelves, chosen, &grants),
         asks_about_everything,

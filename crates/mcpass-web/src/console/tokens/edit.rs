@@ -11,7 +11,7 @@ use crate::console::asked::Asked;
 use crate::console::catalogue::{self, Shelf};
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
-use crate::console::form::Form;
+use crate::console::form::{Form, VERSION};
 use crate::console::frame::{Frame, Section};
 use crate::console::{Console, done, page, refused};
 
@@ -41,6 +41,7 @@ pub(super) fn fields(token: &TokenDetails) -> Fields {
         ("rate_limit_style", &facts.rate_limit_style),
         ("cidrs", &facts.cidrs.join("\n")),
         ("note", &facts.note),
+        (VERSION, &token.facts.version.to_string()),
     ])
 }
 
@@ -53,8 +54,9 @@ pub(super) async fn take(
         Ok(token) => Ok(done(&format!("/tokens/{id}"), format!("Saved {}.", token.facts.name))),
         Err(Fault::Api(error)) => {
             let token = one::find(&console, &asked, &id).await?;
+            let form = Form::again(asked.form.clone(), &error, &fields(&token));
             let mut template = one::template(&console, &asked, token).await?;
-            template.form = Some(Form::refused(asked.form.clone(), &error));
+            template.form = Some(form);
             refused(&template, &error)
         }
         Err(fault) => Err(fault),
@@ -79,7 +81,7 @@ async fn change(console: &Console, asked: &Asked, id: &str) -> Result<TokenDetai
         rate_limit_style: form.some("rate_limit_style"),
         ..TokenEdit::default()
     };
-    Ok(console.authority().token_edit(asked.ctx()?, request).await?)
+    Ok(console.authority().token_edit(&asked.ctx_of_form()?, request).await?)
 }
 
 pub(super) async fn show_permissions(
@@ -88,13 +90,17 @@ pub(super) async fn show_permissions(
     asked: Asked,
 ) -> Answer {
     let token = one::find(&console, &asked, &id).await?;
-    let fields = Fields::default()
-        .and("permission", &token.facts.permissions)
-        .and("group", &token.facts.groups);
     // What is held already is not asked about again.
-    let fields = fields.and("everything", &["yes".to_owned()]);
+    let fields = granted(&token).and("everything", &["yes".to_owned()]);
     let shelves = catalogue::shelves(&console, &asked).await?;
     page(&template(&console, &asked, &shelves, &token, Form::new(fields)).await?)
+}
+
+/// What the form of the permissions begins with.
+fn granted(token: &TokenDetails) -> Fields {
+    Fields::from([(VERSION, token.facts.version.to_string().as_str())])
+        .and("permission", &token.facts.permissions)
+        .and("group", &token.facts.groups)
 }
 
 pub(super) async fn take_permissions(
@@ -114,7 +120,7 @@ pub(super) async fn take_permissions(
             Ok(done(&format!("/tokens/{id}"), said))
         }
         Err(Fault::Api(error)) => {
-            let form = Form::refused(settled(&asked.form), &error);
+            let form = Form::again(settled(&asked.form), &error, &granted(&token));
             let template = template(&console, &asked, &shelves, &token, form).await?;
             refused(&template, &error)
         }
@@ -134,10 +140,11 @@ async fn permit(console: &Console, asked: &Asked, token: &TokenDetails) -> Resul
     let request = TokenEdit {
         id: token.id.to_string(),
         permissions: Some(permissions),
-        groups: Some(asked.form.all("group")),
+        // Who knows of no groups is shown none, and leaves them as they are.
+        groups: asked.form.has("groups").then(|| asked.form.all("group")),
         ..TokenEdit::default()
     };
-    console.authority().token_edit(asked.ctx()?, request).await?;
+    console.authority().token_edit(&asked.ctx_of_form()?, request).await?;
     Ok(())
 }
 

@@ -37,6 +37,8 @@ pub(super) async fn link(
     asked: Asked,
 ) -> Answer {
     let (authority, ctx) = (console.authority(), asked.ctx()?);
+    // A link ends earlier ones, so it is not made for who is not shown it.
+    let mut template = one::template(&console, &asked, user.clone(), None).await?;
     let made = if asked.form.text("purpose") == "invite" {
         authority.user_invite(ctx, UserRef { user: user.clone() }).await
     } else {
@@ -44,7 +46,6 @@ pub(super) async fn link(
         let request = UserResetLink { user: user.clone(), remove_second_factor };
         authority.password_reset_link(ctx, request).await
     };
-    let mut template = one::template(&console, &asked, user, None).await?;
     match made {
         Ok(link) => {
             let until = When::new(link.expires_at, console.now());

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use mcpass_authority::api::{
-    IssuedLink, SessionView, TokenCount, TokenList, UserEdit, UserRef, UserView,
+    ApiError, IssuedLink, SessionView, TokenCount, TokenList, UserEdit, UserRef, UserView,
 };
 
 use super::create::groups;
@@ -11,7 +11,7 @@ use super::list::state;
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::{Fields, segment};
-use crate::console::form::Form;
+use crate::console::form::{Form, VERSION};
 use crate::console::frame::{Frame, Section};
 use crate::console::show::{Badge, When, cut, several};
 use crate::console::{Console, done, page, refused};
@@ -28,13 +28,21 @@ pub(super) struct Page {
     state: Badge,
     created: When,
     groups: Vec<String>,
-    tokens: Vec<Row>,
-    /// How many there are, which may be more.
-    tokens_told: String,
-    has_more: bool,
-    sessions: Vec<Session>,
+    /// None for who may not see them.
+    tokens: Option<Tokens>,
+    /// None for who may not see them.
+    sessions: Option<Vec<Session>>,
     is_self: bool,
     pub(super) link: Option<(IssuedLink, When)>,
+}
+
+/// The user's tokens.
+#[derive(Debug)]
+struct Tokens {
+    rows: Vec<Row>,
+    /// How many there are, which may be more than are shown.
+    told: String,
+    has_more: bool,
 }
 
 /// A token of the user's.
@@ -74,15 +82,12 @@ pub(super) async fn take(
         user: user.clone(),
         superuser: Some(form.has("superuser")),
         permissions: Some(form.words("permissions")),
-        groups: Some(form.all("group")),
+        groups: form.has("groups").then(|| form.all("group")),
         ..UserEdit::default()
     };
-    match console.authority().user_edit(asked.ctx()?, request).await {
+    match console.authority().user_edit(&asked.ctx_of_form()?, request).await {
         Ok(user) => Ok(done(&path(&user.name), format!("Saved {}.", user.name))),
-        Err(error) => {
-            let form = Form::refused(form.clone(), &error);
-            refused(&template(&console, &asked, user, Some(form)).await?, &error)
-        }
+        Err(error) => refused(&template(&console, &asked, user, Some(&error)).await?, &error),
     }
 }
 
@@ -94,52 +99,70 @@ pub(super) async fn template(
     console: &Console,
     asked: &Asked,
     user: String,
-    form: Option<Form>,
+    error: Option<&ApiError>,
 ) -> Result<Page, Fault> {
     let (authority, ctx, now) = (console.authority(), asked.ctx()?, console.now());
     let user = authority.user_show(ctx, UserRef { user }).await?;
-    let request =
-        TokenList { user: Some(user.name.clone()), limit: Some(FEW), ..TokenList::default() };
-    let tokens = authority.token_list(ctx, request).await?;
-    let has_more = tokens.next.is_some();
-    let request = TokenCount { user: Some(user.name.clone()), ..TokenCount::default() };
-    let counts = authority.token_counts(ctx, request).await?;
-    let sessions = authority.session_list(ctx, UserRef { user: user.id.to_string() }).await;
-    let fields = || {
-        let fields = Fields::from([("permissions", user.permissions.join("\n").as_str())]);
-        let superuser = if user.is_superuser { vec!["yes".to_owned()] } else { Vec::new() };
-        fields.and("superuser", &superuser).and("group", &user.groups)
+    let viewer = asked.viewer()?;
+    let is_self = user.id == viewer.session.user;
+    let tokens = if is_self || viewer.may("mcpass.view_token") {
+        Some(tokens(console, asked, &user).await?)
+    } else {
+        None
+    };
+    let sessions = if is_self || viewer.may("mcpass.view_session") {
+        let found = authority.session_list(ctx, UserRef { user: user.id.to_string() }).await?;
+        Some(found.iter().map(|one| session(one, now)).collect())
+    } else {
+        None
     };
     Ok(Page {
         frame: asked.frame(Section::Users, user.name.clone()),
-        form: form.unwrap_or_else(|| Form::new(fields())),
+        form: match error {
+            Some(error) => Form::again(asked.form.clone(), error, &fields(&user)),
+            None => Form::new(fields(&user)),
+        },
         path: path(&user.name),
         state: state(&user),
         created: When::new(user.created_at, now),
         groups: groups(console, asked).await?,
-        tokens_told: several(counts.total, "token"),
-        has_more,
-        tokens: tokens
-            .items
-            .into_iter()
-            .map(|token| Row {
-                id: token.id.to_string(),
-                name: cut(&token.facts.name, 120),
-                state: Badge::token(
-                    &token.facts.state,
-                    &token.facts.state_text,
-                    token.facts.user_active,
-                ),
-                used: token.facts.last_used_at.map(|at| When::new(at, now)),
-                hint: token.facts.hint,
-            })
-            .collect(),
-        // Who may see the user need not see where they are signed in.
-        sessions: sessions.unwrap_or_default().iter().map(|one| session(one, now)).collect(),
-        is_self: user.id == asked.viewer()?.session.user,
+        tokens,
+        sessions,
+        is_self,
         link: None,
         user,
     })
+}
+
+/// The newest of the user's tokens.
+async fn tokens(console: &Console, asked: &Asked, user: &UserView) -> Result<Tokens, Fault> {
+    let (authority, ctx, now) = (console.authority(), asked.ctx()?, console.now());
+    let name = Some(user.name.clone());
+    let request = TokenList { user: name.clone(), limit: Some(FEW), ..TokenList::default() };
+    let found = authority.token_list(ctx, request).await?;
+    let request = TokenCount { user: name, ..TokenCount::default() };
+    let counts = authority.token_counts(ctx, request).await?;
+    let rows = found.items.into_iter().map(|token| Row {
+        id: token.id.to_string(),
+        name: cut(&token.facts.name, 120),
+        state: Badge::token(&token.facts.state, &token.facts.state_text, token.facts.user_active),
+        used: token.facts.last_used_at.map(|at| When::new(at, now)),
+        hint: token.facts.hint,
+    });
+    Ok(Tokens {
+        rows: rows.collect(),
+        told: several(counts.total, "token"),
+        has_more: found.next.is_some(),
+    })
+}
+
+/// What the form of the properties begins with.
+fn fields(user: &UserView) -> Fields {
+    let permissions = user.permissions.join("\n");
+    let fields = Fields::from([("permissions", permissions.as_str())]);
+    let superuser = if user.is_superuser { vec!["yes".to_owned()] } else { Vec::new() };
+    let fields = fields.and("superuser", &superuser).and("group", &user.groups);
+    fields.with(VERSION, &user.version.to_string())
 }
 
 fn session(session: &SessionView, now: mcpass_domain::Timestamp) -> Session {
