@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::inspect::tool_word;
 use super::super::model::{Catalogue, Choice, Field, FieldKind, Model, Order, RelationKind};
 use super::super::scope::{InvalidScope, Scope};
 use super::careful::looks_like_a_credential;
@@ -14,6 +15,11 @@ pub enum InvalidSettings {
     /// A section of no model.
     #[error("there are settings for `{0}`, but no such model or table; known are: {1}")]
     UnknownModel(String, String),
+    /// A section that could be of several models.
+    #[error(
+        "`[models.{0}]` could mean several tables: {1}; give each of them a section of its own that names table and schema, as `[models.\"{2}\"]`"
+    )]
+    AmbiguousModel(String, String, String),
     /// A model's name that cannot be part of a tool's.
     #[error("`{0}` cannot be the name of a model; use a-z, 0-9 and `_`, at most 48 characters")]
     ModelName(String),
@@ -125,24 +131,60 @@ impl DatabaseSettings {
         for model in &mut models {
             be_careful(model, self);
         }
-        let mut refined = Vec::with_capacity(self.models.len());
-        for (name, settings) in &self.models {
-            let at = position(&models, name)?;
-            if let Some(model) = models.get_mut(at) {
+        let sections = self.models.iter();
+        let sections = sections.map(|(name, each)| Ok((self.position(&models, name)?, each)));
+        let refined: Vec<(usize, &ModelSettings)> = sections.collect::<Result<_, _>>()?;
+        for (at, settings) in &refined {
+            if let Some(model) = models.get_mut(*at) {
                 refine(model, settings)?;
             }
-            refined.push((at, settings));
         }
         // Each is a rule between two models.
         for (at, settings) in refined {
             rules::on_delete(&mut models, at, settings)?;
         }
-        let mut names: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
-        names.sort_unstable();
-        if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
-            return Err(InvalidSettings::SameName((*name).to_owned()));
+        // What a permission means must not be two things either.
+        let codename = |model: &Model| format!("{}.{}", model.app, model.codename);
+        let names: Vec<_> = models.iter().map(|model| model.name.clone()).collect();
+        for mut names in [names, models.iter().map(codename).collect()] {
+            names.sort_unstable();
+            if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
+                return Err(InvalidSettings::SameName(name.clone()));
+            }
         }
         Ok(Catalogue::new(models))
+    }
+
+    /// The model of a section: the one that is called so, or whose table is. A section that could
+    /// be of two is of none, so that a table that is made later takes no other's row scope away;
+    /// what has a section in its table's own name is not meant by another.
+    fn position(&self, models: &[Model], name: &str) -> Result<usize, InvalidSettings> {
+        let has_own = |model: &Model| {
+            let table = model.table.name.as_str();
+            let own = [table.to_owned(), in_full(model)];
+            own.iter().any(|own| own != name && self.models.contains_key(own))
+        };
+        let is_meant = |model: &Model| {
+            let table = model.table.name.as_str();
+            let is_called = model.name == name || table == name;
+            let word = || !model.is_django && tool_word(table) == name;
+            (is_called || word()) && !has_own(model)
+        };
+        let in_full_name = models.iter().position(|model| in_full(model) == name);
+        let mut meant = (0..models.len()).filter(|at| models.get(*at).is_some_and(is_meant));
+        match (in_full_name, meant.next(), meant.next()) {
+            (Some(at), _, _) | (None, Some(at), None) => Ok(at),
+            (None, None, _) => {
+                let known: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
+                Err(InvalidSettings::UnknownModel(name.to_owned(), known.join(", ")))
+            }
+            (None, Some(_), Some(_)) => {
+                let meant: Vec<_> =
+                    models.iter().filter(|each| is_meant(each)).map(in_full).collect();
+                let first = meant.first().cloned().unwrap_or_default();
+                Err(InvalidSettings::AmbiguousModel(name.to_owned(), meant.join(", "), first))
+            }
+        }
     }
 
     fn check_numbers(&self) -> Result<(), InvalidSettings> {
@@ -159,14 +201,10 @@ impl DatabaseSettings {
     }
 }
 
-fn position(models: &[Model], name: &str) -> Result<usize, InvalidSettings> {
-    let by_name = models.iter().position(|model| model.name == name);
-    by_name
-        .or_else(|| models.iter().position(|model| model.table.name.as_str() == name))
-        .ok_or_else(|| {
-            let known: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
-            InvalidSettings::UnknownModel(name.to_owned(), known.join(", "))
-        })
+/// A table with its schema, by which a section can always name it.
+fn in_full(model: &Model) -> String {
+    let schema = model.table.schema.as_ref().map_or("main", |schema| schema.as_str());
+    format!("{schema}.{}", model.table.name.as_str())
 }
 
 /// What holds where the settings say nothing.
