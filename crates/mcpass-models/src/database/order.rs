@@ -147,7 +147,7 @@ fn equal(sql: &mut Sql, alias: Alias, field: &Field, value: &Datum) {
     if value.is_null() {
         sql.push(" IS NULL");
     } else {
-        sql.push(" = ").bind_for(field, value.clone());
+        sql.push(" = ").bind_as_read(field, value.clone());
     }
 }
 
@@ -157,9 +157,9 @@ fn after(sql: &mut Sql, alias: Alias, key: Key<'_>, value: &Datum) {
         // Nulls come first here; all others follow.
         sql.column(alias, column).push(" IS NOT NULL");
     } else if key.is_descending {
-        sql.column(alias, column).push(" < ").bind_for(key.field, value.clone());
+        sql.column(alias, column).push(" < ").bind_as_read(key.field, value.clone());
     } else {
-        sql.push("(").column(alias, column).push(" > ").bind_for(key.field, value.clone());
+        sql.push("(").column(alias, column).push(" > ").bind_as_read(key.field, value.clone());
         if key.field.is_nullable {
             sql.push(" OR ").column(alias, column).push(" IS NULL");
         }

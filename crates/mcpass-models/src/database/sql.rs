@@ -230,6 +230,15 @@ impl Sql {
         self
     }
 
+    /// A parameter that is as the database gave it. SQLite has any value in any column, of which a
+    /// cast would make another.
+    pub fn bind_as_read(&mut self, field: &Field, value: Datum) -> &mut Self {
+        match self.dialect {
+            Dialect::Postgres => self.bind_for(field, value),
+            Dialect::Sqlite => self.bind(value),
+        }
+    }
+
     /// Parameters of a column's type in parentheses, for `IN`.
     pub fn list_for(&mut self, field: &Field, values: Vec<Datum>) -> &mut Self {
         self.push("(");
