@@ -14,6 +14,7 @@ use super::model::{Field, FieldKind, Stored};
 use super::sql::Datum;
 
 mod accept;
+pub mod exact;
 mod moment;
 #[cfg(test)]
 mod tests;

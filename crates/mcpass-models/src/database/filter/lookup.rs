@@ -98,9 +98,9 @@ pub(super) fn write(
         return Ok(());
     }
     if lookup.is_of_text() {
-        let text = match value {
-            Value::String(text) if !text.contains('\0') => text.clone(),
-            Value::Number(number) => number.to_string(),
+        let text = match (value::exact::number(value), value) {
+            (Some(number), _) => number.into_owned(),
+            (None, Value::String(text)) if !text.contains('\0') => text.clone(),
             _ => return Err("must be a string without zero characters".to_owned()),
         };
         if matches!(operand.field.kind, FieldKind::Bytes) {

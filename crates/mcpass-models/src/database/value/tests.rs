@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::database::access::Operation;
+use crate::database::fixture::Blog;
 use crate::database::model::{Choice, Ident, SqlType};
 use crate::database::sql::Dialect;
 
@@ -185,4 +187,115 @@ fn choices_and_nulls_are_for_writing() {
     assert!(accept(&field, Dialect::Sqlite, &Value::Null).is_err());
     field.is_nullable = true;
     assert_eq!(accept(&field, Dialect::Sqlite, &Value::Null), Ok(Datum::Null));
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    let json = r#"{"data":{"num":123456789012345678901234567890.123456789,"n":1.10,"plain":1.5,
+        "t":"\u00005","e":"12e3 \"1.10","big":{"\u0000k":[1e400,12345678901234567890123,-7]}}}"#;
+    let given = exact::read(json).unwrap().unwrap();
+    let data = &given["data"];
+    assert_eq!((&data["plain"], &data["e"]), (&json!(1.5), &json!("12e3 \"1.10")));
+    let number = "123456789012345678901234567890.123456789";
+    assert_eq!(exact::number(&data["num"]).unwrap(), number);
+    assert_eq!(exact::number(&data["t"]), None, "a text of a caller is no number");
+    let whole = exact::to_text(&Value::Object(given.clone()));
+    for part in
+        [number, "\"n\":1.10", "\"\\u00005\"", "\"\\u0000k\":[1e400,12345678901234567890123,-7]"]
+    {
+        assert!(whole.contains(part), "{part}: {whole}");
+    }
+    let wide = FieldKind::Decimal { digits: None, places: None };
+    fn of(kind: FieldKind, value: &Value) -> Result<Datum, String> {
+        comparable(&field(kind), Dialect::Postgres, value)
+    }
+    assert_eq!(of(wide, &data["num"]), Ok(text(number)));
+    let read =
+        |json: &str| exact::read(&format!("{{\"v\":{json}}}")).unwrap().unwrap()["v"].clone();
+    assert_eq!(
+        of(FieldKind::BIG_INTEGER, &read("9007199254740993.0")),
+        Ok(Datum::Integer(9_007_199_254_740_993))
+    );
+    assert!(of(FieldKind::BIG_INTEGER, &read("1e400")).is_err());
+    assert!(of(FieldKind::Float, &read("1e400")).is_err());
+    let refused = of(FieldKind::Date, &read("1.10")).unwrap_err();
+    assert!(refused.ends_with("Got 1.10."), "{refused}");
+    assert!(
+        exact::is_same(&read("1.10"), &read("1.1"))
+            && !exact::is_same(&read("1.10"), &read("1.11"))
+    );
+    assert!(!exact::is_same(&read("12345678901234567890123"), &read("12345678901234567890124")));
+    for bad in ["{\"a\":01}", "{\"a\":1.}", "{\"a\":--1}", "{\"a\":1e}", "{\"a\":\"", "[1.10]", "7"]
+    {
+        assert!(exact::read(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn what_sqlite_would_round_is_refused() {
+    let money = FieldKind::Decimal { digits: Some(20), places: Some(2) };
+    let wide = FieldKind::Decimal { digits: None, places: None };
+    for (kind, good) in [
+        (&money, "1234567890123.45"),
+        (&money, "0.1"),
+        (&money, "-123456789012345678"),
+        (&wide, "9223372036854775807"),
+        (&wide, "0.000000001"),
+    ] {
+        assert_eq!(taken(kind.clone(), &json!(good)), Some(text(good)), "{good}");
+    }
+    for (kind, bad) in [
+        (&money, "123456789012345678.91"),
+        (&wide, "1e400"),
+        (&wide, "123456789012345678901234567890"),
+        (&wide, "0.12345678901234567891"),
+    ] {
+        assert_eq!(taken(kind.clone(), &json!(bad)), None, "{bad}");
+        assert!(accept(&field(kind.clone()), Dialect::Postgres, &json!(bad)).is_ok(), "{bad}");
+    }
+}
+
+/// Arguments as a client writes them.
+fn given(json: &str) -> Value {
+    Value::Object(exact::read(json).unwrap().unwrap())
+}
+
+#[tokio::test]
+async fn numbers_are_written_and_found_with_all_their_digits() {
+    let tables =
+        "CREATE TABLE wide (id integer PRIMARY KEY, num numeric, big bigint, j json, b jsonb)";
+    let blog = Blog::postgres_of(&[tables], "").await;
+    for (id, num) in [(1, "123456789012345680000000000000"), (2, "0")] {
+        let made = format!("{{\"data\":{{\"id\":{id},\"num\":{num}}}}}");
+        blog.call(Operation::Create, "wide", given(&made)).await.unwrap();
+    }
+    let json = r#"{"big":12345678901234567890123,"n":1.10}"#;
+    let number = "123456789012345678901234567890.123456789";
+    let update = format!(
+        r#"{{"id":2,"data":{{"num":{number},"big":9007199254740993.0,"j":{json},"b":{json}}}}}"#
+    );
+    blog.call(Operation::Update, "wide", given(&update)).await.unwrap();
+    let stored = blog.dump("wide").await;
+    for part in [number, "9007199254740993", "12345678901234567890123,\\\"\\\"n\\\"\\\":1.10"] {
+        assert!(stored.contains(part), "{part}: {stored}");
+    }
+    for (filter, ids) in [
+        (format!(r#"{{"num":{number}}}"#), vec![2]),
+        (format!(r#"{{"num":"{number}"}}"#), vec![2]),
+        (r#"{"num__gt":123456789012345680000000000000.0}"#.to_owned(), vec![]),
+        (r#"{"num__in":[123456789012345680000000000000]}"#.to_owned(), vec![1]),
+        (r#"{"big":9007199254740992.0}"#.to_owned(), vec![]),
+    ] {
+        let asked = format!("{{\"filters\":{filter},\"fields\":[\"id\"]}}");
+        let found = blog.call(Operation::List, "wide", given(&asked)).await.unwrap();
+        let rows = found["results"].as_array().unwrap().iter();
+        assert_eq!(rows.map(|row| row["id"].clone()).collect::<Vec<_>>(), ids, "{filter}");
+    }
+    let expected = |n: &str| {
+        let json = format!(r#"{{"big":12345678901234567890123,"n":{n}}}"#);
+        given(&format!(r#"{{"id":2,"data":{{"big":1}},"expected":{{"b":{json}}}}}"#))
+    };
+    let conflict = blog.call(Operation::Update, "wide", expected("1.11")).await.unwrap_err();
+    assert_eq!(conflict["code"], "conflict");
+    blog.call(Operation::Update, "wide", expected("1.1")).await.unwrap();
 }

@@ -11,7 +11,7 @@ use super::super::model::{Field, FieldKind};
 use super::super::page::Room;
 use super::super::rows::Columns;
 use super::super::sql::{Datum, Row};
-use super::super::value::comparable;
+use super::super::value::{comparable, exact};
 use super::work::Work;
 use super::{Faults, image};
 
@@ -117,7 +117,8 @@ async fn unequal<'f>(
 
 /// Lists of links are the same in any order.
 fn is_same(json: &str, value: &Value) -> bool {
-    let current: Value = serde_json::from_str(json).unwrap_or_default();
+    // As the arguments were read.
+    let current = exact::read_value(json).unwrap_or_default();
     match (&current, value) {
         (Value::Array(one), Value::Array(other)) => {
             let sorted = |list: &[Value]| {
@@ -125,8 +126,8 @@ fn is_same(json: &str, value: &Value) -> bool {
                 list.sort();
                 list
             };
-            sorted(one) == sorted(other)
+            sorted(one) == sorted(other) || exact::is_same(&current, value)
         }
-        _ => current == *value,
+        _ => exact::is_same(&current, value),
     }
 }
