@@ -45,7 +45,7 @@ pub(super) fn namings(tables: &[Found], app: &str, django: Option<&Django>) -> V
     for (((at, found), codename), name) in others.into_iter().zip(codenames).zip(names) {
         if let Some(place) = namings.get_mut(at) {
             *place = Some(Naming {
-                verbose_name: spaced(&name),
+                verbose_name: for_people(found.table.name.as_str(), &name),
                 codename,
                 name,
                 app: app.to_owned(),
@@ -145,6 +145,12 @@ fn names(tables: &[(usize, &Found)], taken: &mut HashSet<String>) -> Vec<String>
         }
     }
     names.into_iter().flatten().collect()
+}
+
+/// A table in words: as it is called itself, where its name in tools does not say it.
+fn for_people(table: &str, name: &str) -> String {
+    let is_told = table.is_ascii() && (tool_word(table) == name || tool_word(table) == table);
+    spaced(if is_told { name } else { table })
 }
 
 /// A word with a mark behind it that tells its table from others (FNV-1a of the table's name).
