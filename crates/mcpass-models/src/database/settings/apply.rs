@@ -80,6 +80,12 @@ pub enum InvalidSettings {
         /// Why.
         source: InvalidScope,
     },
+    /// Rows of a list by default that are more than a list may have.
+    #[error("{0}: `page_size` is larger than `max_rows`, which is {1}")]
+    PageSize(String, u32),
+    /// Schemas of a database that has none.
+    #[error("`schemas` are PostgreSQL's; a SQLite database has none to look into. Leave it out")]
+    Schemas,
     /// A number that is too small.
     #[error("{0} must be at least 1")]
     Zero(String),
@@ -128,6 +134,10 @@ impl DatabaseSettings {
     pub fn apply(&self, found: Catalogue) -> Result<Catalogue, InvalidSettings> {
         self.check_numbers()?;
         let mut models = found.into_models();
+        let is_sqlite = models.iter().any(|model| model.table.schema.is_none());
+        if is_sqlite && !self.schemas.is_empty() {
+            return Err(InvalidSettings::Schemas);
+        }
         for model in &mut models {
             be_careful(model, self);
         }
@@ -136,7 +146,7 @@ impl DatabaseSettings {
         let refined: Vec<(usize, &ModelSettings)> = sections.collect::<Result<_, _>>()?;
         for (at, settings) in &refined {
             if let Some(model) = models.get_mut(*at) {
-                refine(model, settings)?;
+                refine(model, settings, self.max_rows)?;
             }
         }
         // Each is a rule between two models.
@@ -225,7 +235,11 @@ fn be_careful(model: &mut Model, settings: &DatabaseSettings) {
     model.page_size = model.page_size.min(settings.max_rows);
 }
 
-fn refine(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSettings> {
+fn refine(
+    model: &mut Model,
+    settings: &ModelSettings,
+    max_rows: u32,
+) -> Result<(), InvalidSettings> {
     if let Some(name) = &settings.name {
         if !is_model_name(name) {
             return Err(InvalidSettings::ModelName(name.clone()));
@@ -258,6 +272,9 @@ fn refine(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSett
     if let Some(size) = settings.page_size {
         if size == 0 {
             return Err(InvalidSettings::Zero(format!("{}: page_size", model.name)));
+        }
+        if size > max_rows {
+            return Err(InvalidSettings::PageSize(model.name.clone(), max_rows));
         }
         model.page_size = size;
     }
@@ -331,6 +348,9 @@ fn each(model: &mut Model, mut change: impl FnMut(usize, &mut Field)) {
 fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSettings> {
     for (name, choices) in &settings.choices {
         let at = one(model, "choices", name)?;
+        if choices.is_empty() {
+            fit(model, "choices", &[at], |_| false, "the list is empty; leave it out")?;
+        }
         let bad = || InvalidSettings::Choice { model: model.name.clone(), field: name.clone() };
         let choices = choices.iter().map(|each| choice(each).ok_or_else(bad));
         let choices = choices.collect::<Result<_, _>>()?;
@@ -353,10 +373,13 @@ fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSet
     if let Some(names) = &settings.search {
         let search = positions(model, "search", names)?;
         fit(model, "search", &search, |field| field.kind.is_text(), "it is no text")?;
+        fit(model, "search", &search, Field::is_open, CLOSED)?;
         each(model, |at, field| field.is_searchable = search.contains(&at));
     }
     if let Some(name) = &settings.label {
-        model.label = Some(one(model, "label", name)?);
+        let at = one(model, "label", name)?;
+        fit(model, "label", &[at], Field::is_open, CLOSED)?;
+        model.label = Some(at);
     }
     if let Some(name) = &settings.version {
         let at = one(model, "version", name)?;
@@ -373,13 +396,14 @@ fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSet
     if !settings.order.is_empty() {
         model.order = order(model, &settings.order)?;
     }
-    // What is closed to all cannot be what lists are ordered or rows are called by.
-    let open: Vec<bool> = model.fields.iter().map(Field::is_open).collect();
-    let is_open = |at: usize| open.get(at).copied().unwrap_or(false);
-    model.label = model.label.filter(|at| is_open(*at));
-    model.order.retain(|order| is_open(order.field));
+    // What is closed to all cannot be what rows are called by.
+    let is_open = |at: &usize| model.fields.get(*at).is_some_and(Field::is_open);
+    model.label = model.label.filter(is_open);
     Ok(())
 }
+
+/// Why a field cannot be looked into, be ordered by or stand for its row.
+const CLOSED: &str = "its values are hidden or redacted";
 
 fn choice(setting: &ChoiceSetting) -> Option<Choice> {
     let (value, label) = match setting {
@@ -402,6 +426,7 @@ fn order(model: &Model, names: &[String]) -> Result<Vec<Order>, InvalidSettings>
     let order: Vec<_> = order.collect::<Result<_, InvalidSettings>>()?;
     let fields: Vec<_> = order.iter().map(|order| order.field).collect();
     fit(model, "order", &fields, |field| field.kind.is_ordered(), "it has no order")?;
+    fit(model, "order", &fields, Field::is_open, CLOSED)?;
     Ok(order)
 }
 
