@@ -38,11 +38,14 @@ impl<'a> Ordering<'a> {
         let mut keys: Vec<Key<'a>> = Vec::new();
         match asked {
             Some(names) => {
-                let mut unknown = Vec::new();
+                let (mut unknown, mut without) = (Vec::new(), Vec::new());
                 for name in names {
                     let bare = name.strip_prefix('-');
                     let field = granted.open_field(bare.unwrap_or(name));
-                    match field.filter(|field| field.kind.is_ordered()) {
+                    match field {
+                        Some(field) if !field.kind.is_ordered() => {
+                            without.push(format!("'{}'", field.name));
+                        }
                         Some(field) => keys.push(Key { field, is_descending: bare.is_some() }),
                         None => unknown.push(format!("'{}'", shorten(name))),
                     }
@@ -50,6 +53,10 @@ impl<'a> Ordering<'a> {
                 if !unknown.is_empty() {
                     let text = format!("Invalid order_by — unknown fields: {}", unknown.join(", "));
                     return Err(Failure::new(text));
+                }
+                if !without.is_empty() {
+                    let text = "Invalid order_by — fields whose values have no order: ";
+                    return Err(Failure::new(format!("{text}{}", without.join(", "))));
                 }
             }
             None => {

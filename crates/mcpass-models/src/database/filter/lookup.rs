@@ -110,7 +110,10 @@ pub(super) fn write(
         return Ok(());
     }
     if !operand.field.kind.is_ordered() {
-        return Err("only isnull and texts can be asked of JSON".to_owned());
+        return Err(
+            "its values have no order and cannot be compared; isnull and icontains can be asked"
+                .to_owned(),
+        );
     }
     match lookup {
         Lookup::In => list(sql, operand, value),

@@ -102,7 +102,8 @@ async fn types_of_postgres_alone() {
     assert_eq!(kind("mood"), FieldKind::Enum(moods));
     assert_eq!(kind("id"), FieldKind::Uuid);
     assert_eq!(kind("span"), FieldKind::Other("interval".to_owned()));
-    assert_eq!(kind("words"), FieldKind::Other("text[]".to_owned()));
+    let of = Box::new(FieldKind::Text { max: None });
+    assert_eq!(kind("words"), FieldKind::List { of, name: "text[]".to_owned() });
     assert!(diary.field("length").unwrap().is_generated);
 }
 
@@ -223,4 +224,21 @@ async fn keys_that_sqlite_does_not_number_are_required() {
             blog.call(Operation::Create, model, named).await.unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn tables_of_other_letters_keep_their_names_for_people() {
+    let tables = "CREATE TABLE \"日本\" (id integer PRIMARY KEY); \
+                  CREATE TABLE \"größe_x\" (id integer PRIMARY KEY); \
+                  CREATE TABLE \"OrderItem\" (id integer PRIMARY KEY)";
+    let blog = Blog::sqlite_of(&[tables], "").await;
+    let models = blog.database.catalogue.models().iter();
+    let names: Vec<_> =
+        models.map(|each| (&*each.name, &*each.codename, &*each.verbose_name)).collect();
+    let expected = [
+        ("gr__e_x", "größe_x", "größe x"),
+        ("m__", "日本", "日本"),
+        ("order_item", "OrderItem", "order item"),
+    ];
+    assert_eq!(names, expected);
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::model::{Field, FieldKind, Stored};
 use super::super::sql::{Datum, Dialect};
-use super::{exact, moment};
+use super::{exact, list, moment};
 
 /// A value that a call writes into a field.
 ///
@@ -57,7 +57,10 @@ pub fn comparable(field: &Field, dialect: Dialect, value: &Value) -> Result<Datu
         }
         FieldKind::Float => float(value),
         FieldKind::Bool => boolean(value, dialect),
-        FieldKind::Text { .. } | FieldKind::Other(_) => {
+        FieldKind::List { of, .. } => {
+            return list::accept(field, of, dialect, value).map(Datum::Text);
+        }
+        FieldKind::Text { .. } | FieldKind::Other(_) | FieldKind::Opaque(_) => {
             text().map(|text| Datum::Text(text.to_owned()))
         }
         FieldKind::Enum(values) => {
@@ -90,9 +93,12 @@ const fn wanted(kind: &FieldKind) -> &'static str {
         FieldKind::Timestamp { .. } => "Enter a valid date and time, as 2026-11-21T10:30:00Z.",
         FieldKind::Uuid => "Enter a valid UUID.",
         FieldKind::Bytes => "Enter a string of Base64.",
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Json | FieldKind::Other(_) => {
-            "Enter a string without zero characters."
-        }
+        FieldKind::List { .. } => "Enter a list of values.",
+        FieldKind::Text { .. }
+        | FieldKind::Enum(_)
+        | FieldKind::Json
+        | FieldKind::Opaque(_)
+        | FieldKind::Other(_) => "Enter a string without zero characters.",
     }
 }
 
@@ -239,7 +245,7 @@ fn uuid(text: &str, stored: Stored) -> Option<String> {
 }
 
 /// What was given, in an error: not all of a long one.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     const MAX: usize = 60;
     let text = exact::to_text(value);
     if text.chars().nth(MAX).is_none() {

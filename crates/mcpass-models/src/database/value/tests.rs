@@ -1,8 +1,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::database::access::Operation;
-use crate::database::fixture::Blog;
 use crate::database::model::{Choice, Ident, SqlType};
 use crate::database::sql::Dialect;
 
@@ -34,6 +32,8 @@ fn shown(field: &Field, datum: &Datum) -> String {
 fn text(text: &str) -> Datum {
     Datum::Text(text.to_owned())
 }
+
+mod postgres;
 
 const DECIMAL: FieldKind = FieldKind::Decimal { digits: Some(6), places: Some(2) };
 const MOMENT: FieldKind = FieldKind::Timestamp { is_zoned: true };
@@ -253,49 +253,4 @@ fn what_sqlite_would_round_is_refused() {
         assert_eq!(taken(kind.clone(), &json!(bad)), None, "{bad}");
         assert!(accept(&field(kind.clone()), Dialect::Postgres, &json!(bad)).is_ok(), "{bad}");
     }
-}
-
-/// Arguments as a client writes them.
-fn given(json: &str) -> Value {
-    Value::Object(exact::read(json).unwrap().unwrap())
-}
-
-#[tokio::test]
-async fn numbers_are_written_and_found_with_all_their_digits() {
-    let tables =
-        "CREATE TABLE wide (id integer PRIMARY KEY, num numeric, big bigint, j json, b jsonb)";
-    let blog = Blog::postgres_of(&[tables], "").await;
-    for (id, num) in [(1, "123456789012345680000000000000"), (2, "0")] {
-        let made = format!("{{\"data\":{{\"id\":{id},\"num\":{num}}}}}");
-        blog.call(Operation::Create, "wide", given(&made)).await.unwrap();
-    }
-    let json = r#"{"big":12345678901234567890123,"n":1.10}"#;
-    let number = "123456789012345678901234567890.123456789";
-    let update = format!(
-        r#"{{"id":2,"data":{{"num":{number},"big":9007199254740993.0,"j":{json},"b":{json}}}}}"#
-    );
-    blog.call(Operation::Update, "wide", given(&update)).await.unwrap();
-    let stored = blog.dump("wide").await;
-    for part in [number, "9007199254740993", "12345678901234567890123,\\\"\\\"n\\\"\\\":1.10"] {
-        assert!(stored.contains(part), "{part}: {stored}");
-    }
-    for (filter, ids) in [
-        (format!(r#"{{"num":{number}}}"#), vec![2]),
-        (format!(r#"{{"num":"{number}"}}"#), vec![2]),
-        (r#"{"num__gt":123456789012345680000000000000.0}"#.to_owned(), vec![]),
-        (r#"{"num__in":[123456789012345680000000000000]}"#.to_owned(), vec![1]),
-        (r#"{"big":9007199254740992.0}"#.to_owned(), vec![]),
-    ] {
-        let asked = format!("{{\"filters\":{filter},\"fields\":[\"id\"]}}");
-        let found = blog.call(Operation::List, "wide", given(&asked)).await.unwrap();
-        let rows = found["results"].as_array().unwrap().iter();
-        assert_eq!(rows.map(|row| row["id"].clone()).collect::<Vec<_>>(), ids, "{filter}");
-    }
-    let expected = |n: &str| {
-        let json = format!(r#"{{"big":12345678901234567890123,"n":{n}}}"#);
-        given(&format!(r#"{{"id":2,"data":{{"big":1}},"expected":{{"b":{json}}}}}"#))
-    };
-    let conflict = blog.call(Operation::Update, "wide", expected("1.11")).await.unwrap_err();
-    assert_eq!(conflict["code"], "conflict");
-    blog.call(Operation::Update, "wide", expected("1.1")).await.unwrap();
 }

@@ -7,7 +7,7 @@ use super::super::engine::EngineError;
 use super::super::errors::Failure;
 use super::super::filter::has_key;
 use super::super::json::Object;
-use super::super::model::{Field, FieldKind};
+use super::super::model::Field;
 use super::super::page::Room;
 use super::super::rows::Columns;
 use super::super::sql::{Datum, Row};
@@ -45,7 +45,7 @@ pub(super) async fn check(
         };
         names.push(name);
         match field {
-            Some(field) if !value.is_null() && !matches!(field.kind, FieldKind::Json) => {
+            Some(field) if !value.is_null() && field.kind.is_ordered() => {
                 match comparable(field, work.dialect(), value) {
                     Ok(datum) => asked.push((field, datum)),
                     Err(why) => faults.add(name, &why),
