@@ -59,6 +59,14 @@ pub trait Provider: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Reads the arguments of a tool from JSON; none if they are null.
+    ///
+    /// # Errors
+    /// When they are no object.
+    fn arguments(&self, json: &str) -> Result<Option<Arguments>, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
     /// Calls one of its tools.
     fn call<'a>(
         &'a self,

@@ -130,7 +130,9 @@ impl<P: Provider> Service<P> {
         let canonical = self.provider.canonical_name(name).unwrap_or(name);
         let tool = self.provider.tool(canonical);
         let tool = tool.ok_or_else(|| Fault::unknown_tool(name))?;
-        let arguments = arguments(message)?;
+        let text = message.arguments.map_or("null", RawValue::get);
+        let arguments = self.provider.arguments(text).map_err(|_| no_object())?;
+        let arguments = arguments.unwrap_or_default();
         let faults = schema::faults(&tool.input, &arguments);
         let outcome = if faults.is_empty() {
             self.provider.call(&tool.name, arguments, call.caller).await
@@ -240,8 +242,12 @@ pub(crate) fn structured_chars(value: &Value) -> u64 {
 fn arguments(message: &Message<'_>) -> Result<Map<String, Value>, Fault> {
     let text = message.arguments.map_or("null", RawValue::get);
     let arguments: Option<Map<String, Value>> =
-        serde_json::from_str(text).map_err(|_| invalid("`params.arguments` must be an object"))?;
+        serde_json::from_str(text).map_err(|_| no_object())?;
     Ok(arguments.unwrap_or_default())
+}
+
+fn no_object() -> Fault {
+    invalid("`params.arguments` must be an object")
 }
 
 fn check_prompt(prompt: &Prompt, given: &Map<String, Value>) -> Result<(), Fault> {

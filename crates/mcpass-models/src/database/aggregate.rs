@@ -1,10 +1,13 @@
 //! Counts, sums, averages and extremes of lists, perhaps in groups.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::Database;
 use super::access::Granted;
 use super::arguments::Arguments;
+use super::engine::EngineError;
 use super::errors::Failure;
 use super::filter::{Operand, Part};
 use super::json::{Object, array};
@@ -18,11 +21,25 @@ use super::value;
 mod tests;
 
 /// What can be asked for.
-const ARGUMENTS: [&str; 7] = ["group_by", "count", "sum", "avg", "min", "max", "limit"];
+const ARGUMENTS: [&str; 8] = ["group_by", "count", "sum", "avg", "min", "max", "limit", "offset"];
 /// Groups, unless the call says otherwise.
 const GROUPS: i64 = 100;
 /// Columns of a result at most.
 const MAX_COLUMNS: usize = 30;
+
+/// Refuses arguments of `list_` that mean nothing beside `aggregate`.
+///
+/// # Errors
+/// When one is given.
+pub(super) fn alone(arguments: &Arguments<'_>) -> Result<(), Failure> {
+    for name in ["cursor", "fields", "limit", "offset", "order_by"] {
+        if arguments.value(name).is_some() {
+            let why = "means nothing beside aggregate; limit and offset of groups stand within it";
+            return Err(Failure::argument(name, why));
+        }
+    }
+    Ok(())
+}
 
 /// Runs an aggregate: `{count, results: [{…group, count, sum_price, …}]}`, the largest groups
 /// first.
@@ -39,12 +56,21 @@ pub(super) async fn run(
     let query = Query::read(granted, &arguments)?;
     let limit = arguments.size("limit")?.unwrap_or(GROUPS);
     let limit = limit.min(database.settings.max_rows.into());
-    let statement = query.statement(database, granted, condition, limit)?;
-    let mut rows = database.engine.read(statement).await?.all()?;
+    let offset = arguments.size("offset")?.unwrap_or(0);
+    let statement = query.statement(database, granted, condition, (limit, offset))?;
+    let mut rows = match database.engine.read(statement).await {
+        Ok(rows) => rows.all()?,
+        // SQLite's sums have 64 bits.
+        Err(EngineError::Value(_)) if query.has_sum() => {
+            let text = "A sum is larger than the database can hold. Sum fewer rows: give filters.";
+            return Err(Failure::new(text));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > limit;
     rows.truncate(limit);
-    Ok(query.show(&rows, has_more, Room::of(granted.caller(), true)))
+    query.show(&rows, (offset, has_more), Room::of(granted.caller(), true))
 }
 
 /// What an aggregate asks for.
@@ -145,8 +171,21 @@ impl<'a> Query<'a> {
                 name: format!("{word}_{}", field.name),
                 function,
                 field: Some(field),
-                shown: Field { stored: field.stored, ..result(kind) },
+                shown: Field {
+                    stored: field.stored,
+                    // An average of `real` is none.
+                    sql_type: match function {
+                        Function::Avg | Function::Count => SqlType::NONE,
+                        _ => field.sql_type.clone(),
+                    },
+                    ..result(kind)
+                },
             });
+        }
+        if query.groups.is_empty() && query.measures.is_empty() {
+            let text = "Invalid aggregate — ask for count, or for a field of sum, avg, min, max or \
+                        group_by";
+            return Err(Failure::new(text));
         }
         if query.groups.len() + query.measures.len() > MAX_COLUMNS {
             return Err(Failure::new("Invalid aggregate — at most 30 columns can be asked for"));
@@ -159,7 +198,7 @@ impl<'a> Query<'a> {
         database: &Database,
         granted: &Granted<'_>,
         condition: &Condition<'_>,
-        limit: i64,
+        (limit, offset): (i64, i64),
     ) -> Result<Statement, Failure> {
         let mut sql = Sql::new(database.engine.dialect());
         let alias = sql.alias();
@@ -168,7 +207,7 @@ impl<'a> Query<'a> {
         for group in &self.groups {
             sql.push(separator);
             group.operand(alias).write(&mut sql);
-            sql.readable(&group.shown.kind);
+            sql.readable(&group.shown);
             separator = ", ";
         }
         for measure in &self.measures {
@@ -180,7 +219,14 @@ impl<'a> Query<'a> {
         condition.write(&mut sql, granted, alias)?;
         self.in_groups(&mut sql, alias);
         sql.push(" LIMIT ").bind(Datum::Integer(limit.saturating_add(1)));
+        if offset > 0 {
+            sql.push(" OFFSET ").bind(Datum::Integer(offset));
+        }
         Ok(sql.finish())
+    }
+
+    fn has_sum(&self) -> bool {
+        self.measures.iter().any(|measure| measure.function == Function::Sum)
     }
 
     fn in_groups(&self, sql: &mut Sql, alias: Alias) {
@@ -194,7 +240,13 @@ impl<'a> Query<'a> {
         }
     }
 
-    fn show(&self, rows: &[Row], has_more: bool, mut room: Room) -> String {
+    /// The answer. What does not fit is behind `next_offset`, as are groups beyond the limit.
+    fn show(
+        &self,
+        rows: &[Row],
+        (offset, has_more): (i64, bool),
+        mut room: Room,
+    ) -> Result<String, Failure> {
         let groups = self.groups.iter().map(|group| (&group.name, &group.shown));
         let measures = self.measures.iter().map(|measure| (&measure.name, &measure.shown));
         let columns: Vec<_> = groups.chain(measures).collect();
@@ -202,7 +254,7 @@ impl<'a> Query<'a> {
         for row in rows {
             let mut object = Object::new();
             for ((name, field), datum) in columns.iter().zip(row) {
-                value::write(object.key(name), field, datum);
+                value::write(object.key(name), field, &whole(field, datum));
             }
             let object = object.finish();
             if !room.take(&object, 2) {
@@ -210,13 +262,18 @@ impl<'a> Query<'a> {
             }
             shown.push(object);
         }
+        if shown.is_empty() && !rows.is_empty() {
+            let text = "Not one group fits the token's max_context. Ask for fewer fields.";
+            return Err(Failure::new(text));
+        }
         let mut result = Object::new();
         result.number("count", i128::try_from(shown.len()).unwrap_or(0));
         result.raw("results", &array(&shown));
         if has_more || shown.len() < rows.len() {
-            result.flag("has_more", true);
+            let end = offset.saturating_add(i64::try_from(shown.len()).unwrap_or(0));
+            result.flag("has_more", true).number("next_offset", end);
         }
-        result.finish()
+        Ok(result.finish())
     }
 }
 
@@ -243,9 +300,19 @@ impl Measure<'_> {
         // A sum of whole numbers may be larger than they are, and is a decimal on PostgreSQL.
         match (self.function, &self.shown.kind) {
             (Function::Sum, FieldKind::Integer { .. }) => sql.either("::text", ""),
-            (_, kind) => sql.readable(kind),
+            _ => sql.readable(&self.shown),
         };
     }
+}
+
+/// A sum of whole numbers that came as a text, because it may be larger than they are, as the
+/// number that it is if it is none too large.
+fn whole<'d>(field: &Field, datum: &'d Datum) -> Cow<'d, Datum> {
+    let number = match (&field.kind, datum) {
+        (FieldKind::Integer { .. }, Datum::Text(text)) => text.parse().ok(),
+        _ => None,
+    };
+    number.map_or(Cow::Borrowed(datum), |number| Cow::Owned(Datum::Integer(number)))
 }
 
 /// A key of `group_by`: a field, or a part of a moment such as `created_at__year`.

@@ -72,7 +72,11 @@ fn field(granted: &Granted<'_>, field: &Field) -> Object {
                 }
             }
         }
-        _ => {}
+        kind => {
+            if let Some(name) = kind.type_name() {
+                object.text("sql_type", name);
+            }
+        }
     }
     if !field.description.is_empty() {
         object.text("help_text", &field.description);
@@ -132,7 +136,8 @@ const fn django_type(field: &Field, is_counted: bool) -> &'static str {
         FieldKind::Integer { .. } => "BigIntegerField",
         FieldKind::Decimal { .. } => "DecimalField",
         FieldKind::Float => "FloatField",
-        FieldKind::Text { max: None } | FieldKind::Other(_) => "TextField",
+        FieldKind::List { .. } => "ArrayField",
+        FieldKind::Text { max: None } | FieldKind::Opaque(_) | FieldKind::Other(_) => "TextField",
         FieldKind::Text { max: Some(_) } | FieldKind::Enum(_) => "CharField",
         FieldKind::Bool => "BooleanField",
         FieldKind::Date => "DateField",

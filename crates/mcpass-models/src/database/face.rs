@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::Database;
 use super::access::Operation;
 use super::settings::ToolsForm;
+use super::value::exact;
 use crate::local::{BoxFuture, Caller};
 use crate::provider::{
     About, Arguments, Content, Outcome, Prompt, Provider, Resource, ResourceTemplate, Shown, Tool,
@@ -136,6 +137,11 @@ impl Provider for Face {
         }
         let access = self.database.access(caller);
         Ok(tools.map(|tool| tools::for_caller(tool, &self.database, &access)).collect())
+    }
+
+    /// With all digits of numbers, however many there are.
+    fn arguments(&self, json: &str) -> Result<Option<Arguments>, serde_json::Error> {
+        exact::read(json)
     }
 
     fn tool(&self, name: &str) -> Option<&Tool> {

@@ -22,6 +22,8 @@ mod sqlite;
 mod tests;
 mod words;
 
+pub(super) use words::tool_word;
+
 use django::Django;
 
 /// All models of a database, as it is, without settings. `app` is the namespace of their

@@ -45,6 +45,7 @@ pub async fn run(
     let arguments = Arguments::new(given, &ARGUMENTS)?;
     let condition = Condition::read(&arguments)?;
     if let Some(asked) = arguments.object("aggregate")? {
+        aggregate::alone(&arguments)?;
         return aggregate::run(database, &granted, &condition, asked).await;
     }
     let order = arguments.texts("order_by")?;

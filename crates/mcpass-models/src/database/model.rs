@@ -100,8 +100,9 @@ pub struct Model {
     pub name: String,
     /// The namespace of its permissions: the server's name, or Django's app label.
     pub app: String,
-    /// What stands behind the verb in its permissions, as in `blog.view_article`. The name,
-    /// unless two apps of a Django project have a model of one name.
+    /// What stands behind the verb in its permissions, as in `blog.view_article`: the table's name
+    /// as the database has it, Django's of a Django project's, or what the settings call it. No
+    /// two of a namespace are alike.
     pub codename: String,
     /// Whether app and codename are a Django project's, which no setting changes.
     pub is_django: bool,

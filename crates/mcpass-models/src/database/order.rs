@@ -38,11 +38,14 @@ impl<'a> Ordering<'a> {
         let mut keys: Vec<Key<'a>> = Vec::new();
         match asked {
             Some(names) => {
-                let mut unknown = Vec::new();
+                let (mut unknown, mut without) = (Vec::new(), Vec::new());
                 for name in names {
                     let bare = name.strip_prefix('-');
                     let field = granted.open_field(bare.unwrap_or(name));
-                    match field.filter(|field| field.kind.is_ordered()) {
+                    match field {
+                        Some(field) if !field.kind.is_ordered() => {
+                            without.push(format!("'{}'", field.name));
+                        }
                         Some(field) => keys.push(Key { field, is_descending: bare.is_some() }),
                         None => unknown.push(format!("'{}'", shorten(name))),
                     }
@@ -50,6 +53,10 @@ impl<'a> Ordering<'a> {
                 if !unknown.is_empty() {
                     let text = format!("Invalid order_by — unknown fields: {}", unknown.join(", "));
                     return Err(Failure::new(text));
+                }
+                if !without.is_empty() {
+                    let text = "Invalid order_by — fields whose values have no order: ";
+                    return Err(Failure::new(format!("{text}{}", without.join(", "))));
                 }
             }
             None => {
@@ -147,7 +154,7 @@ fn equal(sql: &mut Sql, alias: Alias, field: &Field, value: &Datum) {
     if value.is_null() {
         sql.push(" IS NULL");
     } else {
-        sql.push(" = ").bind_for(field, value.clone());
+        sql.push(" = ").bind_as_read(field, value.clone());
     }
 }
 
@@ -157,9 +164,9 @@ fn after(sql: &mut Sql, alias: Alias, key: Key<'_>, value: &Datum) {
         // Nulls come first here; all others follow.
         sql.column(alias, column).push(" IS NOT NULL");
     } else if key.is_descending {
-        sql.column(alias, column).push(" < ").bind_for(key.field, value.clone());
+        sql.column(alias, column).push(" < ").bind_as_read(key.field, value.clone());
     } else {
-        sql.push("(").column(alias, column).push(" > ").bind_for(key.field, value.clone());
+        sql.push("(").column(alias, column).push(" > ").bind_as_read(key.field, value.clone());
         if key.field.is_nullable {
             sql.push(" OR ").column(alias, column).push(" IS NULL");
         }

@@ -92,7 +92,12 @@ impl<'a> Columns<'a> {
         let names = |at: &usize| model.fields.get(*at).is_some_and(|each| each.name == field.name);
         let is_long = matches!(
             field.kind,
-            FieldKind::Text { .. } | FieldKind::Json | FieldKind::Bytes | FieldKind::Other(_)
+            FieldKind::Text { .. }
+                | FieldKind::Json
+                | FieldKind::Bytes
+                | FieldKind::List { .. }
+                | FieldKind::Opaque(_)
+                | FieldKind::Other(_)
         );
         self.is_clipped
             && is_long
@@ -151,7 +156,7 @@ impl<'a> Columns<'a> {
         let column = &linked.link.remote;
         match sql.dialect() {
             Dialect::Postgres => {
-                sql.push("(SELECT json_agg(").column(between, column).readable(&linked.remote.kind);
+                sql.push("(SELECT json_agg(").column(between, column).readable(linked.remote);
                 sql.push(" ORDER BY ").column(between, column).push(")::text FROM ");
             }
             Dialect::Sqlite => {

@@ -191,14 +191,18 @@ impl Sql {
 
     /// A column, in the form in which the engine reads it.
     pub fn value_of(&mut self, alias: Alias, field: &Field) -> &mut Self {
-        self.column(alias, &field.column).readable(&field.kind)
+        self.column(alias, &field.column).readable(field)
     }
 
-    /// Casts what stands before it to the form in which the engine reads values of a kind.
-    pub fn readable(&mut self, kind: &FieldKind) -> &mut Self {
-        self.push(match (self.dialect, kind) {
+    /// Casts what stands before it to the form in which the engine reads values of a field.
+    pub fn readable(&mut self, field: &Field) -> &mut Self {
+        self.push(match (self.dialect, &field.kind) {
             (Dialect::Sqlite, _) | (Dialect::Postgres, FieldKind::Bool | FieldKind::Bytes) => "",
             (Dialect::Postgres, FieldKind::Integer { .. }) => "::int8",
+            // The double next to 0.1 that a `real` holds is 0.10000000149011612; its text is 0.1.
+            (Dialect::Postgres, FieldKind::Float) if field.sql_type.as_str() == "real" => {
+                "::text::float8"
+            }
             (Dialect::Postgres, FieldKind::Float) => "::float8",
             (Dialect::Postgres, _) => "::text",
         })
@@ -228,6 +232,15 @@ impl Sql {
         self.text.push_str(sql_type);
         self.text.push(')');
         self
+    }
+
+    /// A parameter that is as the database gave it. SQLite has any value in any column, of which a
+    /// cast would make another.
+    pub fn bind_as_read(&mut self, field: &Field, value: Datum) -> &mut Self {
+        match self.dialect {
+            Dialect::Postgres => self.bind_for(field, value),
+            Dialect::Sqlite => self.bind(value),
+        }
     }
 
     /// Parameters of a column's type in parentheses, for `IN`.

@@ -14,6 +14,8 @@ use super::model::{Field, FieldKind, Stored};
 use super::sql::Datum;
 
 mod accept;
+pub mod exact;
+mod list;
 mod moment;
 #[cfg(test)]
 mod tests;
@@ -87,6 +89,7 @@ fn text(out: &mut String, field: &Field, text: &str) {
     match &field.kind {
         FieldKind::Timestamp { is_zoned } => quote(out, &moment::shown(text, *is_zoned)),
         FieldKind::Uuid if field.stored == Stored::HexUuid => quote(out, &hyphenated(text)),
+        FieldKind::List { of, .. } => list::write(out, field, of, text),
         // Without spaces of its own, which `json::indent` would not know.
         FieldKind::Json if serde_json::from_str::<&RawValue>(text).is_ok() => compact(out, text),
         _ => quote(out, text),

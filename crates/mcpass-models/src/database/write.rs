@@ -28,4 +28,4 @@ mod scan;
 pub(super) mod update;
 pub(super) mod work;
 
-pub(super) use faults::{Faults, of_engine};
+pub(super) use faults::{Faults, of_engine, of_written};

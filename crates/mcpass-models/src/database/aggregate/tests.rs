@@ -54,8 +54,49 @@ async fn what_cannot_be_aggregated_is_said() {
         (json!({"group_by": ["nope"]}), "unknown field 'nope'"),
         (json!({"median": ["views"]}), "Unknown argument 'median'"),
         (json!({"count": 1}), "true or false"),
+        (json!({"count": false}), "ask for count"),
     ] {
         let text = aggregate(&blog, asked.clone(), json!({})).await.unwrap_err();
         assert!(text.contains(part), "{asked}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn groups_go_on_where_the_last_ones_ended() {
+    for blog in Blog::both("").await {
+        let all = aggregate(&blog, json!({"group_by": ["id"]}), json!({})).await.unwrap();
+        assert!(all.get("has_more").is_none() && all.get("next_offset").is_none());
+        let (mut found, mut offset) = (Vec::new(), json!(0));
+        while !offset.is_null() {
+            let asked = json!({"group_by": ["id"], "limit": 3, "offset": offset});
+            let page = aggregate(&blog, asked, json!({})).await.unwrap();
+            found.extend(page["results"].as_array().unwrap().clone());
+            assert_eq!(page.get("has_more").is_some(), page.get("next_offset").is_some());
+            offset = page["next_offset"].clone();
+        }
+        assert_eq!(json!(found), all["results"]);
+        let holder = Holder::of(&["blog.*"]);
+        for beside in ["limit", "offset", "order_by", "fields", "cursor"] {
+            let given = arguments(json!({"aggregate": {"count": true}, beside: 1}));
+            let access = holder.access(&blog.database);
+            let refused = list::run(&blog.database, &access, "article", &given).await.unwrap_err();
+            assert!(refused.text().starts_with(beside), "{}", refused.text());
+        }
+    }
+}
+
+#[tokio::test]
+async fn sums_are_numbers_as_long_as_they_are_none_too_large() {
+    for blog in Blog::both("").await {
+        let sum =
+            aggregate(&blog, json!({"sum": ["tenant"]}), json!({"id__lte": 2})).await.unwrap();
+        assert_eq!(sum["results"], json!([{"sum_tenant": 2}]));
+        blog.execute("UPDATE article SET views = 9223372036854775807 WHERE id < 3".to_owned())
+            .await;
+        let huge = aggregate(&blog, json!({"sum": ["views"]}), json!({"id__lte": 2})).await;
+        match huge {
+            Ok(huge) => assert_eq!(huge["results"], json!([{"sum_views": "18446744073709551614"}])),
+            Err(text) => assert!(text.starts_with("A sum is larger than"), "{text}"),
+        }
     }
 }

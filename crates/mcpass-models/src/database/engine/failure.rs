@@ -239,6 +239,10 @@ fn sqlite_kind(error: ffi::Error, message: &str) -> Kind {
         ffi::SQLITE_CONSTRAINT_DATATYPE => return Kind::Value,
         _ => {}
     }
+    // Of a sum (`lang_aggfunc.html`).
+    if error.extended_code == ffi::SQLITE_ERROR && message == "integer overflow" {
+        return Kind::Value;
+    }
     match error.extended_code & 0xFF {
         // Checks, and what triggers refuse (RAISE).
         ffi::SQLITE_CONSTRAINT => violation(ViolationKind::Check),

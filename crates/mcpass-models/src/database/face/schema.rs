@@ -68,7 +68,14 @@ fn plain(field: &Field) -> Value {
         FieldKind::Integer { .. } => of("integer"),
         FieldKind::Decimal { .. } => json!({"type": "string", "format": "decimal"}),
         FieldKind::Float => of("number"),
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Other(_) => of("string"),
+        FieldKind::Text { .. }
+        | FieldKind::Enum(_)
+        | FieldKind::Opaque(_)
+        | FieldKind::Other(_) => of("string"),
+        FieldKind::List { of, .. } => {
+            let item = Field { kind: (**of).clone(), ..field.clone() };
+            json!({"type": "array", "items": plain(&item)})
+        }
         FieldKind::Bool => of("boolean"),
         FieldKind::Date => json!({"type": "string", "format": "date"}),
         FieldKind::Time => json!({"type": "string", "format": "time"}),

@@ -98,9 +98,9 @@ pub(super) fn write(
         return Ok(());
     }
     if lookup.is_of_text() {
-        let text = match value {
-            Value::String(text) if !text.contains('\0') => text.clone(),
-            Value::Number(number) => number.to_string(),
+        let text = match (value::exact::number(value), value) {
+            (Some(number), _) => number.into_owned(),
+            (None, Value::String(text)) if !text.contains('\0') => text.clone(),
             _ => return Err("must be a string without zero characters".to_owned()),
         };
         if matches!(operand.field.kind, FieldKind::Bytes) {
@@ -110,7 +110,10 @@ pub(super) fn write(
         return Ok(());
     }
     if !operand.field.kind.is_ordered() {
-        return Err("only isnull and texts can be asked of JSON".to_owned());
+        return Err(
+            "its values have no order and cannot be compared; isnull and icontains can be asked"
+                .to_owned(),
+        );
     }
     match lookup {
         Lookup::In => list(sql, operand, value),

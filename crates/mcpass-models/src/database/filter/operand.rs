@@ -70,6 +70,13 @@ impl Operand<'_> {
             sql.column(self.alias, &self.field.column);
             return;
         };
+        // Of infinity there are no parts but the day; a time of day is never infinite.
+        let may_be_infinite = part != Part::Date
+            && sql.dialect() == Dialect::Postgres
+            && !matches!(self.field.kind, FieldKind::Time);
+        if may_be_infinite {
+            sql.push("CASE WHEN isfinite(").column(self.alias, &self.field.column).push(") THEN ");
+        }
         let postgres = match part {
             Part::Date => "CAST((",
             Part::Year => "CAST(EXTRACT(YEAR FROM ",
@@ -96,5 +103,8 @@ impl Operand<'_> {
             (Dialect::Sqlite, Part::Date) => sql.push(")"),
             (Dialect::Sqlite, _) => sql.push(") AS INTEGER)"),
         };
+        if may_be_infinite {
+            sql.push(" END");
+        }
     }
 }

@@ -61,7 +61,8 @@ const TABLES: &str = "\
     WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND NOT c.relispartition \
     AND has_any_column_privilege(c.oid, 'SELECT')";
 
-/// Columns; of a domain, the type under it.
+/// Columns; of a domain, the type under it; of an array, also the type of its items, and whether
+/// values can be compared.
 const COLUMNS: &str = "\
     WITH RECURSIVE base (oid, root, typmod) AS ( \
         SELECT oid, oid, -1 FROM pg_type WHERE typtype <> 'd' \
@@ -77,11 +78,17 @@ const COLUMNS: &str = "\
     has_column_privilege(c.oid, a.attnum, 'INSERT, UPDATE'), \
     coalesce(col_description(c.oid, a.attnum), ''), \
     (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_enum e \
-        WHERE e.enumtypid = b.root) \
+        WHERE e.enumtypid = coalesce(i.oid, b.root)), \
+    i.typname::text, i.typtype::text, format_type(i.oid, -1), \
+    coalesce(i.typtype, r.typtype) IN ('c', 'e', 'm', 'r') OR EXISTS (SELECT 1 FROM pg_opclass o \
+        JOIN pg_am m ON m.oid = o.opcmethod WHERE m.amname = 'btree' AND o.opcdefault \
+        AND (o.opcintype = coalesce(i.oid, r.oid) OR o.opcintype IN (SELECT casttarget FROM pg_cast \
+            WHERE castsource = coalesce(i.oid, r.oid) AND castmethod = 'b' AND castcontext = 'i'))) \
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
     JOIN pg_namespace n ON n.oid = c.relnamespace \
     JOIN pg_type t ON t.oid = a.atttypid \
     JOIN base b ON b.oid = a.atttypid JOIN pg_type r ON r.oid = b.root \
+    LEFT JOIN pg_type i ON i.oid = r.typelem AND i.typarray = r.oid \
     WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f', 'v', 'm')";
 
 /// Primary keys and what is unique without a condition.
@@ -149,10 +156,25 @@ fn table(row: &Row) -> Option<(i64, Found)> {
 fn field(row: &Row) -> Option<Field> {
     let name = row.get(1).and_then(Datum::as_text)?;
     let typmod = row.get(4).and_then(Datum::as_integer).unwrap_or(-1);
-    let kind = if text(row, 3) == "e" {
-        FieldKind::Enum(names(row, 12))
-    } else {
-        kind(text(row, 2), typmod, text(row, 5))
+    let of = |name: &str, class: &str, shown: &str| match class {
+        "e" => FieldKind::Enum(names(row, 12)),
+        // Of items, which have no column of their own.
+        "d" => FieldKind::Other(shown.to_owned()),
+        _ => kind(name, typmod, shown),
+    };
+    let shown = text(row, 5);
+    let kind = match (text(row, 13), flag(row, 16)) {
+        ("", true) => of(text(row, 2), text(row, 3), shown),
+        ("", false) => match of(text(row, 2), text(row, 3), shown) {
+            FieldKind::Other(name) => FieldKind::Opaque(name),
+            kind => kind,
+        },
+        // A list of JSON could be one of lists as well.
+        (_, false) | ("json" | "jsonb", true) => FieldKind::Opaque(shown.to_owned()),
+        (item, true) => FieldKind::List {
+            of: Box::new(of(item, text(row, 14), text(row, 15))),
+            name: shown.to_owned(),
+        },
     };
     Some(Field {
         name: name.to_owned(),

@@ -25,9 +25,12 @@ pub(super) async fn tables(engine: &Engine) -> Result<Vec<Found>, EngineError> {
     for row in engine.read(literal(REFERENCES)).await?.all()? {
         add_reference(&mut found, &row);
     }
+    let indexed = engine.read(literal(INDEXED_KEYS)).await?.all()?;
     for table in &mut found {
         table.unique.retain(|unique| !unique.is_empty());
-        finish(table);
+        let name = table.table.name.as_str();
+        let is_rowid = !indexed.iter().any(|row| text(row, 0) == Some(name));
+        finish(table, is_rowid);
     }
     how_moments_are_stored(engine, &mut found).await?;
     Ok(found)
@@ -51,6 +54,10 @@ const INDEXES: &str = "\
     pragma_index_info(i.name) AS c \
     WHERE s.type = 'table' AND i.\"unique\" AND NOT i.partial AND i.origin <> 'pk' \
     ORDER BY s.name, i.seq, c.seqno";
+/// Tables whose primary key has an index, which the table's own row number needs none of.
+const INDEXED_KEYS: &str = "\
+    SELECT s.name FROM sqlite_schema AS s, pragma_index_list(s.name) AS i \
+    WHERE s.type = 'table' AND i.origin = 'pk'";
 const REFERENCES: &str = "\
     SELECT s.name, f.id, f.\"table\", f.\"from\", f.\"to\", f.on_delete \
     FROM sqlite_schema AS s, pragma_foreign_key_list(s.name) AS f \
@@ -189,7 +196,7 @@ fn on_delete(word: &str) -> OnDelete {
     }
 }
 
-fn finish(table: &mut Found) {
+fn finish(table: &mut Found, is_rowid: bool) {
     checks::choices(&mut table.fields, &table.checks);
     // Django's JSONField is a text with this check.
     for field in &mut table.fields {
@@ -199,8 +206,10 @@ fn finish(table: &mut Found) {
             field.kind = FieldKind::Json;
         }
     }
-    // An integer that alone is the key is filled in by SQLite.
-    if let [key] = table.primary_key.as_slice()
+    // The row's own number is filled in by SQLite: a key that is declared `INTEGER` and nothing
+    // else (`lang_createtable.html`, section 5).
+    if is_rowid
+        && let [key] = table.primary_key.as_slice()
         && let Some(field) = table.fields.get_mut(*key)
         && matches!(field.kind, FieldKind::Integer { .. })
     {

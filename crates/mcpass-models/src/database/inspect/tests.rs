@@ -1,5 +1,9 @@
-use super::super::fixture::Blog;
+use serde_json::json;
+
+use super::super::access::{Operation, Right};
+use super::super::fixture::{Blog, Holder};
 use super::super::model::{FieldKind, Model, OnDelete, RelationKind};
+use super::super::settings::{DatabaseSettings, InvalidSettings};
 
 fn relation<'a>(model: &'a Model, name: &str) -> &'a super::super::model::Relation {
     model.relation(name).unwrap_or_else(|| {
@@ -98,6 +102,143 @@ async fn types_of_postgres_alone() {
     assert_eq!(kind("mood"), FieldKind::Enum(moods));
     assert_eq!(kind("id"), FieldKind::Uuid);
     assert_eq!(kind("span"), FieldKind::Other("interval".to_owned()));
-    assert_eq!(kind("words"), FieldKind::Other("text[]".to_owned()));
+    let of = Box::new(FieldKind::Text { max: None });
+    assert_eq!(kind("words"), FieldKind::List { of, name: "text[]".to_owned() });
     assert!(diary.field("length").unwrap().is_generated);
+}
+
+/// Names in tools and in permissions.
+async fn named(blog: &Blog, table: &str) -> (String, String) {
+    let models = blog.database.catalogue.models().iter();
+    let found = models.filter(|model| model.table.name.as_str() == table);
+    let found: Vec<_> = found.map(|model| (model.name.clone(), model.codename.clone())).collect();
+    let [one] = found.as_slice() else { panic!("{table}: {found:?}") };
+    one.clone()
+}
+
+#[tokio::test]
+async fn a_table_that_is_made_later_takes_no_permission_over() {
+    let both = [
+        Blog::sqlite_of(&["CREATE TABLE \"user-data\" (id integer PRIMARY KEY)"], "").await,
+        Blog::postgres_of(&["CREATE TABLE \"user-data\" (id integer PRIMARY KEY)"], "").await,
+    ];
+    for before in both {
+        assert_eq!(
+            named(&before, "user-data").await,
+            ("user_data".to_owned(), "user-data".to_owned())
+        );
+        let sql = "CREATE TABLE user_data (id integer PRIMARY KEY); \
+                   CREATE TABLE \"userData\" (id integer PRIMARY KEY); \
+                   INSERT INTO user_data VALUES (7)";
+        before.execute(sql.to_owned()).await;
+        let after = before.again("").await;
+        assert_eq!(
+            named(&after, "user_data").await,
+            ("user_data".to_owned(), "user_data".to_owned()),
+            "what is exactly called so"
+        );
+        let (other, codename) = named(&after, "user-data").await;
+        assert_eq!(codename, "user-data", "as it was");
+        assert!(other.starts_with("user_data_") && other != "user_data_2", "{other}");
+        let old = Holder::of(&["blog.view_user-data"]);
+        let access = old.access(&after.database);
+        let seen: Vec<_> =
+            access.models(Right::View).map(|each| each.model().table.name.clone()).collect();
+        assert_eq!(seen.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["user-data"]);
+        let refused = after.call_as(&old, Operation::List, "user_data", json!({})).await;
+        assert!(refused.is_err(), "{refused:?}");
+        let third = before.again("").await;
+        assert_eq!(named(&third, "user-data").await.0, other, "the same each time");
+    }
+}
+
+#[tokio::test]
+async fn a_table_of_another_schema_takes_no_permission_over() {
+    let blog = Blog::postgres_of(&["CREATE TABLE tag (id integer PRIMARY KEY)"], "").await;
+    assert_eq!(named(&blog, "tag").await, ("tag".to_owned(), "tag".to_owned()));
+    blog.execute("CREATE SCHEMA s2; CREATE TABLE s2.tag (id integer PRIMARY KEY)".to_owned()).await;
+    let both = blog.again("schemas = [\"s2\", \"public\"]").await;
+    let models = both.database.catalogue.models().iter();
+    let names: Vec<_> = models.map(|model| (&*model.name, &*model.codename)).collect();
+    assert_eq!(names, [("public_tag", "public.tag"), ("s2_tag", "s2.tag")]);
+}
+
+#[tokio::test]
+async fn a_section_that_could_mean_two_tables_means_none() {
+    let tables = "CREATE TABLE \"user-data\" (id integer PRIMARY KEY); \
+                  CREATE TABLE user_data (id integer PRIMARY KEY)";
+    let blog = Blog::sqlite_of(&[tables], "").await;
+    let apply = async |text: &str| {
+        let settings: DatabaseSettings = toml::from_str(text).unwrap();
+        let found = super::catalogue(&blog.database.engine, "blog", &settings).await.unwrap();
+        settings.apply(found)
+    };
+    let scope = "where = \"id = 1\"\n";
+    let error = apply(&format!("[models.user_data]\n{scope}")).await.unwrap_err();
+    assert!(matches!(error, InvalidSettings::AmbiguousModel(..)), "{error}");
+    assert!(error.to_string().contains("[models.\"main.user_data\"]"), "{error}");
+    for (text, scoped) in [
+        (format!("[models.\"main.user_data\"]\n{scope}"), ["user_data"].as_slice()),
+        (format!("[models.\"user-data\"]\n{scope}"), &["user-data"]),
+        (
+            format!("[models.user_data]\n{scope}[models.\"user-data\"]\n{scope}"),
+            &["user-data", "user_data"],
+        ),
+    ] {
+        let catalogue = apply(&text).await.unwrap();
+        let models = catalogue.models().iter().filter(|model| model.scope.is_some());
+        let mut found: Vec<_> = models.map(|model| model.table.name.as_str()).collect();
+        found.sort_unstable();
+        assert_eq!(found, scoped, "{text}");
+    }
+    let error = apply("[models.\"user-data\"]\nname = \"user_data\"").await.unwrap_err();
+    assert!(matches!(error, InvalidSettings::SameName(_)), "{error}");
+}
+
+#[tokio::test]
+async fn keys_that_sqlite_does_not_number_are_required() {
+    let tables = "CREATE TABLE a (id INTEGER PRIMARY KEY, n text); \
+        CREATE TABLE b (id INT PRIMARY KEY, n text); \
+        CREATE TABLE c (id BIGINT PRIMARY KEY, n text); \
+        CREATE TABLE d (id INTEGER PRIMARY KEY DESC, n text); \
+        CREATE TABLE e (id INTEGER PRIMARY KEY, n text) WITHOUT ROWID; \
+        CREATE TABLE f (n text, id integer, PRIMARY KEY (id));";
+    let blog = Blog::sqlite_of(&[tables], "").await;
+    for (model, is_numbered) in
+        [("a", true), ("b", false), ("c", false), ("d", false), ("e", false), ("f", true)]
+    {
+        let field = blog.database.catalogue.exposed(model).unwrap().field("id").unwrap();
+        assert_eq!(field.has_default, is_numbered, "{model}");
+        let made = blog.call(Operation::Create, model, json!({"data": {"n": "x"}})).await;
+        match made {
+            Ok(made) => assert!(is_numbered, "{model}: {made}"),
+            Err(refused) => {
+                assert!(
+                    !is_numbered && refused["code"] == "validation_error",
+                    "{model}: {refused}"
+                );
+            }
+        }
+        if !is_numbered {
+            let named = json!({"data": {"id": 7, "n": "x"}});
+            blog.call(Operation::Create, model, named).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn tables_of_other_letters_keep_their_names_for_people() {
+    let tables = "CREATE TABLE \"日本\" (id integer PRIMARY KEY); \
+                  CREATE TABLE \"größe_x\" (id integer PRIMARY KEY); \
+                  CREATE TABLE \"OrderItem\" (id integer PRIMARY KEY)";
+    let blog = Blog::sqlite_of(&[tables], "").await;
+    let models = blog.database.catalogue.models().iter();
+    let names: Vec<_> =
+        models.map(|each| (&*each.name, &*each.codename, &*each.verbose_name)).collect();
+    let expected = [
+        ("gr__e_x", "größe_x", "größe x"),
+        ("m__", "日本", "日本"),
+        ("order_item", "OrderItem", "order item"),
+    ];
+    assert_eq!(names, expected);
 }

@@ -5,7 +5,7 @@
 const MAX_NAME: usize = 48;
 
 /// A name as it may stand in a tool's: `[a-z][a-z0-9_]*`.
-pub(super) fn tool_word(name: &str) -> String {
+pub(in crate::database) fn tool_word(name: &str) -> String {
     let mut word = String::with_capacity(name.len());
     let mut was_lower = false;
     for c in name.chars() {

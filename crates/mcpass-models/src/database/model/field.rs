@@ -96,8 +96,20 @@ pub enum FieldKind {
         /// The texts, in their order.
         Vec<String>,
     ),
+    /// Several values of one kind; a list in JSON (PostgreSQL's arrays).
+    List {
+        /// What each of them is.
+        of: Box<Self>,
+        /// The type's name, for people.
+        name: String,
+    },
     /// Of a type that is shown and written as the database writes it as text.
     Other(
+        /// The type's name, for people.
+        String,
+    ),
+    /// The same, of a type of which the database compares no values, such as `xml`.
+    Opaque(
         /// The type's name, for people.
         String,
     ),
@@ -122,7 +134,7 @@ impl FieldKind {
             Self::Json => "json",
             Self::Bytes => "binary",
             Self::Enum(_) => "enum",
-            Self::Other(name) => name,
+            Self::List { name, .. } | Self::Opaque(name) | Self::Other(name) => name,
         }
     }
 
@@ -138,7 +150,16 @@ impl FieldKind {
 
     /// Whether values have an order and equality that a database can tell.
     pub const fn is_ordered(&self) -> bool {
-        !matches!(self, Self::Json)
+        !matches!(self, Self::Json | Self::Opaque(_))
+    }
+
+    /// The name of a type for which there is no kind of its own: it is for the database to say
+    /// what its values are.
+    pub fn type_name(&self) -> Option<&str> {
+        match self {
+            Self::List { name, .. } | Self::Opaque(name) | Self::Other(name) => Some(name),
+            _ => None,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::inspect::tool_word;
 use super::super::model::{Catalogue, Choice, Field, FieldKind, Model, Order, RelationKind};
 use super::super::scope::{InvalidScope, Scope};
 use super::careful::looks_like_a_credential;
@@ -14,6 +15,11 @@ pub enum InvalidSettings {
     /// A section of no model.
     #[error("there are settings for `{0}`, but no such model or table; known are: {1}")]
     UnknownModel(String, String),
+    /// A section that could be of several models.
+    #[error(
+        "`[models.{0}]` could mean several tables: {1}; give each of them a section of its own that names table and schema, as `[models.\"{2}\"]`"
+    )]
+    AmbiguousModel(String, String, String),
     /// A model's name that cannot be part of a tool's.
     #[error("`{0}` cannot be the name of a model; use a-z, 0-9 and `_`, at most 48 characters")]
     ModelName(String),
@@ -74,6 +80,12 @@ pub enum InvalidSettings {
         /// Why.
         source: InvalidScope,
     },
+    /// Rows of a list by default that are more than a list may have.
+    #[error("{0}: `page_size` is larger than `max_rows`, which is {1}")]
+    PageSize(String, u32),
+    /// Schemas of a database that has none.
+    #[error("`schemas` are PostgreSQL's; a SQLite database has none to look into. Leave it out")]
+    Schemas,
     /// A number that is too small.
     #[error("{0} must be at least 1")]
     Zero(String),
@@ -122,27 +134,67 @@ impl DatabaseSettings {
     pub fn apply(&self, found: Catalogue) -> Result<Catalogue, InvalidSettings> {
         self.check_numbers()?;
         let mut models = found.into_models();
+        let is_sqlite = models.iter().any(|model| model.table.schema.is_none());
+        if is_sqlite && !self.schemas.is_empty() {
+            return Err(InvalidSettings::Schemas);
+        }
         for model in &mut models {
             be_careful(model, self);
         }
-        let mut refined = Vec::with_capacity(self.models.len());
-        for (name, settings) in &self.models {
-            let at = position(&models, name)?;
-            if let Some(model) = models.get_mut(at) {
-                refine(model, settings)?;
+        let sections = self.models.iter();
+        let sections = sections.map(|(name, each)| Ok((self.position(&models, name)?, each)));
+        let refined: Vec<(usize, &ModelSettings)> = sections.collect::<Result<_, _>>()?;
+        for (at, settings) in &refined {
+            if let Some(model) = models.get_mut(*at) {
+                refine(model, settings, self.max_rows)?;
             }
-            refined.push((at, settings));
         }
         // Each is a rule between two models.
         for (at, settings) in refined {
             rules::on_delete(&mut models, at, settings)?;
         }
-        let mut names: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
-        names.sort_unstable();
-        if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
-            return Err(InvalidSettings::SameName((*name).to_owned()));
+        // What a permission means must not be two things either.
+        let codename = |model: &Model| format!("{}.{}", model.app, model.codename);
+        let names: Vec<_> = models.iter().map(|model| model.name.clone()).collect();
+        for mut names in [names, models.iter().map(codename).collect()] {
+            names.sort_unstable();
+            if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
+                return Err(InvalidSettings::SameName(name.clone()));
+            }
         }
         Ok(Catalogue::new(models))
+    }
+
+    /// The model of a section: the one that is called so, or whose table is. A section that could
+    /// be of two is of none, so that a table that is made later takes no other's row scope away;
+    /// what has a section in its table's own name is not meant by another.
+    fn position(&self, models: &[Model], name: &str) -> Result<usize, InvalidSettings> {
+        let has_own = |model: &Model| {
+            let table = model.table.name.as_str();
+            let own = [table.to_owned(), in_full(model)];
+            own.iter().any(|own| own != name && self.models.contains_key(own))
+        };
+        let is_meant = |model: &Model| {
+            let table = model.table.name.as_str();
+            let is_called = model.name == name || table == name;
+            let word = || !model.is_django && tool_word(table) == name;
+            (is_called || word()) && !has_own(model)
+        };
+        let in_full_name = models.iter().position(|model| in_full(model) == name);
+        let mut meant = (0..models.len()).filter(|at| models.get(*at).is_some_and(is_meant));
+        match (in_full_name, meant.next(), meant.next()) {
+            (Some(at), _, _) | (None, Some(at), None) => Ok(at),
+            (None, None, _) => {
+                let known: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
+                Err(InvalidSettings::UnknownModel(name.to_owned(), known.join(", ")))
+            }
+            (None, Some(_), Some(_)) => {
+                let meant: Vec<_> =
+                    models.iter().filter(|each| is_meant(each)).map(in_full).collect();
+                let first = meant.first().cloned().unwrap_or_default();
+                Err(InvalidSettings::AmbiguousModel(name.to_owned(), meant.join(", "), first))
+            }
+        }
     }
 
     fn check_numbers(&self) -> Result<(), InvalidSettings> {
@@ -159,14 +211,10 @@ impl DatabaseSettings {
     }
 }
 
-fn position(models: &[Model], name: &str) -> Result<usize, InvalidSettings> {
-    let by_name = models.iter().position(|model| model.name == name);
-    by_name
-        .or_else(|| models.iter().position(|model| model.table.name.as_str() == name))
-        .ok_or_else(|| {
-            let known: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
-            InvalidSettings::UnknownModel(name.to_owned(), known.join(", "))
-        })
+/// A table with its schema, by which a section can always name it.
+fn in_full(model: &Model) -> String {
+    let schema = model.table.schema.as_ref().map_or("main", |schema| schema.as_str());
+    format!("{schema}.{}", model.table.name.as_str())
 }
 
 /// What holds where the settings say nothing.
@@ -187,7 +235,11 @@ fn be_careful(model: &mut Model, settings: &DatabaseSettings) {
     model.page_size = model.page_size.min(settings.max_rows);
 }
 
-fn refine(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSettings> {
+fn refine(
+    model: &mut Model,
+    settings: &ModelSettings,
+    max_rows: u32,
+) -> Result<(), InvalidSettings> {
     if let Some(name) = &settings.name {
         if !is_model_name(name) {
             return Err(InvalidSettings::ModelName(name.clone()));
@@ -220,6 +272,9 @@ fn refine(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSett
     if let Some(size) = settings.page_size {
         if size == 0 {
             return Err(InvalidSettings::Zero(format!("{}: page_size", model.name)));
+        }
+        if size > max_rows {
+            return Err(InvalidSettings::PageSize(model.name.clone(), max_rows));
         }
         model.page_size = size;
     }
@@ -293,6 +348,9 @@ fn each(model: &mut Model, mut change: impl FnMut(usize, &mut Field)) {
 fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSettings> {
     for (name, choices) in &settings.choices {
         let at = one(model, "choices", name)?;
+        if choices.is_empty() {
+            fit(model, "choices", &[at], |_| false, "the list is empty; leave it out")?;
+        }
         let bad = || InvalidSettings::Choice { model: model.name.clone(), field: name.clone() };
         let choices = choices.iter().map(|each| choice(each).ok_or_else(bad));
         let choices = choices.collect::<Result<_, _>>()?;
@@ -315,10 +373,13 @@ fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSet
     if let Some(names) = &settings.search {
         let search = positions(model, "search", names)?;
         fit(model, "search", &search, |field| field.kind.is_text(), "it is no text")?;
+        fit(model, "search", &search, Field::is_open, CLOSED)?;
         each(model, |at, field| field.is_searchable = search.contains(&at));
     }
     if let Some(name) = &settings.label {
-        model.label = Some(one(model, "label", name)?);
+        let at = one(model, "label", name)?;
+        fit(model, "label", &[at], Field::is_open, CLOSED)?;
+        model.label = Some(at);
     }
     if let Some(name) = &settings.version {
         let at = one(model, "version", name)?;
@@ -335,13 +396,14 @@ fn details(model: &mut Model, settings: &ModelSettings) -> Result<(), InvalidSet
     if !settings.order.is_empty() {
         model.order = order(model, &settings.order)?;
     }
-    // What is closed to all cannot be what lists are ordered or rows are called by.
-    let open: Vec<bool> = model.fields.iter().map(Field::is_open).collect();
-    let is_open = |at: usize| open.get(at).copied().unwrap_or(false);
-    model.label = model.label.filter(|at| is_open(*at));
-    model.order.retain(|order| is_open(order.field));
+    // What is closed to all cannot be what rows are called by.
+    let is_open = |at: &usize| model.fields.get(*at).is_some_and(Field::is_open);
+    model.label = model.label.filter(is_open);
     Ok(())
 }
+
+/// Why a field cannot be looked into, be ordered by or stand for its row.
+const CLOSED: &str = "its values are hidden or redacted";
 
 fn choice(setting: &ChoiceSetting) -> Option<Choice> {
     let (value, label) = match setting {
@@ -364,6 +426,7 @@ fn order(model: &Model, names: &[String]) -> Result<Vec<Order>, InvalidSettings>
     let order: Vec<_> = order.collect::<Result<_, InvalidSettings>>()?;
     let fields: Vec<_> = order.iter().map(|order| order.field).collect();
     fit(model, "order", &fields, |field| field.kind.is_ordered(), "it has no order")?;
+    fit(model, "order", &fields, Field::is_open, CLOSED)?;
     Ok(order)
 }
 

@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 
-use super::super::model::{Action, ActionValue, Field, FieldKind, Model, OnDelete, RelationKind};
+use super::super::model::{
+    Action, ActionValue, Field, FieldKind, Model, OnDelete, RelationKind, SqlType,
+};
 use super::super::sql::Dialect;
 use super::super::value::accept;
 use super::apply::{InvalidSettings, fit, one, scope};
@@ -125,8 +127,12 @@ fn written(
     let value = action_value(value);
     let Some(field) = model.fields.get(at) else { return Ok(value) };
     let fault = match &value {
-        // What a value has to be does not depend on the database.
-        ActionValue::Value(value) => accept(field, Dialect::Sqlite, value).err(),
+        ActionValue::Value(value) => {
+            // SQLite needs no casts.
+            let is_sqlite = field.sql_type == SqlType::NONE;
+            let dialect = if is_sqlite { Dialect::Sqlite } else { Dialect::Postgres };
+            accept(field, dialect, value).err()
+        }
         ActionValue::Now => {
             let is_time = matches!(
                 field.kind,

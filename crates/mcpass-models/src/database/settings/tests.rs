@@ -45,7 +45,7 @@ async fn settings_refine_models() {
         writable = ["title", "author"]
         redacted = ["owner"]
         search = ["title"]
-        order = ["-published_on", "owner"]
+        order = ["-published_on"]
         label = "slug"
         page_size = 5
         version = "views"
@@ -71,7 +71,7 @@ async fn settings_refine_models() {
         post.fields.iter().filter(|field| field.is_writable).map(|field| &*field.name).collect();
     assert_eq!(writable, ["title", "author_id"]);
     let order: Vec<_> = post.order.iter().map(|order| order.is_descending).collect();
-    assert_eq!(order, [true], "what is redacted orders nothing");
+    assert_eq!(order, [true]);
     assert!(post.relation("comments").is_some() && post.relation("comment_set").is_none());
     assert_eq!(post.fields[post.label.unwrap()].name, "slug");
     assert_eq!(post.actions[0].set.len(), 4);
@@ -98,6 +98,18 @@ async fn what_does_not_fit_is_said() {
         ("[models.article.choices]\nstatus = [[1]]", "choice"),
         ("[models.article.max_digits]\nviews = 4", "no decimal number"),
         ("max_rows = 0", "max_rows"),
+        ("schemas = [\"main\"]", "PostgreSQL's"),
+        ("max_rows = 50\n[models.article]\npage_size = 51", "larger than `max_rows`, which is 50"),
+        ("[models.article.choices]\nstatus = []", "`choices` cannot name `status`"),
+        (
+            "[models.article]\nhidden = [\"notes\"]\nsearch = [\"notes\"]",
+            "`search` cannot name `notes`",
+        ),
+        (
+            "[models.article]\nredacted = [\"owner\"]\norder = [\"-owner\"]",
+            "`order` cannot name `owner`",
+        ),
+        ("[models.author]\nlabel = \"password\"", "`label` cannot name `password`"),
     ] {
         let settings: DatabaseSettings = toml::from_str(text).unwrap();
         let found = inspect::catalogue(&blog.database.engine, "blog", &settings).await.unwrap();

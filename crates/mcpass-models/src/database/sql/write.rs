@@ -43,7 +43,7 @@ impl Sql {
         }
         let mut separator = " RETURNING ";
         for field in writable.model().key_fields() {
-            sql.push(separator).ident(&field.column).readable(&field.kind);
+            sql.push(separator).ident(&field.column).readable(field);
             separator = ", ";
         }
         sql.finish()

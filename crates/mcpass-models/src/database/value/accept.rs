@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use super::super::model::{Field, FieldKind, Stored};
 use super::super::sql::{Datum, Dialect};
-use super::moment;
+use super::{exact, list, moment};
 
 /// A value that a call writes into a field.
 ///
@@ -22,7 +22,7 @@ pub fn accept(field: &Field, dialect: Dialect, value: &Value) -> Result<Datum, S
     }
     if !field.choices.is_empty() && field.label(value).is_none() {
         let choices: Vec<_> = field.choices.iter().map(|each| each.value.to_string()).collect();
-        let shown = shorten(&value.to_string());
+        let shown = shown(value);
         return Err(format!(
             "{shown} is not a valid choice. Choose one of {}.",
             choices.join(", ")
@@ -44,14 +44,23 @@ pub fn accept(field: &Field, dialect: Dialect, value: &Value) -> Result<Datum, S
 /// # Errors
 /// What is wrong with it, in a sentence for the caller.
 pub fn comparable(field: &Field, dialect: Dialect, value: &Value) -> Result<Datum, String> {
-    let fail = |wanted: &str| Err(format!("{wanted} Got {}.", shorten(&value.to_string())));
+    let fail = |wanted: &str| Err(format!("{wanted} Got {}.", shown(value)));
     let text = || value.as_str().filter(|text| !text.contains('\0'));
     let datum = match &field.kind {
         FieldKind::Integer { min, max } => return integer(value, *min, *max),
-        FieldKind::Decimal { digits, places } => return decimal(value, *digits, *places),
+        FieldKind::Decimal { digits, places } => {
+            let text = decimal(value, *digits, *places)?;
+            return match dialect {
+                Dialect::Postgres => Ok(Datum::Text(text)),
+                Dialect::Sqlite => kept_by_sqlite(&field.kind, text),
+            };
+        }
         FieldKind::Float => float(value),
         FieldKind::Bool => boolean(value, dialect),
-        FieldKind::Text { .. } | FieldKind::Other(_) => {
+        FieldKind::List { of, .. } => {
+            return list::accept(field, of, dialect, value).map(Datum::Text);
+        }
+        FieldKind::Text { .. } | FieldKind::Other(_) | FieldKind::Opaque(_) => {
             text().map(|text| Datum::Text(text.to_owned()))
         }
         FieldKind::Enum(values) => {
@@ -67,7 +76,7 @@ pub fn comparable(field: &Field, dialect: Dialect, value: &Value) -> Result<Datu
             .and_then(|text| moment::moment(text, *is_zoned, field.stored, dialect))
             .map(Datum::Text),
         FieldKind::Uuid => text().and_then(|text| uuid(text, field.stored)).map(Datum::Text),
-        FieldKind::Json => Some(Datum::Text(value.to_string())),
+        FieldKind::Json => Some(Datum::Text(exact::to_text(value))),
         FieldKind::Bytes => text().and_then(|text| STANDARD.decode(text).ok()).map(Datum::Bytes),
     };
     datum.map_or_else(|| fail(wanted(&field.kind)), Ok)
@@ -84,21 +93,24 @@ const fn wanted(kind: &FieldKind) -> &'static str {
         FieldKind::Timestamp { .. } => "Enter a valid date and time, as 2026-11-21T10:30:00Z.",
         FieldKind::Uuid => "Enter a valid UUID.",
         FieldKind::Bytes => "Enter a string of Base64.",
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Json | FieldKind::Other(_) => {
-            "Enter a string without zero characters."
-        }
+        FieldKind::List { .. } => "Enter a list of values.",
+        FieldKind::Text { .. }
+        | FieldKind::Enum(_)
+        | FieldKind::Json
+        | FieldKind::Opaque(_)
+        | FieldKind::Other(_) => "Enter a string without zero characters.",
     }
 }
 
 fn integer(value: &Value, min: i64, max: i64) -> Result<Datum, String> {
     // As a string too, because that is how large ones are shown.
-    let number = match value {
-        Value::Number(number) => number.as_i64().map(i128::from).or_else(|| whole(number)),
-        Value::String(text) if is_integer(text) => text.parse::<i128>().ok(),
+    let number = match (exact::number(value), value) {
+        (Some(number), _) => whole(&number),
+        (None, Value::String(text)) if is_integer(text) => text.parse::<i128>().ok(),
         _ => None,
     };
     let Some(number) = number else {
-        return Err(format!("Enter a whole number. Got {}.", shorten(&value.to_string())));
+        return Err(format!("Enter a whole number. Got {}.", shown(value)));
     };
     match i64::try_from(number) {
         Ok(number) if (min..=max).contains(&number) => Ok(Datum::Integer(number)),
@@ -106,10 +118,9 @@ fn integer(value: &Value, min: i64, max: i64) -> Result<Datum, String> {
     }
 }
 
-/// The whole number that a number is which is not written as one, such as `1.0`.
-fn whole(number: &Number) -> Option<i128> {
-    let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
-    format!("{number:.0}").parse().ok()
+/// The whole number that a number is, which may be written as `1.0` or `1e3`.
+fn whole(number: &str) -> Option<i128> {
+    plain_decimal(number)?.parse().ok()
 }
 
 fn is_integer(text: &str) -> bool {
@@ -117,11 +128,11 @@ fn is_integer(text: &str) -> bool {
     (1..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn decimal(value: &Value, digits: Option<u32>, places: Option<u32>) -> Result<Datum, String> {
-    let fault = || format!("Enter a number. Got {}.", shorten(&value.to_string()));
-    let text = match value {
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => text.clone(),
+fn decimal(value: &Value, digits: Option<u32>, places: Option<u32>) -> Result<String, String> {
+    let fault = || format!("Enter a number. Got {}.", shown(value));
+    let text = match (exact::number(value), value) {
+        (Some(number), _) => number.into_owned(),
+        (None, Value::String(text)) => text.clone(),
         _ => return Err(fault()),
     };
     let text = plain_decimal(&text).ok_or_else(fault)?;
@@ -139,11 +150,28 @@ fn decimal(value: &Value, digits: Option<u32>, places: Option<u32>) -> Result<Da
             "Ensure that there are no more than {before} digits before the decimal point."
         ));
     }
-    Ok(Datum::Text(text))
+    Ok(text)
+}
+
+/// A decimal number, if SQLite keeps it as it is: it has whole numbers of 64 bits and doubles.
+fn kept_by_sqlite(kind: &FieldKind, text: String) -> Result<Datum, String> {
+    if text.parse::<i64>().is_ok() {
+        return Ok(Datum::Text(text));
+    }
+    let mut read = String::new();
+    super::real(&mut read, kind, text.parse().unwrap_or(f64::NAN));
+    let digits = |text: &str| text.trim_start_matches('-').trim_start_matches('0').to_owned();
+    let read = plain_decimal(read.trim_matches('"'));
+    if read.is_some_and(|read| digits(&read) == digits(&text)) {
+        Ok(Datum::Text(text))
+    } else {
+        Err("This database keeps about 15 digits of a decimal number; this one has more."
+            .to_owned())
+    }
 }
 
 /// A decimal number without an exponent and without zeros at the end of its fraction.
-fn plain_decimal(text: &str) -> Option<String> {
+pub(super) fn plain_decimal(text: &str) -> Option<String> {
     const MAX: usize = 1_000;
     let (sign, bare) = match text.strip_prefix('-') {
         Some(bare) => ("-", bare),
@@ -179,13 +207,14 @@ fn plain_decimal(text: &str) -> Option<String> {
 }
 
 fn float(value: &Value) -> Option<Datum> {
-    let number = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => match text.as_str() {
+    let finite = |text: &str| text.parse().ok().filter(|number: &f64| number.is_finite());
+    let number = match (exact::number(value), value) {
+        (Some(number), _) => finite(&number),
+        (None, Value::String(text)) => match text.as_str() {
             "NaN" => Some(f64::NAN),
             "Infinity" => Some(f64::INFINITY),
             "-Infinity" => Some(f64::NEG_INFINITY),
-            text => text.parse().ok().filter(|number: &f64| number.is_finite()),
+            text => finite(text),
         },
         _ => None,
     };
@@ -216,10 +245,11 @@ fn uuid(text: &str, stored: Stored) -> Option<String> {
 }
 
 /// What was given, in an error: not all of a long one.
-fn shorten(text: &str) -> String {
+pub(super) fn shown(value: &Value) -> String {
     const MAX: usize = 60;
+    let text = exact::to_text(value);
     if text.chars().nth(MAX).is_none() {
-        return text.to_owned();
+        return text;
     }
     let mut short: String = text.chars().take(MAX).collect();
     short.push('…');

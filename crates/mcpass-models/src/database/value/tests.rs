@@ -33,6 +33,8 @@ fn text(text: &str) -> Datum {
     Datum::Text(text.to_owned())
 }
 
+mod postgres;
+
 const DECIMAL: FieldKind = FieldKind::Decimal { digits: Some(6), places: Some(2) };
 const MOMENT: FieldKind = FieldKind::Timestamp { is_zoned: true };
 
@@ -185,4 +187,70 @@ fn choices_and_nulls_are_for_writing() {
     assert!(accept(&field, Dialect::Sqlite, &Value::Null).is_err());
     field.is_nullable = true;
     assert_eq!(accept(&field, Dialect::Sqlite, &Value::Null), Ok(Datum::Null));
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    let json = r#"{"data":{"num":123456789012345678901234567890.123456789,"n":1.10,"plain":1.5,
+        "t":"\u00005","e":"12e3 \"1.10","big":{"\u0000k":[1e400,12345678901234567890123,-7]}}}"#;
+    let given = exact::read(json).unwrap().unwrap();
+    let data = &given["data"];
+    assert_eq!((&data["plain"], &data["e"]), (&json!(1.5), &json!("12e3 \"1.10")));
+    let number = "123456789012345678901234567890.123456789";
+    assert_eq!(exact::number(&data["num"]).unwrap(), number);
+    assert_eq!(exact::number(&data["t"]), None, "a text of a caller is no number");
+    let whole = exact::to_text(&Value::Object(given.clone()));
+    for part in
+        [number, "\"n\":1.10", "\"\\u00005\"", "\"\\u0000k\":[1e400,12345678901234567890123,-7]"]
+    {
+        assert!(whole.contains(part), "{part}: {whole}");
+    }
+    let wide = FieldKind::Decimal { digits: None, places: None };
+    fn of(kind: FieldKind, value: &Value) -> Result<Datum, String> {
+        comparable(&field(kind), Dialect::Postgres, value)
+    }
+    assert_eq!(of(wide, &data["num"]), Ok(text(number)));
+    let read =
+        |json: &str| exact::read(&format!("{{\"v\":{json}}}")).unwrap().unwrap()["v"].clone();
+    assert_eq!(
+        of(FieldKind::BIG_INTEGER, &read("9007199254740993.0")),
+        Ok(Datum::Integer(9_007_199_254_740_993))
+    );
+    assert!(of(FieldKind::BIG_INTEGER, &read("1e400")).is_err());
+    assert!(of(FieldKind::Float, &read("1e400")).is_err());
+    let refused = of(FieldKind::Date, &read("1.10")).unwrap_err();
+    assert!(refused.ends_with("Got 1.10."), "{refused}");
+    assert!(
+        exact::is_same(&read("1.10"), &read("1.1"))
+            && !exact::is_same(&read("1.10"), &read("1.11"))
+    );
+    assert!(!exact::is_same(&read("12345678901234567890123"), &read("12345678901234567890124")));
+    for bad in ["{\"a\":01}", "{\"a\":1.}", "{\"a\":--1}", "{\"a\":1e}", "{\"a\":\"", "[1.10]", "7"]
+    {
+        assert!(exact::read(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn what_sqlite_would_round_is_refused() {
+    let money = FieldKind::Decimal { digits: Some(20), places: Some(2) };
+    let wide = FieldKind::Decimal { digits: None, places: None };
+    for (kind, good) in [
+        (&money, "1234567890123.45"),
+        (&money, "0.1"),
+        (&money, "-123456789012345678"),
+        (&wide, "9223372036854775807"),
+        (&wide, "0.000000001"),
+    ] {
+        assert_eq!(taken(kind.clone(), &json!(good)), Some(text(good)), "{good}");
+    }
+    for (kind, bad) in [
+        (&money, "123456789012345678.91"),
+        (&wide, "1e400"),
+        (&wide, "123456789012345678901234567890"),
+        (&wide, "0.12345678901234567891"),
+    ] {
+        assert_eq!(taken(kind.clone(), &json!(bad)), None, "{bad}");
+        assert!(accept(&field(kind.clone()), Dialect::Postgres, &json!(bad)).is_ok(), "{bad}");
+    }
 }

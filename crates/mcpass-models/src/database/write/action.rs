@@ -14,7 +14,7 @@ use super::super::value::accept;
 use super::data::{Data, stated};
 use super::update::next_version;
 use super::work::Work;
-use super::{Faults, image, of_engine, references, scan};
+use super::{Faults, image, of_written, references, scan};
 
 /// What an action did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,7 +72,8 @@ pub(in crate::database) async fn rows(
             values.push((field, next));
         }
         let statement = Sql::update(work.dialect(), writable, values, some, None);
-        work.execute(statement).await.map_err(|error| of_engine(writable, error))?;
+        let fault = |error| of_written(writable, &data.fields(model), error);
+        work.execute(statement).await.map_err(fault)?;
     }
     let after = scan::by_keys(work, &columns, &touched, &[]).await?;
     if after.len() != before.len() {

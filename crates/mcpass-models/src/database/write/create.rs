@@ -9,7 +9,7 @@ use super::super::rows::Columns;
 use super::super::sql::{Datum, Key, Row, Sql};
 use super::data::Data;
 use super::work::{Via, Work};
-use super::{image, links, of_engine, references, scan};
+use super::{image, links, of_written, references, scan};
 
 /// A row that was written.
 #[derive(Debug)]
@@ -43,7 +43,8 @@ pub(in crate::database) async fn row<'a>(
     links::check(work, writable, &data).await?;
     let model = writable.model();
     let statement = Sql::insert(work.dialect(), writable, data.values(model));
-    let rows = work.rows(statement).await.map_err(|error| of_engine(writable, error))?;
+    let fault = |error| of_written(writable, &data.fields(model), error);
+    let rows = work.rows(statement).await.map_err(fault)?;
     let key = rows.into_iter().next().unwrap_or_default();
     let mut columns = Columns::new(writable.granted(), None)?;
     columns.need(data.links.iter().map(|links| links.local));

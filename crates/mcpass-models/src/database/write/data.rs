@@ -104,6 +104,11 @@ impl<'a> Data<'a> {
         fields.chain(self.links.iter().map(|links| links.name)).collect()
     }
 
+    /// The fields that are written.
+    pub(super) fn fields(&self, model: &'a Model) -> Vec<&'a Field> {
+        self.sets.iter().filter_map(|(at, _)| model.fields.get(*at)).collect()
+    }
+
     /// Fields and their values.
     pub(super) fn values(&self, model: &'a Model) -> Vec<(&'a Field, Datum)> {
         let values = self.sets.iter();

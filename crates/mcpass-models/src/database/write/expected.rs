@@ -7,11 +7,11 @@ use super::super::engine::EngineError;
 use super::super::errors::Failure;
 use super::super::filter::has_key;
 use super::super::json::Object;
-use super::super::model::{Field, FieldKind};
+use super::super::model::Field;
 use super::super::page::Room;
 use super::super::rows::Columns;
 use super::super::sql::{Datum, Row};
-use super::super::value::comparable;
+use super::super::value::{comparable, exact};
 use super::work::Work;
 use super::{Faults, image};
 
@@ -45,7 +45,7 @@ pub(super) async fn check(
         };
         names.push(name);
         match field {
-            Some(field) if !value.is_null() && !matches!(field.kind, FieldKind::Json) => {
+            Some(field) if !value.is_null() && field.kind.is_ordered() => {
                 match comparable(field, work.dialect(), value) {
                     Ok(datum) => asked.push((field, datum)),
                     Err(why) => faults.add(name, &why),
@@ -117,7 +117,8 @@ async fn unequal<'f>(
 
 /// Lists of links are the same in any order.
 fn is_same(json: &str, value: &Value) -> bool {
-    let current: Value = serde_json::from_str(json).unwrap_or_default();
+    // As the arguments were read.
+    let current = exact::read_value(json).unwrap_or_default();
     match (&current, value) {
         (Value::Array(one), Value::Array(other)) => {
             let sorted = |list: &[Value]| {
@@ -125,8 +126,8 @@ fn is_same(json: &str, value: &Value) -> bool {
                 list.sort();
                 list
             };
-            sorted(one) == sorted(other)
+            sorted(one) == sorted(other) || exact::is_same(&current, value)
         }
-        _ => current == *value,
+        _ => exact::is_same(&current, value),
     }
 }

@@ -101,6 +101,33 @@ pub(in crate::database) fn of_engine(writable: &Writable<'_>, error: EngineError
     }
 }
 
+/// Why the database did not take a row of which these fields were written: as [`of_engine`], and
+/// where a value is none of its type, with the fields that mcpass cannot check itself.
+pub(in crate::database) fn of_written(
+    writable: &Writable<'_>,
+    written: &[&Field],
+    error: EngineError,
+) -> Failure {
+    let unchecked: Vec<(&Field, &str)> = written
+        .iter()
+        .filter(|field| field.is_readable)
+        .filter_map(|field| Some((*field, field.kind.type_name()?)))
+        .collect();
+    if unchecked.is_empty() || !matches!(error, EngineError::Value(_)) {
+        return of_engine(writable, error);
+    }
+    let mut faults = Faults::default();
+    for (field, name) in &unchecked {
+        let of_several = if unchecked.len() == 1 { "" } else { "This or another field: " };
+        faults
+            .add(&field.name, &format!("{of_several}Enter a value of the database's type {name}."));
+    }
+    match faults.into_result() {
+        Err(failure) => failure,
+        Ok(()) => error.into(),
+    }
+}
+
 /// Why a row could not be deleted.
 pub(super) fn of_deletion(writable: &Writable<'_>, error: EngineError) -> Failure {
     match &error {

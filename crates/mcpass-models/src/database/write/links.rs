@@ -78,7 +78,7 @@ async fn linked(
     let mut sql = work.sql();
     let (between, there) = (sql.alias(), sql.alias());
     let column = &links.link.remote;
-    sql.push("SELECT ").column(between, column).readable(&links.remote.kind).push(" FROM ");
+    sql.push("SELECT ").column(between, column).readable(links.remote).push(" FROM ");
     sql.table(&links.link.table).push(" AS ").named(between).push(" WHERE ");
     sql.column(between, &links.link.local).push(" = ").bind_for(links.local, value.clone());
     if links.other.scope.is_some() {

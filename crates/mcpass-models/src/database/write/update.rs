@@ -11,7 +11,7 @@ use super::super::sql::{Datum, Key, Set, Sql};
 use super::create::{Written, reach};
 use super::data::{Data, time_of};
 use super::work::{Via, Work};
-use super::{expected, image, links, of_engine, references, scan};
+use super::{expected, image, links, of_written, references, scan};
 
 /// Which row is changed, and what is known of it.
 #[derive(Debug)]
@@ -64,7 +64,8 @@ pub(in crate::database) async fn row<'a>(
     sets.extend(next_version(work, writable));
     if !sets.is_empty() {
         let statement = Sql::update(work.dialect(), writable, sets, keys, None);
-        let changed = work.execute(statement).await.map_err(|error| of_engine(writable, error))?;
+        let fault = |error| of_written(writable, &data.fields(model), error);
+        let changed = work.execute(statement).await.map_err(fault)?;
         if changed != 1 {
             return Err(Failure::not_found(&model.name));
         }
