@@ -105,10 +105,22 @@ impl Spec {
     }
 
     /// The tool that reads items of a kind.
+    pub(super) fn reading(kind: Kind) -> Option<&'static Self> {
+        SPECS
+            .iter()
+            .find(|spec| spec.kind == kind && matches!(spec.verb, Verb::List | Verb::Existing))
+    }
+
+    /// The name of the tool that reads items of a kind.
     pub(super) fn reader(kind: Kind) -> &'static str {
-        let reads =
-            |spec: &&Self| spec.kind == kind && matches!(spec.verb, Verb::List | Verb::Existing);
-        SPECS.iter().find(reads).map_or("", |spec| spec.name)
+        Self::reading(kind).map_or("", |spec| spec.name)
+    }
+
+    /// The tool whose right it takes to remove items of a kind: the one that deletes them, or, if
+    /// there is none, the one that changes them.
+    pub(super) fn remover(kind: Kind) -> Option<&'static Self> {
+        let of = |verb| SPECS.iter().find(move |spec| spec.kind == kind && spec.verb == verb);
+        of(Verb::Delete).or_else(|| of(Verb::Update))
     }
 
     pub(super) const fn effect(&self) -> Effect {
