@@ -47,7 +47,7 @@ pub(super) async fn run(
         Operation::Create => create::run(database, &access, model, given).await,
         Operation::Update => update::run(database, &access, model, given).await,
         Operation::Delete => delete::run(database, &access, model, given).await,
-        Operation::Describe => describe::run(&access, model, given),
+        Operation::Describe => describe::run(&access, model, given, operation.is_indented()),
         Operation::Actions => actions::run(&access, model, given),
         Operation::Action => action::run(database, &access, model, given).await,
         Operation::Bulk => bulk::run(database, &access, model, given).await,

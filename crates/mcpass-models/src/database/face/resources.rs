@@ -100,7 +100,7 @@ pub(super) async fn read(
             given.insert("id".to_owned(), id);
             get::run(database, &access, model, &given).await
         }
-        Named::Schema(model) => describe::run(&access, model, &given),
+        Named::Schema(model) => describe::run(&access, model, &given, true),
     };
     match answer {
         Ok(text) => Ok(Some(Content { mime_type: JSON, text: json::indent(&text) })),
