@@ -3,7 +3,7 @@
 
 use super::super::access::Writable;
 use super::super::errors::Failure;
-use super::super::json::{Object, array};
+use super::super::json::array;
 use super::super::page::{CAPS, Room};
 use super::super::rows::Columns;
 use super::create::Written;
@@ -34,12 +34,7 @@ fn fit(columns: &Columns<'_>, row: &super::super::sql::Row, room: &mut Room) -> 
     let caps = std::iter::once(None).chain(CAPS.into_iter().map(Some));
     let mut shown = caps.map(|cap| columns.show(row, cap));
     let fitting = shown.find(|shown| room.has(shown, 1));
-    let shown = fitting.unwrap_or_else(|| {
-        let mut object = Object::new();
-        object.raw("id", &columns.key(row));
-        object.text("_left_out", "The row does not fit the token's max_context. Read it in parts.");
-        object.finish()
-    });
+    let shown = fitting.unwrap_or_else(|| columns.show_key(row));
     room.take(&shown, 1);
     shown
 }
