@@ -55,6 +55,9 @@ pub(super) async fn run(
         Operation::History => history::run(database, &access, model, given).await,
         Operation::Autocomplete => autocomplete::run(database, &access, model, given).await,
     };
+    if let Err(failure) = &answer {
+        failure.log(&database.server, model);
+    }
     told(answer, operation.is_indented())
 }
 

@@ -105,7 +105,11 @@ pub(super) async fn read(
     match answer {
         Ok(text) => Ok(Some(Content { mime_type: JSON, text: json::indent(&text) })),
         Err(failure) if failure.is_unknown_model() || failure.is_not_found() => Ok(None),
-        Err(failure) => Err(ToolFailure(said(&failure))),
+        Err(failure) => {
+            let model = model_of(database, uri).map_or("", |model| &model.name);
+            failure.log(&database.server, model);
+            Err(ToolFailure(said(&failure)))
+        }
     }
 }
 
