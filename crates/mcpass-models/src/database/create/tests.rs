@@ -231,3 +231,24 @@ async fn a_key_is_given_to_a_new_row_whatever_else_is_writable() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_was_written_is_no_error_however_little_may_be_read() {
+    for blog in Blog::both("").await {
+        for (nth, max_context) in [450, 600, 800, 1_000, 1_500, 3_000].into_iter().enumerate() {
+            let holder = Holder::of(&["blog.*"]).with_context(max_context);
+            let body = "long ".repeat(1_000);
+            let data =
+                json!({"title": "New", "slug": format!("n-{nth}"), "author": 1, "body": body});
+            let answer = blog.call_as(&holder, Create, "article", json!({"data": data})).await;
+            let answer = answer.unwrap();
+            let chars = result_chars(&answer.to_string(), true);
+            assert!(chars <= max_context, "{chars} of {max_context}: {answer}");
+            assert!(answer["success"] == true && answer["id"].is_number());
+            let given = json!({"id": answer["id"], "data": {"title": "Newer"}});
+            let answer = blog.call_as(&holder, Update, "article", given).await.unwrap();
+            let chars = result_chars(&answer.to_string(), true);
+            assert!(chars <= max_context, "{chars} of {max_context}: {answer}");
+        }
+    }
+}

@@ -34,7 +34,9 @@ fn fit(columns: &Columns<'_>, row: &super::super::sql::Row, room: &mut Room) -> 
     let caps = std::iter::once(None).chain(CAPS.into_iter().map(Some));
     let mut shown = caps.map(|cap| columns.show(row, cap));
     let fitting = shown.find(|shown| room.has(shown, 1));
-    let shown = fitting.unwrap_or_else(|| columns.show_key(row));
+    // In the end nothing of the row: that it was written is said beside it.
+    let key = || Some(columns.show_key(row)).filter(|key| room.has(key, 1));
+    let shown = fitting.or_else(key).unwrap_or_else(|| "null".to_owned());
     room.take(&shown, 1);
     shown
 }
