@@ -18,7 +18,10 @@ from django.db import models
 OWN = {"admin", "auth", "contenttypes", "django_admin_mcp", "messages", "sessions", "staticfiles"}
 ON_DELETE = {models.CASCADE: "cascade", models.PROTECT: "protect", models.RESTRICT: "protect",
              models.SET_NULL: "set_null"}
-MCP = any(getattr(each, "mcp_expose", False) for each in admin.site._registry.values())
+ADMINS = admin.site._registry if apps.is_installed("django.contrib.admin") else {}
+MCP = any(getattr(each, "mcp_expose", False) for each in ADMINS.values())
+# What is stored as text that is empty where a form was left empty.
+TEXTS = (models.CharField, models.TextField, models.FileField, models.FilePathField)
 
 
 def toml(value):
@@ -43,8 +46,7 @@ def default(field):
     value = field.default
     if value is models.NOT_PROVIDED:
         is_empty = field.blank and not field.null and field.empty_strings_allowed
-        is_text = isinstance(field, (models.CharField, models.TextField))
-        return "", is_empty and is_text
+        return "", is_empty and isinstance(field, TEXTS)
     if value in (dict, list):
         return value(), True
     if callable(value):
@@ -55,8 +57,8 @@ def default(field):
 
 
 def plain(names, model):
-    """Of these names the fields of the model itself, with a `-` before them if there was one."""
-    known = {field.name for field in model._meta.concrete_fields} | {"pk"}
+    """Of these names the fields of the model's own table, with a `-` before them if there was one."""
+    known = {field.name for field in model._meta.local_concrete_fields} | {"pk"}
     names = [name.lstrip("^=@") for name in names if isinstance(name, str)]
     names = [name for name in names if name.lstrip("-") in known]
     return [name.replace("pk", model._meta.pk.name) if name.lstrip("-") == "pk" else name
@@ -64,7 +66,7 @@ def plain(names, model):
 
 
 def settings(model):
-    meta, its_admin = model._meta, admin.site._registry.get(model)
+    meta, its_admin = model._meta, ADMINS.get(model)
     said = {}
     if meta.db_table != f"{meta.app_label}_{meta.model_name}":
         said["django"] = f"{meta.app_label}.{meta.model_name}"
@@ -76,8 +78,9 @@ def settings(model):
     said["search"] = plain(getattr(its_admin, "search_fields", None) or [], model)
     said["readable"] = plain(getattr(its_admin, "mcp_fields", None) or [], model)
     said["hidden"] = plain(getattr(its_admin, "mcp_exclude_fields", None) or [], model)
-    fields = [field for field in meta.concrete_fields if not field.primary_key]
-    links = [field for field in meta.many_to_many if field.remote_field.through._meta.auto_created]
+    # Of a model that inherits from another, those of its own table.
+    fields = [field for field in meta.local_concrete_fields if not field.primary_key]
+    links = [field for field in meta.local_many_to_many if field.remote_field.through._meta.auto_created]
     closed = set(getattr(its_admin, "readonly_fields", None) or [])
     writable = [field.name for field in [*fields, *links]
                 if field.editable and field.name not in closed]
@@ -100,7 +103,7 @@ def settings(model):
     said["relations"] = {
         f"{each.related_model._meta.model_name}_set": each.get_accessor_name()
         for each in meta.related_objects
-        if (each.one_to_many or each.many_to_many) and each.related_name and not each.hidden
+        if each.model is model and (each.one_to_many or each.many_to_many) and each.related_name and not each.hidden
         and not (each.many_to_many and not each.through._meta.auto_created)
     }
     return {name: value for name, value in said.items() if value not in ([], {})}

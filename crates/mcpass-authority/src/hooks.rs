@@ -71,12 +71,21 @@ pub trait DatabaseProbe: Send + Sync + fmt::Debug {
     /// What is in the database of a server, with the settings that it is to have.
     ///
     /// # Errors
-    /// When it cannot be served: why, for the operator, without credentials.
+    /// When it cannot be served.
     async fn probe(
         &self,
         name: &ServerName,
         database: &DatabaseServer,
-    ) -> Result<DatabaseFound, String>;
+    ) -> Result<DatabaseFound, DatabaseRefused>;
+}
+
+/// A database that cannot be served.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DatabaseRefused {
+    /// Why, for the operator, without credentials.
+    pub why: String,
+    /// Whether it is there, and the settings do not fit it.
+    pub is_of_settings: bool,
 }
 
 /// What is in a database.

@@ -47,6 +47,6 @@ mod world;
 pub use authority::Authority;
 pub use context::Context;
 pub use hooks::{
-    DatabaseFound, DatabaseProbe, Inventory, KnownTool, LogFlush, NoGateway, OpenNow, Options,
-    PublishedToken, Publisher, ServerHealth, Update,
+    DatabaseFound, DatabaseProbe, DatabaseRefused, Inventory, KnownTool, LogFlush, NoGateway,
+    OpenNow, Options, PublishedToken, Publisher, ServerHealth, Update,
 };

@@ -65,10 +65,13 @@ use engine::{Bounds, Engine, EngineError};
 use history::HistoryKeeper;
 use model::Catalogue;
 use settings::{DatabaseSettings, InvalidSettings};
+use sql::Sql;
 
 /// A database with its models.
 #[derive(Debug)]
 pub struct Database {
+    /// Its name behind mcpass, for the log.
+    pub server: String,
     /// Statements on it.
     pub engine: Engine,
     /// Its models.
@@ -93,6 +96,14 @@ pub enum DatabaseError {
          create it, or leave `with_history` out"
     )]
     History(#[source] EngineError),
+    /// It does not take a condition of its operator.
+    #[error("{setting} is no condition that the database takes: {said}")]
+    Scope {
+        /// Which one.
+        setting: String,
+        /// What the database said.
+        said: String,
+    },
     /// The settings do not fit it.
     #[error(transparent)]
     Settings(#[from] InvalidSettings),
@@ -116,7 +127,36 @@ impl Database {
             history::table::make(&engine).await.map_err(DatabaseError::History)?;
         }
         let catalogue = settings.apply(inspect::catalogue(&engine, app, &settings).await?)?;
-        Ok(Self { engine, catalogue, settings, clock, keeper })
+        let server = app.to_owned();
+        let database = Self { server, engine, catalogue, settings, clock, keeper };
+        database.try_scopes().await?;
+        Ok(database)
+    }
+
+    /// Lets the database read all conditions of its operator, without a row: what it does not
+    /// take now, it would not take in any call.
+    async fn try_scopes(&self) -> Result<(), DatabaseError> {
+        for model in self.catalogue.models() {
+            let own = model.scope.iter().map(|scope| (None, scope));
+            let actions = model.actions.iter();
+            let actions = actions.filter_map(|one| Some((Some(&one.name), one.only.as_ref()?)));
+            for (action, scope) in own.chain(actions) {
+                let trial = Sql::trial(self.engine.dialect(), model, scope, action.is_some());
+                let Err(error) = self.engine.read(trial).await else { continue };
+                let said = match &error {
+                    // Of an empty `:user`, and not of the condition.
+                    EngineError::Value(_) => continue,
+                    EngineError::Other(_) | EngineError::Denied(_) => error.said(),
+                    _ => return Err(error.into()),
+                };
+                let of = action.map_or_else(String::new, |name| format!(" of the action `{name}`"));
+                return Err(DatabaseError::Scope {
+                    setting: format!("{}: `where`{of}", model.name),
+                    said: said.unwrap_or_default(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// A namespace of its permissions: of things that it does not know.

@@ -64,6 +64,7 @@ pub(crate) fn items(commit: &mut ItemCommit) {
 pub(crate) fn history(rows: &mut [HistoryRow]) {
     for row in rows {
         let HistoryRow {
+            database,
             at: _,
             user,
             token,
@@ -79,9 +80,8 @@ pub(crate) fn history(rows: &mut [HistoryRow]) {
             after,
             outcome,
         } = row;
-        let texts =
-            [user, token, token_id, request, kind, via, model, table, object_id, object, outcome];
-        for text in texts.into_iter().chain(before).chain(after) {
+        let texts = [database, user, token, token_id, request, kind, via, model, table, object_id];
+        for text in texts.into_iter().chain([object, outcome]).chain(before).chain(after) {
             clean(text);
         }
     }

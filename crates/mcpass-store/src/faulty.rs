@@ -20,8 +20,8 @@ use parking_lot::Mutex;
 
 use crate::{
     AccessBatch, AccessFilter, AccessHours, AuditFilter, Commit, CountMoments, Creation,
-    HistoryRow, HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep, SpentCalls,
-    Store, StoreError, StoreErrorKind, TokenCounts, TokenFilter, TokenPlace, TokenSort,
+    HistoryObject, HistoryRow, HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep,
+    SpentCalls, Store, StoreError, StoreErrorKind, TokenCounts, TokenFilter, TokenPlace, TokenSort,
     WorkspaceStore,
 };
 
@@ -310,7 +310,7 @@ impl HistoryStore for FaultyStore {
     async fn history_read(
         &self,
         server: &ServerName,
-        object: (&str, &str),
+        object: HistoryObject<'_>,
         except: &str,
         span: (u32, u32),
     ) -> Result<Vec<HistoryRow>, StoreError> {

@@ -24,21 +24,34 @@ pub trait HistoryStore: Send + Sync + std::fmt::Debug {
         outcome: &str,
     ) -> Result<(), StoreError>;
 
-    /// Changes of one object, a table and a key, the newest first, without those of the outcome
-    /// `except`: so many (`span.0`) behind so many others (`span.1`).
+    /// Changes of one object, the newest first, without those of the outcome `except`: so many
+    /// (`span.0`) behind so many others (`span.1`).
     async fn history_read(
         &self,
         server: &ServerName,
-        object: (&str, &str),
+        object: HistoryObject<'_>,
         except: &str,
         span: (u32, u32),
     ) -> Result<Vec<HistoryRow>, StoreError>;
+}
+
+/// A row in another database.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HistoryObject<'a> {
+    /// Which database. A server may have had another one before; of changes from before that was
+    /// kept, nobody knows, so they are found for any.
+    pub database: &'a str,
+    /// The table.
+    pub table: &'a str,
+    /// The row's key.
+    pub key: &'a str,
 }
 
 /// A change of a row in another database. What its members mean is known to whoever writes them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "they are columns")]
 pub struct HistoryRow {
+    pub database: String,
     pub at: Timestamp,
     pub user: String,
     pub token: String,

@@ -33,7 +33,7 @@ pub use filter::{
     AccessFilter, AuditFilter, CountMoments, Creation, Page, PageRequest, SortValue, StateFilter,
     TokenCounts, TokenFilter, TokenKey, TokenPlace, TokenSort,
 };
-pub use history::{HistoryRow, HistoryStore};
+pub use history::{HistoryObject, HistoryRow, HistoryStore};
 pub use sign_in::{SignInChange, SignInStore, SignInSweep};
 pub use workspace::WorkspaceStore;
 

@@ -26,8 +26,9 @@ use parking_lot::Mutex;
 
 use crate::{
     AccessBatch, AccessFilter, AccessHours, AuditFilter, Commit, CountMoments, Creation,
-    HistoryRow, HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep, SpentCalls,
-    Store, StoreError, TokenCounts, TokenFilter, TokenPlace, TokenSort, WorkspaceStore, clean,
+    HistoryObject, HistoryRow, HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep,
+    SpentCalls, Store, StoreError, TokenCounts, TokenFilter, TokenPlace, TokenSort, WorkspaceStore,
+    clean,
 };
 use history::Histories;
 use ledger::Ledger;
@@ -311,7 +312,7 @@ impl HistoryStore for MemoryStore {
     async fn history_read(
         &self,
         server: &ServerName,
-        object: (&str, &str),
+        object: HistoryObject<'_>,
         except: &str,
         span: (u32, u32),
     ) -> Result<Vec<HistoryRow>, StoreError> {

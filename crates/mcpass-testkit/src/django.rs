@@ -92,15 +92,7 @@ impl Newsroom {
     /// # Errors
     /// When the script fails, with what it said.
     pub async fn settings(&self) -> Result<String> {
-        let mut command = program("python", &self.url, &self.folder)?;
-        command.args(["-m", "django", "shell", "-v", "0"]);
-        command.stdin(File::open(root()?.join("scripts/django-settings.py"))?);
-        let output = tokio::time::timeout(PATIENCE, command.output())
-            .await
-            .context("django-settings.py does not end")??;
-        let error = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "django-settings.py failed: {error}");
-        Ok(String::from_utf8(output.stdout)?)
+        settings_of(program("python", &self.url, &self.folder)?).await
     }
 
     /// Starts Django Admin MCP on it, on a loopback port.
@@ -131,6 +123,18 @@ impl Newsroom {
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(DjangoAdminMcp { child, address, tokens: self.tokens.clone() })
     }
+}
+
+/// What `scripts/django-settings.py` says of the project of this Python.
+async fn settings_of(mut python: Command) -> Result<String> {
+    python.args(["-m", "django", "shell", "-v", "0"]);
+    python.stdin(File::open(root()?.join("scripts/django-settings.py"))?);
+    let output = tokio::time::timeout(PATIENCE, python.output())
+        .await
+        .context("django-settings.py does not end")??;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "django-settings.py failed: {error}");
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// A program of the project's Python. It ends with this process, in whatever way that ends.
@@ -204,5 +208,39 @@ impl Drop for DjangoAdminMcp {
             }
             std::thread::sleep(APART);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without the admin; of a model that inherits, its own table's columns; a file that may be left
+    /// out is left out.
+    #[tokio::test]
+    async fn settings_of_less_usual_models_fit_their_tables() {
+        let home = TempDir::new().unwrap();
+        let mut python = program("python", "", &home).unwrap();
+        python.env("DJANGO_SETTINGS_MODULE", "odd.settings");
+        let settings = settings_of(python).await.unwrap();
+        assert_eq!(
+            settings,
+            r#"[models.odd_place]
+writable = ["name", "tags"]
+defaults = { made = ":now" }
+on_delete = { tags = "cascade" }
+
+[models.odd_restaurant]
+order = ["serves"]
+writable = ["serves"]
+defaults = { serves = "", stars = 0 }
+
+[models.odd_document]
+writable = ["title", "file"]
+defaults = { file = "", digest = "" }
+relations = { place_set = "places" }
+
+"#
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::api::{ApiError, ServerAdd, ServerEdit};
 use crate::authority::Authority;
 use crate::authorize::Action;
 use crate::context::Context;
-use crate::hooks::DatabaseFound;
+use crate::hooks::{DatabaseFound, DatabaseRefused};
 
 /// A request, and what was found in the database that it names.
 #[derive(Clone, Debug)]
@@ -88,12 +88,32 @@ impl Authority {
     }
 }
 
-fn refused(database: &DatabaseServer, why: &str) -> ApiError {
-    let message = format!("this database cannot be used: {why}");
-    let hint = if database.url.starts_with("sqlite:") {
+fn refused(database: &DatabaseServer, refused: &DatabaseRefused) -> ApiError {
+    let message = format!("this database cannot be used: {}", refused.why);
+    let hint = if refused.is_of_settings {
+        "change the settings so that they fit the database; nothing was changed"
+    } else if database.url.starts_with("sqlite:") {
         "name a file that is there: sqlite:/srv/shop.db"
     } else {
         "check that it runs and that the server process has the credentials; nothing was changed"
     };
     ApiError::invalid("database", message).with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_is_of_what_is_wrong() {
+        let hint = |url: &str, is_of_settings| {
+            let database = DatabaseServer::new(url);
+            let why = DatabaseRefused { why: "x".to_owned(), is_of_settings };
+            refused(&database, &why).hint.unwrap()
+        };
+        assert!(hint("sqlite:/srv/shop.db", false).contains("name a file"));
+        assert!(hint("sqlite:/srv/shop.db", true).contains("change the settings"));
+        assert!(hint("postgres://db/shop", true).contains("change the settings"));
+        assert!(hint("postgres://db/shop", false).contains("credentials"));
+    }
 }

@@ -48,7 +48,7 @@ pub async fn run(
     }
     let is_atomic = arguments.flag("atomic", true)?;
     let mut work = Work::begin(database, access).await?;
-    let tally = all(&mut work, &writable, operation, items).await;
+    let tally = all(&mut work, (&database.server, &writable), operation, items).await;
     let done = tally.and_then(|tally| tally.answer(access, operation, is_atomic));
     work.end(done).await
 }
@@ -111,7 +111,7 @@ struct Tally {
 
 async fn all<'a>(
     work: &mut Work<'a>,
-    writable: &Writable<'a>,
+    (server, writable): (&str, &Writable<'a>),
     operation: Operation,
     items: &[Value],
 ) -> Result<Tally, Failure> {
@@ -127,6 +127,7 @@ async fn all<'a>(
                 tally.success.push(entry.finish());
             }
             Err(failure) => {
+                failure.log(server, &writable.model().name);
                 let mut entry = json!({"index": index});
                 let body = failure.body().as_object().cloned();
                 if let (Some(entry), Some(body)) = (entry.as_object_mut(), body) {

@@ -8,44 +8,180 @@ use super::errors::Failure;
 use super::filter::Lookup;
 use super::json::{Object, array};
 use super::model::{ActionValue, Field, FieldKind, Model, OnDelete, RelationKind};
+use super::page::Room;
 
 #[cfg(test)]
 mod tests;
 
-/// Runs `describe_` of a model. Names of types are Django's, which agents know.
+/// The arguments of `describe_`.
+pub const ARGUMENTS: [&str; 2] = ["fields", "cursor"];
+
+/// What is left out first: it repeats what is told of the fields.
+const REPEATED: [&str; 4] = ["filters", "list_display", "list_filter", "readonly_fields"];
+
+/// Runs `describe_` of a model. Names of types are Django's, which agents know. Where not all of it
+/// fits, repetitions are left out first, then fields, from where `next_cursor` goes on.
 ///
 /// # Errors
-/// When the caller may not view the model, or arguments are given.
+/// When the caller may not view the model, an argument cannot be used, or not one field fits the
+/// caller's context.
 pub fn run(
     access: &Access<'_>,
     model: &str,
     given: &Map<String, Value>,
+    is_indented: bool,
 ) -> Result<String, Failure> {
     let granted = access.model(model, Right::View)?;
-    Arguments::new(given, &[])?;
-    let model = granted.model();
-    let mut answer = Object::new();
-    answer.text("model_name", &model.name).text("verbose_name", &model.verbose_name);
-    answer.text("verbose_name_plural", &model.verbose_name_plural);
-    answer.text("app_label", &model.app);
-    if !model.description.is_empty() {
-        answer.text("description", &model.description);
+    let arguments = Arguments::new(given, &ARGUMENTS)?;
+    let wanted = arguments.texts("fields")?;
+    let parts = parts(&granted, wanted.as_deref())?;
+    let room = Room::of(granted.caller(), is_indented);
+    let first = match arguments.text("cursor")? {
+        None => 0,
+        Some(cursor) => {
+            let last = parts.iter().position(|part| part.cursor() == cursor);
+            last.ok_or_else(|| {
+                Failure::argument("cursor", "is none of this model; leave it out to begin anew")
+            })? + 1
+        }
+    };
+    let rest = parts.get(first..).unwrap_or_default();
+    let is_whole = first == 0 && wanted.is_none();
+    let base = Description { granted, parts: rest, configuration: None, note: None, next: None };
+    let mut tried = Vec::new();
+    if is_whole {
+        let whole = configuration(&granted);
+        let mut brief = whole.clone();
+        if let Some(brief) = brief.as_object_mut() {
+            brief.retain(|name, _| !REPEATED.contains(&name.as_str()));
+        }
+        tried.push(Description { configuration: Some(whole), ..base.clone() });
+        let note = Some(LEFT_OUT);
+        tried.push(Description { configuration: Some(brief), note, ..base.clone() });
+    } else {
+        tried.push(base.clone());
     }
+    if let Some(fitting) = tried.iter().map(Description::json).find(|json| room.has(json, 0)) {
+        return Ok(fitting);
+    }
+    let note = is_whole.then_some(LEFT_OUT);
+    let bare = Description { note: note.map(|_| NO_CONFIGURATION), ..base };
+    let with = tried.pop().unwrap_or_else(|| bare.clone());
+    let page = [with, bare].iter().find_map(|description| description.page(room));
+    page.ok_or_else(|| Failure::new("Not one field fits the token's max_context."))
+}
+
+/// What a description without repetitions says of them.
+const LEFT_OUT: &str = "admin_config: filters, list_display, list_filter, readonly_fields; they \
+                        follow from fields and relationships.";
+/// What a description says that has no room for any configuration.
+const NO_CONFIGURATION: &str = "admin_config";
+
+/// A description of a model, or a part of it.
+#[derive(Clone)]
+struct Description<'a> {
+    granted: Granted<'a>,
+    parts: &'a [Part],
+    configuration: Option<Value>,
+    /// What was left out.
+    note: Option<&'static str>,
+    next: Option<String>,
+}
+
+/// A field or a relationship.
+struct Part {
+    /// The member that it is in.
+    member: &'static str,
+    name: String,
+    json: String,
+}
+
+impl Part {
+    fn cursor(&self) -> String {
+        format!("{}.{}", self.member, self.name)
+    }
+}
+
+impl Description<'_> {
+    fn json(&self) -> String {
+        let model = self.granted.model();
+        let mut answer = Object::new();
+        answer.text("model_name", &model.name).text("verbose_name", &model.verbose_name);
+        answer.text("verbose_name_plural", &model.verbose_name_plural);
+        answer.text("app_label", &model.app);
+        if !model.description.is_empty() {
+            answer.text("description", &model.description);
+        }
+        for member in [FIELDS, RELATIONSHIPS] {
+            let parts = self.parts.iter().filter(|part| part.member == member);
+            answer.raw(member, &array(parts.map(|part| &part.json)));
+        }
+        if let Some(configuration) = &self.configuration {
+            answer.value("admin_config", configuration);
+        }
+        let version = model.version.and_then(|at| model.fields.get(at));
+        if let Some(field) = version.filter(|field| field.is_open()) {
+            answer.text("version_field", &field.name);
+        }
+        if model.is_view {
+            answer.flag("is_view", true);
+        }
+        if let Some(note) = self.note {
+            answer.text("_left_out", note);
+        }
+        if let Some(next) = &self.next {
+            answer.text("next_cursor", next);
+        }
+        answer.finish()
+    }
+
+    /// As many of the parts as fit; none if not one does.
+    fn page(&self, mut room: Room) -> Option<String> {
+        let longest = self.parts.iter().map(Part::cursor).max_by_key(String::len);
+        let around = Self { parts: &[], next: longest, ..self.clone() };
+        if !room.take(&around.json(), 0) {
+            return None;
+        }
+        let count = self.parts.iter().take_while(|part| room.take(&part.json, 2)).count();
+        let parts = self.parts.get(..count).unwrap_or_default();
+        let next = parts.last()?.cursor();
+        Some(Self { parts, next: Some(next), ..self.clone() }.json())
+    }
+}
+
+const FIELDS: &str = "fields";
+const RELATIONSHIPS: &str = "relationships";
+
+/// Fields and relationships, in their order: all of them, or those of these names.
+fn parts(granted: &Granted<'_>, wanted: Option<&[&str]>) -> Result<Vec<Part>, Failure> {
+    let model = granted.model();
     // As in Django, a foreign key is a relationship and no field.
     let positions = 0..model.fields.len();
     let plain = positions.filter(|at| model.reference(*at).is_none());
     let fields = plain.filter_map(|at| model.fields.get(at)).filter(|field| field.is_readable);
-    answer.raw("fields", &array(fields.map(|each| field(&granted, each).finish())));
-    answer.raw("relationships", &array(relationships(&granted)));
-    answer.value("admin_config", &configuration(&granted));
-    let version = model.version.and_then(|at| model.fields.get(at));
-    if let Some(field) = version.filter(|field| field.is_open()) {
-        answer.text("version_field", &field.name);
+    let fields = fields.map(|each| (each.name.clone(), None, field(granted, each).finish()));
+    let fields = fields.map(|told| (FIELDS, told));
+    let all = fields.chain(relationships(granted).into_iter().map(|told| (RELATIONSHIPS, told)));
+    let (mut parts, mut known) = (Vec::new(), Vec::new());
+    for (member, (name, relation, json)) in all {
+        let names = [Some(&name), relation.as_ref()];
+        let is_wanted = wanted.is_none_or(|wanted| {
+            names.iter().flatten().any(|name| wanted.contains(&name.as_str()))
+        });
+        known.extend(names.into_iter().flatten().cloned());
+        if is_wanted {
+            parts.push(Part { member, name, json });
+        }
     }
-    if model.is_view {
-        answer.flag("is_view", true);
+    let unknown = wanted.unwrap_or_default().iter();
+    let unknown: Vec<String> = unknown
+        .filter(|name| !known.iter().any(|known| known == *name))
+        .map(|name| format!("'{}'", name.chars().take(64).collect::<String>()))
+        .collect();
+    if unknown.is_empty() {
+        return Ok(parts);
     }
-    Ok(answer.finish())
+    Err(Failure::new(format!("Invalid fields — unknown fields: {}", unknown.join(", "))))
 }
 
 /// What a field is.
@@ -149,7 +285,11 @@ const fn django_type(field: &Field, is_counted: bool) -> &'static str {
     }
 }
 
-fn relationships(granted: &Granted<'_>) -> Vec<String> {
+/// What is told of a field or relationship: its name, that of the relation if it has another one,
+/// and the JSON.
+type Told = (String, Option<String>, String);
+
+fn relationships(granted: &Granted<'_>) -> Vec<Told> {
     let model = granted.model();
     let followed: Vec<_> = granted.relations().collect();
     // A foreign key to what may not be viewed is still a value of this model.
@@ -160,13 +300,14 @@ fn relationships(granted: &Granted<'_>) -> Vec<String> {
             _ => None,
         }
     });
-    let hidden = hidden.filter(|field| field.is_readable).map(|each| field(granted, each).finish());
+    let hidden = hidden.filter(|field| field.is_readable);
+    let hidden = hidden.map(|each| (each.name.clone(), None, field(granted, each).finish()));
     followed.iter().map(|followed| relationship(granted, followed)).chain(hidden).collect()
 }
 
 /// A relation that may be followed: called as in filters, with the name by which `related_` knows
 /// it beside.
-fn relationship(granted: &Granted<'_>, followed: &Followed<'_>) -> String {
+fn relationship(granted: &Granted<'_>, followed: &Followed<'_>) -> Told {
     let (model, relation, there) = (granted.model(), followed.relation, followed.there.model());
     let column = match (&relation.kind, relation.local.as_slice()) {
         (RelationKind::ForeignKey { .. }, [one]) => model.fields.get(*one),
@@ -221,7 +362,7 @@ fn relationship(granted: &Granted<'_>, followed: &Followed<'_>) -> String {
         object.text("on_delete", on_delete_word(*on_delete));
     }
     object.flag("editable", is_editable);
-    object.finish()
+    (name.to_owned(), Some(relation.name.clone()), object.finish())
 }
 
 const fn on_delete_word(on_delete: OnDelete) -> &'static str {

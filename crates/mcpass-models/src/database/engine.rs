@@ -25,6 +25,7 @@ pub use failure::{Cause, EngineError, Violation, ViolationKind};
 #[derive(Debug)]
 pub struct Engine {
     inner: Inner,
+    identity: String,
     statements: AtomicU64,
     /// What was last wrong with the way to it; none if nothing was since.
     trouble: Mutex<Option<String>>,
@@ -96,13 +97,15 @@ impl Engine {
     /// When the URL cannot be read or the database not be reached. No part of the URL is in the
     /// error.
     pub async fn open(url: &str, bounds: Bounds) -> Result<Self, EngineError> {
-        let inner = match url.split_once(':') {
+        let (inner, identity) = match url.split_once(':') {
             Some(("sqlite", path)) => {
                 let path = path.strip_prefix("//").unwrap_or(path);
-                Inner::Sqlite(Box::new(sqlite::Sqlite::open(path, bounds).await?))
+                let sqlite = sqlite::Sqlite::open(path, bounds).await?;
+                (Inner::Sqlite(Box::new(sqlite)), sqlite::identity(path))
             }
             Some(("postgres" | "postgresql", _)) => {
-                Inner::Postgres(postgres::Postgres::open(url, bounds).await?)
+                let (postgres, identity) = postgres::Postgres::open(url, bounds).await?;
+                (Inner::Postgres(postgres), identity)
             }
             _ => {
                 return Err(EngineError::Url("it begins with neither `sqlite:` nor `postgres://`"));
@@ -110,6 +113,7 @@ impl Engine {
         };
         Ok(Self {
             inner,
+            identity,
             statements: AtomicU64::new(0),
             trouble: Mutex::default(),
             is_troubled: AtomicBool::new(false),
@@ -122,6 +126,12 @@ impl Engine {
             Inner::Postgres(_) => Dialect::Postgres,
             Inner::Sqlite(_) => Dialect::Sqlite,
         }
+    }
+
+    /// What tells it from other databases: the whole path of its file, or where its server is and
+    /// what it is called there. No credential is in it.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// Statements since it was opened, to tell that a call costs a constant number.

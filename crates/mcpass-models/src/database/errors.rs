@@ -12,6 +12,8 @@ pub struct Failure {
     body: Value,
     is_unknown_model: bool,
     is_fatal: bool,
+    /// What the database said, for the operator.
+    said: Option<String>,
 }
 
 impl Failure {
@@ -22,7 +24,7 @@ impl Failure {
 
     /// An error of this body, which has a member `error`.
     pub const fn of(body: Value) -> Self {
-        Self { body, is_unknown_model: false, is_fatal: false }
+        Self { body, is_unknown_model: false, is_fatal: false, said: None }
     }
 
     /// An error with a code.
@@ -103,7 +105,15 @@ impl Failure {
             EngineError::Unknown => Self::coded(text, "outcome_unknown"),
             _ => Self::new(text),
         };
-        Self { is_fatal: !error.is_refusal(), ..failure }
+        Self { is_fatal: !error.is_refusal(), said: error.said(), ..failure }
+    }
+
+    /// Tells the operator what the database said, where callers are told no more than that it
+    /// refused.
+    pub fn log(&self, server: &str, model: &str) {
+        if let Some(said) = &self.said {
+            tracing::warn!(server, model, said, "a database refused a statement");
+        }
     }
 
     /// Whether nothing more can be done in the same transaction.

@@ -9,10 +9,11 @@ use super::engine::EngineError;
 use super::errors::Failure;
 use super::filter::has_key;
 use super::json::{Object, array};
-use super::model::{FieldKind, RelationKind};
+use super::model::{Field, FieldKind, RelationKind};
 use super::page::{CAPS, Room};
 use super::related::Anchor;
 use super::rows::Columns;
+use super::rows::text::{self, note};
 use super::sql::{Datum, Row, Sql};
 
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub async fn run(
     let names = arguments.texts("fields")?;
     let columns = Columns::new(&granted, names.as_deref())?;
     if let Some(offset) = arguments.size("text_offset")? {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         return rest_of_text(database, &columns, &key, offset).await;
     }
     let (include_inlines, include_related) =
@@ -106,40 +108,41 @@ pub(super) async fn one(
     database.engine.read(sql.finish()).await?.one()
 }
 
-/// A part of one long text: what `_shortened` points at.
+/// A part of one long value: what `_shortened` points at.
 async fn rest_of_text(
     database: &Database,
     columns: &Columns<'_>,
     key: &[Datum],
-    offset: i64,
+    offset: usize,
 ) -> Result<String, Failure> {
     let granted = columns.granted();
-    let fault =
-        || Failure::argument("text_offset", "needs `fields` with one text field that may be read");
-    let field = columns.only().filter(|field| field.is_open()).ok_or_else(fault)?;
-    if !matches!(field.kind, FieldKind::Text { .. }) {
-        return Err(fault());
-    }
-    let mut sql = Sql::new(database.engine.dialect());
-    let alias = sql.alias();
-    sql.push("SELECT length(").column(alias, &field.column).push("), substr(");
-    sql.column(alias, &field.column).push(", CAST(").bind(Datum::Integer(offset.saturating_add(1)));
-    sql.push(" AS integer), CAST(").bind(Datum::Integer(PART)).push(" AS integer)) FROM ");
-    sql.rows_of(granted, alias).push(" WHERE ");
-    has_key(&mut sql, granted, alias, key);
-    let row = database.engine.read(sql.finish()).await?.one()?;
-    let row = row.ok_or_else(|| Failure::not_found(&granted.model().name))?;
-    let length = row.first().and_then(Datum::as_integer).unwrap_or(0);
-    let text = row.get(1).and_then(Datum::as_text).unwrap_or_default();
+    let field = columns.only().filter(|field| field.is_open()).ok_or_else(|| {
+        Failure::argument("text_offset", "needs `fields` with one field that may be read")
+    })?;
+    let is_text = matches!(field.kind, FieldKind::Text { .. });
+    let row = part(database, columns, key, field, is_text.then_some(offset)).await?;
+    let (text, length) = match row.as_slice() {
+        [Datum::Integer(length), Datum::Text(text)] if is_text => {
+            (text.clone(), usize::try_from(*length).unwrap_or(0))
+        }
+        // SQLite may have bytes where text is meant: parts of them are no parts of their text.
+        [_, Datum::Bytes(_)] if is_text => {
+            let row = part(database, columns, key, field, None).await?;
+            rest(field, row.get(1), offset)
+        }
+        row => rest(field, row.get(1), offset),
+    };
     let room = Room::of(granted.caller(), true);
     let mut take = text.chars().count();
     loop {
         let part: String = text.chars().take(take).collect();
-        let end = offset.saturating_add(i64::try_from(take).unwrap_or(0));
+        let end = offset.saturating_add(take);
         let mut object = Object::new();
-        object.text(&field.name, &part).number("characters", length);
+        object.text(&field.name, &part);
         if end < length {
-            object.number("next_offset", end);
+            let mut notes = Object::new();
+            notes.raw(&field.name, &note(length, end));
+            object.raw("_shortened", &notes.finish());
         }
         let object = object.finish();
         if take <= 1 || room.has(&object, 0) {
@@ -149,8 +152,42 @@ async fn rest_of_text(
     }
 }
 
+/// A field of a row, from this character on or whole, behind its length in characters.
+async fn part(
+    database: &Database,
+    columns: &Columns<'_>,
+    key: &[Datum],
+    field: &Field,
+    offset: Option<usize>,
+) -> Result<Row, Failure> {
+    let granted = columns.granted();
+    let mut sql = Sql::new(database.engine.dialect());
+    let alias = sql.alias();
+    sql.push("SELECT ");
+    if let Some(offset) = offset {
+        // Texts may be larger than all that is read at once.
+        let [first, most] = [offset.saturating_add(1), PART]
+            .map(|number| Datum::Integer(i64::try_from(number).unwrap_or(i64::MAX)));
+        sql.push("length(").column(alias, &field.column).push("), substr(");
+        sql.column(alias, &field.column).push(", CAST(").bind(first);
+        sql.push(" AS integer), CAST(").bind(most).push(" AS integer))");
+    } else {
+        sql.push("NULL, ").value_of(alias, field);
+    }
+    sql.push(" FROM ").rows_of(granted, alias).push(" WHERE ");
+    has_key(&mut sql, granted, alias, key);
+    let row = database.engine.read(sql.finish()).await?.one()?;
+    row.ok_or_else(|| Failure::not_found(&granted.model().name))
+}
+
+/// The text of a value from a character on, and its whole length.
+fn rest(field: &Field, datum: Option<&Datum>, offset: usize) -> (String, usize) {
+    let text = text::of(field, datum.unwrap_or(&Datum::Null));
+    (text.chars().skip(offset).collect(), text.chars().count())
+}
+
 /// Characters of a text that are read at once.
-const PART: i64 = 1_000_000;
+const PART: usize = 1_000_000;
 
 /// Reads what belongs to a row.
 struct Reader<'a> {

@@ -125,6 +125,8 @@ pub struct Unkept(pub String);
 /// Changes of one object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct HistoryQuery<'a> {
+    /// Which database, as [`Engine::identity`](super::engine::Engine::identity).
+    pub database: &'a str,
     /// The table, as [`Change::table`].
     pub table: &'a str,
     /// The row's key, as [`Change::object_id`].
@@ -145,12 +147,18 @@ pub struct Kept {
     pub outcome: Outcome,
 }
 
-/// Keeps changes of one database server outside of its database. The binary implements it on
+/// Keeps changes of one database server outside of its database. A server may have had another
+/// database before, whose changes are none of this one. The binary implements it on
 /// mcpass's own.
 pub trait HistoryKeeper: Send + Sync + fmt::Debug {
-    /// Keeps changes that are about to be made to last: those of one call, all or none of them.
-    /// When this returns, they are on record. If it fails, nothing is changed.
-    fn intend<'a>(&'a self, changes: &'a [Change]) -> BoxFuture<'a, Result<Intent, Unkept>>;
+    /// Keeps changes that are about to be made to last in `database`
+    /// ([`Engine::identity`](super::engine::Engine::identity)): those of one call, all or none of
+    /// them. When this returns, they are on record. If it fails, nothing is changed.
+    fn intend<'a>(
+        &'a self,
+        database: &'a str,
+        changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<Intent, Unkept>>;
 
     /// Keeps what became of them.
     fn settle<'a>(
@@ -168,7 +176,11 @@ pub trait HistoryKeeper: Send + Sync + fmt::Debug {
 pub struct NoKeeper;
 
 impl HistoryKeeper for NoKeeper {
-    fn intend<'a>(&'a self, _changes: &'a [Change]) -> BoxFuture<'a, Result<Intent, Unkept>> {
+    fn intend<'a>(
+        &'a self,
+        _database: &'a str,
+        _changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<Intent, Unkept>> {
         Box::pin(async { Err(Unkept("there is no keeper".to_owned())) })
     }
 

@@ -230,8 +230,8 @@ impl Page<'_> {
         Ok(sql.finish())
     }
 
-    /// As many rows as fit. Where not all do, long texts are shortened first; where not one does,
-    /// texts are shortened further.
+    /// As many rows as fit. Where not all do, long values are shortened first; where not one does,
+    /// values are shortened further, and in the end the key alone is left of one row.
     fn fit(&self, rows: &[Row], room: Room) -> Result<Vec<String>, Failure> {
         let prefix = |cap: Option<usize>| {
             let mut left = room;
@@ -255,12 +255,13 @@ impl Page<'_> {
                 return Ok(if shown.len() > whole.len() { shown } else { whole });
             }
         }
-        if whole.is_empty() {
-            let text = "Not one row fits the token's max_context. Ask for fewer fields with \
-                        `fields`.";
-            return Err(Failure::new(text));
+        let Some(first) = rows.first().filter(|_| whole.is_empty()) else { return Ok(whole) };
+        let key = self.columns.show_key(first);
+        if room.has(&key, ROW_DEPTH) {
+            return Ok(vec![key]);
         }
-        Ok(whole)
+        let text = "Not one row fits the token's max_context. Ask for fewer fields with `fields`.";
+        Err(Failure::new(text))
     }
 }
 

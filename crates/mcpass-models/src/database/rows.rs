@@ -10,6 +10,8 @@ use super::order::Ordering;
 use super::sql::{Alias, Datum, Dialect, Row, Sql};
 use super::value;
 
+pub mod text;
+
 /// What of a row is asked for: fields that are shown, links that are shown, and fields that are
 /// needed besides, for keys and cursors.
 #[derive(Clone, Debug)]
@@ -35,8 +37,11 @@ struct Linked<'a> {
     remote: &'a Field,
 }
 
-/// Texts of a row that were shortened: their fields and their whole length in characters.
-pub type Shortened = Vec<(String, usize)>;
+/// Characters that one key of a list counts for when the list is shortened.
+const KEY: usize = 20;
+
+/// Values of a row that were shortened: their fields and what `_shortened` says of each.
+pub type Shortened = Vec<(String, String)>;
 
 impl<'a> Columns<'a> {
     /// All that the caller sees, or these fields of it.
@@ -188,15 +193,28 @@ impl<'a> Columns<'a> {
         order.fields().map(|field| self.value(row, field)).collect()
     }
 
-    /// A row as a JSON object: fields in the table's order, links, labels of choices. Texts are
-    /// shortened to `cap` characters and end in `…` then; what was shortened is in
-    /// `_shortened`, with where to read on.
+    /// A row as a JSON object: fields in the table's order, links, labels of choices. Long values
+    /// are shortened to `cap` characters of [`text::of`] and end in `…` then, and lists of links to
+    /// as many keys as that may be; what was shortened is in `_shortened`, with where to read on.
     pub fn show(&self, row: &Row, cap: Option<usize>) -> String {
         let mut object = Object::new();
         let shortened = self.show_fields(&mut object, row, cap);
         if !shortened.is_empty() {
-            object.raw("_shortened", &shortened_note(&shortened, cap.unwrap_or(0)));
+            let mut notes = Object::new();
+            for (name, note) in &shortened {
+                notes.raw(name, note);
+            }
+            object.raw("_shortened", &notes.finish());
         }
+        object.finish()
+    }
+
+    /// What is left of a row that has no room whatever is shortened: its key.
+    pub fn show_key(&self, row: &Row) -> String {
+        let mut object = Object::new();
+        object.raw("id", &self.key(row));
+        let text = "The row does not fit the token's max_context. Read it with get and `fields`.";
+        object.text("_left_out", text);
         object.finish()
     }
 
@@ -206,20 +224,22 @@ impl<'a> Columns<'a> {
         let shown = self.fields.iter().zip(row).take(self.shown);
         for (field, datum) in shown.clone() {
             let out = object.key(&field.name);
-            match (long_text(field, datum), cap) {
-                (Some(text), Some(cap)) => match text.char_indices().nth(cap) {
-                    Some((end, _)) => {
-                        let head = text.get(..end).unwrap_or_default();
-                        quote(out, &format!("{head}…"));
-                        shortened.push((field.name.clone(), text.chars().count()));
-                    }
-                    None => value::write(out, field, datum),
-                },
-                _ => value::write(out, field, datum),
+            match cap.and_then(|cap| text::head(field, datum, cap)) {
+                Some((head, note)) => {
+                    quote(out, &format!("{head}…"));
+                    shortened.push((field.name.clone(), note));
+                }
+                None => value::write(out, field, datum),
             }
         }
         for (linked, keys) in self.links.iter().zip(row.iter().skip(self.fields.len())) {
-            object.raw(linked.name, &shown_keys(linked.remote, keys));
+            let mut keys = shown_keys(linked.remote, keys);
+            let most = cap.map_or(usize::MAX, |cap| cap / KEY);
+            if keys.len() > most {
+                shortened.push((linked.name.to_owned(), text::note_of_list(keys.len(), most)));
+                keys.truncate(most);
+            }
+            object.raw(linked.name, &array(keys));
         }
         for (field, datum) in shown {
             display(object, field, datum);
@@ -232,7 +252,8 @@ impl<'a> Columns<'a> {
         let shown = self.fields.iter().zip(row).take(self.shown);
         let fields = shown.map(|(field, datum)| (field.name.as_str(), text_of(field, datum)));
         let links = self.links.iter().zip(row.iter().skip(self.fields.len()));
-        let links = links.map(|(linked, keys)| (linked.name, shown_keys(linked.remote, keys)));
+        let links =
+            links.map(|(linked, keys)| (linked.name, array(shown_keys(linked.remote, keys))));
         fields.chain(links).collect()
     }
 
@@ -276,10 +297,10 @@ fn linked<'a>(
 }
 
 /// Keys that the database gave as a JSON array, in the form that their field has.
-fn shown_keys(remote: &Field, keys: &Datum) -> String {
+fn shown_keys(remote: &Field, keys: &Datum) -> Vec<String> {
     let keys: Vec<Value> =
         keys.as_text().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    array(keys.into_iter().map(|key| {
+    let keys = keys.into_iter().map(|key| {
         let datum = match key {
             Value::Null => Datum::Null,
             Value::Bool(value) => Datum::Bool(value),
@@ -291,7 +312,8 @@ fn shown_keys(remote: &Field, keys: &Datum) -> String {
             other => Datum::Text(other.to_string()),
         };
         text_of(remote, &datum)
-    }))
+    });
+    keys.collect()
 }
 
 /// The label of a choice, under the field's name with `_display`, where there are labels.
@@ -313,23 +335,6 @@ fn display(object: &mut Object, field: &Field, datum: &Datum) {
             object.text(&format!("{}_display", field.name), &own)
         }
     };
-}
-
-/// Where the rest of shortened texts is.
-fn shortened_note(shortened: &Shortened, cap: usize) -> String {
-    let mut note = Object::new();
-    for (field, characters) in shortened {
-        let mut entry = Object::new();
-        entry.number("characters", i128::try_from(*characters).unwrap_or(i128::MAX));
-        entry.number("next_offset", i128::try_from(cap).unwrap_or(0));
-        note.raw(field, &entry.finish());
-    }
-    note.finish()
-}
-
-fn long_text<'r>(field: &Field, datum: &'r Datum) -> Option<&'r str> {
-    let is_text = matches!(field.kind, FieldKind::Text { .. }) && !field.is_redacted;
-    datum.as_text().filter(|_| is_text)
 }
 
 fn text_of(field: &Field, datum: &Datum) -> String {

@@ -182,12 +182,24 @@ impl OpenError {
         text
     }
 
+    /// Whether it is the settings that do not fit, and not the database that is not there.
+    pub const fn is_of_settings(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(
+                DatabaseError::History(_)
+                    | DatabaseError::Scope { .. }
+                    | DatabaseError::Settings(_)
+            )
+        )
+    }
+
     fn trouble(&self, retry_at: Timestamp) -> Trouble {
         let (public, is_broken) = match self {
             Self::Database(DatabaseError::History(_)) => {
                 ("its history cannot be kept there; its operator is told why", true)
             }
-            Self::Database(DatabaseError::Settings(_)) => {
+            Self::Database(DatabaseError::Scope { .. } | DatabaseError::Settings(_)) => {
                 ("its settings do not fit it; its operator is told why", true)
             }
             Self::Url(_) => ("its credentials are missing; its operator is told which", true),

@@ -5,7 +5,7 @@
 //! [`SqlType`](super::model::SqlType)), or as an operator's row [`Scope`]. All else is a parameter.
 
 use super::access::Granted;
-use super::model::{Field, FieldKind, Ident, Table};
+use super::model::{Field, FieldKind, Ident, Model, Table};
 use super::scope::{Part, Scope};
 use crate::local::Caller;
 
@@ -283,6 +283,26 @@ impl Sql {
             }
         }
         self.push(")")
+    }
+
+    /// A statement that reads no row and needs a condition to be right: that of a model's rows, or
+    /// of an action on them.
+    pub fn trial(dialect: Dialect, model: &Model, scope: &Scope, is_of_action: bool) -> Statement {
+        let nobody = Caller {
+            token: "",
+            token_id: "",
+            request: "",
+            user: "",
+            max_context: 0,
+            may: &|_| false,
+        };
+        let mut sql = Self::new(dialect);
+        sql.push("SELECT 1 FROM ").table(&model.table);
+        if is_of_action {
+            sql.push(" AS ").named(Alias::FIRST);
+        }
+        sql.push(" WHERE ").scope(scope, &nobody).push(" LIMIT 0");
+        sql.finish()
     }
 
     fn marker(&mut self) {

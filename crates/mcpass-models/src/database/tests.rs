@@ -3,6 +3,7 @@
 mod injection;
 mod kill;
 mod leaving;
+mod refused;
 mod secrecy;
 mod secrecy_of_writes;
 mod writing;

@@ -9,7 +9,7 @@ use super::repository::Trouble;
 use super::tools::{Spec, Verb};
 use super::{Workspace, check, create, delete, fields, read, trail, update};
 use crate::local::Caller;
-use crate::provider::ToolFailure;
+use crate::provider::{Effect, ToolFailure};
 use crate::schema;
 
 /// One call of a tool. The arguments have been checked against its schema.
@@ -128,9 +128,18 @@ impl Call<'_> {
 
     /// Whether the caller may read items of a kind.
     pub(super) fn may_read(&self, kind: Kind) -> bool {
-        let target = Target::Tool(Spec::reader(kind));
-        let server = self.workspace.server.as_str();
-        (self.caller.may)(&Ask { server, target, class: Some(ToolClass::Read) })
+        Spec::reading(kind).is_some_and(|spec| self.may(spec))
+    }
+
+    /// Whether the caller may use a tool.
+    pub(super) fn may(&self, spec: &Spec) -> bool {
+        let class = match spec.effect() {
+            Effect::Reads => ToolClass::Read,
+            Effect::Adds => ToolClass::Write,
+            Effect::Destroys => ToolClass::Destructive,
+        };
+        let (server, target) = (self.workspace.server.as_str(), Target::Tool(spec.name));
+        (self.caller.may)(&Ask { server, target, class: Some(class) })
     }
 
     /// Fresh ids, each greater than the one before.

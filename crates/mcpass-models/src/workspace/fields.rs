@@ -3,7 +3,7 @@
 
 use mcpass_domain::workspace::{
     ChecklistPhase, ExecutionMode, Executor, FeaturePriority, ItemType, Kind, Phase, PhaseState,
-    Role, TaskSource, TestResult, statuses,
+    Role, TaskSource, TestResult,
 };
 use serde_json::{Map, Value, json};
 
@@ -163,7 +163,7 @@ const FEATURE: &[Field] = &[
     Field::new(
         "execution_mode",
         Shape::Mode,
-        "How much of the lifecycle: every phase, from one phase on, or one phase only.",
+        "How much of the lifecycle: full_pipeline, from_PHASE on, or only_PHASE.",
     )
     .or("\"full_pipeline\"")
     .documented(),
@@ -280,7 +280,13 @@ pub(super) const fn id(kind: Kind) -> &'static str {
 /// Everything of an item that can be asked for; id and version are always there.
 pub(super) fn selectable(kind: Kind) -> Vec<&'static str> {
     let own = of(kind).iter().map(|field| field.name);
-    [title(kind), "status"].into_iter().chain(own).chain(COMMON).collect()
+    let common = COMMON.into_iter().filter(|name| match *name {
+        "product_id" => kind != Kind::Product,
+        "feature_id" => !matches!(kind, Kind::Product | Kind::Feature),
+        "checklist_id" => kind == Kind::ChecklistItem,
+        _ => true,
+    });
+    [title(kind), "status"].into_iter().chain(own).chain(common).collect()
 }
 
 fn title_schema() -> Value {
@@ -292,22 +298,4 @@ pub(super) fn writable(kind: Kind) -> Map<String, Value> {
     let own = of(kind).iter().filter(|field| field.writer != Writer::Workspace);
     let own = own.map(|field| (field.name.to_owned(), field.schema()));
     std::iter::once((title(kind).to_owned(), title_schema())).chain(own).collect()
-}
-
-/// The schema of an item in an answer.
-pub(super) fn shown(kind: Kind) -> Value {
-    let text = || json!({"type": "string"});
-    let mut properties = Map::new();
-    properties.insert("id".to_owned(), text());
-    properties.insert(title(kind).to_owned(), text());
-    properties.insert("status".to_owned(), json!({"type": "string", "enum": statuses(kind)}));
-    for field in of(kind) {
-        properties.insert(field.name.to_owned(), field.schema());
-    }
-    for name in COMMON {
-        let number = name == "version";
-        properties
-            .insert(name.to_owned(), if number { json!({"type": "integer"}) } else { text() });
-    }
-    object(&properties.into(), &["id", "version"])
 }

@@ -113,18 +113,6 @@ fn is_lasting(name: &str) -> bool {
     name.ends_with("id") || matches!(name, "title" | "name" | "status") || name.ends_with("_at")
 }
 
-/// The schema of the marks.
-pub(super) fn marks_schema() -> Value {
-    json!({
-        "type": "array",
-        "description": "Texts and lists that were cut to fit max_context: ask again with \
-                        next_offset as `offset` (and `fields`, to get nothing else).",
-        "items": {"type": "object", "required": ["id", "field", "next_offset", "length"],
-            "properties": {"id": {"type": "string"}, "field": {"type": "string"},
-                "next_offset": {"type": "integer"}, "length": {"type": "integer"}}},
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -4,10 +4,10 @@
 //! the same way. A tool that takes many of something takes them in one list.
 
 use mcpass_domain::ToolNames;
-use mcpass_domain::workspace::{Action, CheckResult, Kind, WorkStatus, statuses};
+use mcpass_domain::workspace::{CheckResult, Kind, WorkStatus, statuses};
 use serde_json::{Map, Value, json};
 
-use super::{fields, fit};
+use super::fields;
 use crate::provider::{Effect, Tool, object};
 
 /// Items that one call writes at most.
@@ -105,10 +105,22 @@ impl Spec {
     }
 
     /// The tool that reads items of a kind.
+    pub(super) fn reading(kind: Kind) -> Option<&'static Self> {
+        SPECS
+            .iter()
+            .find(|spec| spec.kind == kind && matches!(spec.verb, Verb::List | Verb::Existing))
+    }
+
+    /// The name of the tool that reads items of a kind.
     pub(super) fn reader(kind: Kind) -> &'static str {
-        let reads =
-            |spec: &&Self| spec.kind == kind && matches!(spec.verb, Verb::List | Verb::Existing);
-        SPECS.iter().find(reads).map_or("", |spec| spec.name)
+        Self::reading(kind).map_or("", |spec| spec.name)
+    }
+
+    /// The tool whose right it takes to remove items of a kind: the one that deletes them, or, if
+    /// there is none, the one that changes them.
+    pub(super) fn remover(kind: Kind) -> Option<&'static Self> {
+        let of = |verb| SPECS.iter().find(move |spec| spec.kind == kind && spec.verb == verb);
+        of(Verb::Delete).or_else(|| of(Verb::Update))
     }
 
     pub(super) const fn effect(&self) -> Effect {
@@ -122,8 +134,20 @@ impl Spec {
     fn tool(&self) -> Tool {
         let (properties, required) = self.input();
         let description = self.description();
-        let input = (properties.into(), required.as_slice());
-        Tool::new(self.name, self.title, &description, self.effect(), input, &self.output())
+        let input = object(&properties.into(), &required);
+        let annotations = match self.effect() {
+            Effect::Reads => json!({"readOnlyHint": true}),
+            Effect::Adds => json!({"destructiveHint": false}),
+            Effect::Destroys => json!({"idempotentHint": true}),
+        };
+        let definition = json!({
+            "name": self.name,
+            "title": self.title,
+            "description": description,
+            "inputSchema": shown(input.clone()),
+            "annotations": annotations,
+        });
+        Tool { input, ..Tool::defined(self.name.to_owned(), &definition) }
     }
 
     fn description(&self) -> String {
@@ -256,13 +280,12 @@ impl Spec {
         let kind = self.kind;
         let mut input = map(json!({
             "status": {"type": "array", "maxItems": statuses(kind).len(),
-                "items": {"type": "string", "enum": statuses(kind)},
-                "description": "With one of these statuses."},
+                "items": {"type": "string", "enum": statuses(kind)}},
             "text": {"type": "string", "minLength": 1, "maxLength": 200,
-                "description": "Whose title holds this, in any letter case."},
+                "description": "In the title."},
             "fields": selection(kind),
             "limit": {"type": "integer", "minimum": 1, "maximum": PAGE.1, "default": PAGE.0},
-            "cursor": {"type": "string", "description": "next_cursor of the page before."},
+            "cursor": {"type": "string"},
             "offset": offset(),
         }));
         if kind != Kind::Product {
@@ -281,58 +304,6 @@ impl Spec {
             input.insert("ids".to_owned(), schema);
         }
         input
-    }
-
-    fn output(&self) -> Value {
-        let kind = self.kind;
-        let mut output = Map::new();
-        let (one, many) = (kind.as_str(), kind.plural());
-        let required = match self.verb {
-            Verb::Existing | Verb::List => {
-                let items = json!({"type": "array", "items": fields::shown(kind)});
-                output.insert(many.to_owned(), items);
-                output.insert("next_cursor".to_owned(), next_cursor());
-                output.insert("left_out".to_owned(), ids("Ids that found no room here."));
-                output.insert("shortened".to_owned(), fit::marks_schema());
-                vec![many]
-            }
-            Verb::Info => {
-                output.insert(one.to_owned(), fields::shown(kind));
-                output.insert("next_statuses".to_owned(), words());
-                output.insert(
-                    "counts".to_owned(),
-                    json!({"type": "object",
-                    "description": "What belongs to it: kind, status, how many."}),
-                );
-                output.insert("shortened".to_owned(), fit::marks_schema());
-                vec![one, "next_statuses"]
-            }
-            Verb::Trail => {
-                output.insert("changes".to_owned(), json!({"type": "array", "items": change()}));
-                output.insert("next_cursor".to_owned(), next_cursor());
-                output.insert("shortened".to_owned(), fit::marks_schema());
-                vec!["changes"]
-            }
-            Verb::Update => {
-                output.insert(one.to_owned(), brief(kind));
-                output.insert("changed".to_owned(), words());
-                output.insert("next_statuses".to_owned(), words());
-                vec![one, "changed", "next_statuses"]
-            }
-            Verb::Check | Verb::Create | Verb::UpdateStatus => {
-                output.insert(many.to_owned(), json!({"type": "array", "items": brief(kind)}));
-                let text = "How many were written: all of them.";
-                let total = json!({"type": "integer", "description": text});
-                output.insert("total".to_owned(), total);
-                vec![many, "total"]
-            }
-            Verb::Delete => {
-                output.insert("deleted".to_owned(), json!({"type": "integer"}));
-                output.insert("id".to_owned(), json!({"type": "string"}));
-                vec!["deleted", "id"]
-            }
-        };
-        object(&output.into(), &required)
     }
 }
 
@@ -363,6 +334,52 @@ pub(super) const fn in_short(kind: Kind) -> &'static [&'static str] {
     }
 }
 
+/// A schema as it is shown. It stands in the context of every agent, so bounds that nobody meets by
+/// chance are left out, and told when they are met.
+fn shown(schema: Value) -> Value {
+    let Value::Object(mut schema) = schema else { return schema };
+    let is_bound = |name: &str, value: &Value| match name {
+        "additionalProperties" | "maxLength" | "minItems" | "minLength" => true,
+        "maxItems" => *value != json!(AT_ONCE),
+        "minimum" | "default" => *value == json!(0) || *value == json!(false),
+        "required" => value.as_array().is_some_and(Vec::is_empty),
+        _ => false,
+    };
+    schema.retain(|name, value| !is_bound(name, value));
+    for (name, inner) in &mut schema {
+        match (name.as_str(), inner) {
+            ("properties", Value::Object(properties)) => {
+                for (name, property) in properties {
+                    *property = shown(property.take());
+                    shorten(name, property);
+                }
+            }
+            ("items", inner) => *inner = shown(inner.take()),
+            _ => {}
+        }
+    }
+    schema.into()
+}
+
+/// Takes words out of a property that follow from what is said besides.
+fn shorten(name: &str, property: &mut Value) {
+    match name {
+        // Its description says how they are made.
+        "execution_mode" => {
+            property.as_object_mut().map(|schema| schema.remove("enum"));
+        }
+        // What all items have can be asked for, too.
+        "fields" => {
+            let words = property.pointer_mut("/items/enum").and_then(Value::as_array_mut);
+            let is_common = |word: &Value| fields::COMMON.iter().any(|name| *word == *name);
+            if let Some(words) = words {
+                words.retain(|word| !is_common(word));
+            }
+        }
+        _ => {}
+    }
+}
+
 fn map(value: Value) -> Map<String, Value> {
     if let Value::Object(map) = value { map } else { Map::new() }
 }
@@ -380,39 +397,18 @@ fn id(kind: Kind) -> Value {
 }
 
 fn version() -> Value {
-    json!({"type": "integer", "description": "The version that you read: if it is another one \
-        now, nothing is changed and you are told what was."})
+    json!({"type": "integer", "description": "The one that you read."})
 }
 
 fn offset() -> Value {
-    json!({"type": "integer", "minimum": 0, "default": 0, "description": "Characters of long \
-        texts (entries of long lists) to skip: next_offset of what was shortened."})
+    json!({"type": "integer", "minimum": 0, "default": 0, "description": "next_offset of what was \
+        shortened."})
 }
 
 fn selection(kind: Kind) -> Value {
     let all = fields::selectable(kind);
     json!({"type": "array", "minItems": 1, "maxItems": all.len(),
-        "items": {"type": "string", "enum": all}, "description": "These fields alone."})
-}
-
-fn words() -> Value {
-    json!({"type": "array", "items": {"type": "string"}})
-}
-
-fn ids(description: &str) -> Value {
-    json!({"type": "array", "items": {"type": "string"}, "description": description})
-}
-
-fn next_cursor() -> Value {
-    json!({"type": "string", "description": "There is more: ask again with this cursor."})
-}
-
-/// What is told of an item that was written.
-fn brief(kind: Kind) -> Value {
-    let mut properties = map(json!({"id": {"type": "string"}, "version": {"type": "integer"}}));
-    properties.insert(fields::title(kind).to_owned(), json!({"type": "string"}));
-    properties.insert("status".to_owned(), json!({"type": "string", "enum": statuses(kind)}));
-    object(&properties.into(), &["id", "version", "status", fields::title(kind)])
+        "items": {"type": "string", "enum": all}})
 }
 
 fn check_schema() -> Value {
@@ -438,23 +434,7 @@ fn trail_input() -> Map<String, Value> {
         "user": {"type": "string", "minLength": 1, "maxLength": 100},
         "since": {"type": "string", "description": "RFC 3339, such as 2026-12-31T12:00:00Z."},
         "limit": {"type": "integer", "minimum": 1, "maximum": PAGE.1, "default": PAGE.0},
-        "cursor": {"type": "string", "description": "next_cursor of the page before."},
+        "cursor": {"type": "string"},
         "offset": offset(),
     }))
-}
-
-fn change() -> Value {
-    let text = || json!({"type": "string"});
-    let properties = json!({
-        "at": text(),
-        "user": text(),
-        "token": text(),
-        "action": {"type": "string", "enum": Action::WORDS},
-        "kind": {"type": "string", "enum": Kind::WORDS},
-        "id": text(),
-        "title": text(),
-        "before": {"type": "object"},
-        "after": {"type": "object"},
-    });
-    object(&properties, &["at", "user", "token", "action", "kind", "id", "title"])
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mcpass_domain::{EventId, ServerName};
 
-use crate::{HistoryRow, StoreError, error};
+use crate::{HistoryObject, HistoryRow, StoreError, error};
 
 /// Changes by their intent and their place in it.
 #[derive(Debug, Default)]
@@ -36,15 +36,16 @@ impl Histories {
     pub(super) fn read(
         &self,
         server: &ServerName,
-        (table, object_id): (&str, &str),
+        object: HistoryObject<'_>,
         except: &str,
         (limit, offset): (u32, u32),
     ) -> Vec<HistoryRow> {
         let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let fits = |(of, row): &&(ServerName, HistoryRow)| {
             of == server
-                && row.table == table
-                && row.object_id == object_id
+                && (row.database == object.database || row.database.is_empty())
+                && row.table == object.table
+                && row.object_id == object.key
                 && row.outcome != except
         };
         let rows = self.0.values().rev().filter(fits).map(|(_, row)| row.clone());

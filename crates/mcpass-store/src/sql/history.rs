@@ -9,19 +9,20 @@ use super::super::{codec, failure};
 use super::cells::Cells;
 use super::change::Connection;
 use super::store::{LONG, SHORT, SqlStore, reading, within, writing};
-use crate::{HistoryRow, HistoryStore, StoreError, clean};
+use crate::{HistoryObject, HistoryRow, HistoryStore, StoreError, clean};
 
 const INSERT: &str = "INSERT INTO mcp_database_history (intent, place, server, occurred_at, \
                       user_name, token_name, token_id, request_id, kind, via, model, table_name, \
-                      object_id, object, before_json, after_json, outcome) VALUES ($1, $2, $3, \
-                      $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+                      object_id, object, before_json, after_json, outcome, database_name) VALUES \
+                      ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+                      $18)";
 const SETTLE: &str =
     "UPDATE mcp_database_history SET outcome = $3 WHERE intent = $1 AND server = $2";
 const READ: &str = "SELECT occurred_at, user_name, token_name, token_id, request_id, kind, via, \
-                    model, table_name, object_id, object, before_json, after_json, outcome \
+                    model, table_name, object_id, object, before_json, after_json, outcome, database_name \
                     FROM mcp_database_history WHERE server = $1 AND table_name = $2 AND \
-                    object_id = $3 AND outcome <> $4 ORDER BY intent DESC, place DESC LIMIT $5 \
-                    OFFSET $6";
+                    object_id = $3 AND outcome <> $4 AND database_name IN ($7, '') \
+                    ORDER BY intent DESC, place DESC LIMIT $5 OFFSET $6";
 
 #[async_trait]
 impl HistoryStore for SqlStore {
@@ -48,7 +49,7 @@ impl HistoryStore for SqlStore {
     async fn history_read(
         &self,
         server: &ServerName,
-        object: (&str, &str),
+        object: HistoryObject<'_>,
         except: &str,
         span: (u32, u32),
     ) -> Result<Vec<HistoryRow>, StoreError> {
@@ -81,6 +82,7 @@ async fn intend(
             .bind(row.before.as_deref())
             .bind(row.after.as_deref())
             .bind(row.outcome.as_str())
+            .bind(row.database.as_str())
             .execute(&mut *db)
             .await
             .map_err(|error| failure::of_write(error, "a change", &intent))?;
@@ -103,17 +105,18 @@ async fn settle(
 async fn read(
     db: &mut Connection,
     server: &ServerName,
-    (table, object_id): (&str, &str),
+    object: HistoryObject<'_>,
     except: &str,
     (limit, offset): (u32, u32),
 ) -> Result<Vec<HistoryRow>, StoreError> {
     let query = sqlx::query(READ)
         .bind(server.as_str())
-        .bind(table)
-        .bind(object_id)
+        .bind(object.table)
+        .bind(object.key)
         .bind(except)
         .bind(i64::from(limit))
-        .bind(i64::from(offset));
+        .bind(i64::from(offset))
+        .bind(object.database);
     let rows = query.fetch_all(db).await;
     let rows = rows.map_err(|error| failure::of(error, "read a history"))?;
     let row = |row| {
@@ -133,6 +136,7 @@ async fn read(
             before: cells.take()?,
             after: cells.take()?,
             outcome: cells.take()?,
+            database: cells.take()?,
         })
     };
     rows.iter().map(row).collect()

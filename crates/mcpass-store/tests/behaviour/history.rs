@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use mcpass_domain::{EventId, ServerName};
-use mcpass_store::{HistoryRow, Store, StoreErrorKind};
+use mcpass_store::{HistoryObject, HistoryRow, Store, StoreErrorKind};
 
 use crate::fixtures::{at, id};
 
-const OBJECT: (&str, &str) = ("public.book", "7");
+const OBJECT: HistoryObject<'_> =
+    HistoryObject { database: "sqlite:/srv/a.db", table: "public.book", key: "7" };
 
 fn server(name: &str) -> ServerName {
     name.parse().unwrap()
@@ -20,6 +21,7 @@ fn intent(n: u32) -> EventId {
 
 fn row(n: i64, object_id: &str) -> HistoryRow {
     HistoryRow {
+        database: OBJECT.database.to_owned(),
         at: at(n),
         user: "ana".to_owned(),
         token: "Größe 🦀".to_owned(),
@@ -28,7 +30,7 @@ fn row(n: i64, object_id: &str) -> HistoryRow {
         kind: "changed".to_owned(),
         via: "update".to_owned(),
         model: "book".to_owned(),
-        table: OBJECT.0.to_owned(),
+        table: OBJECT.table.to_owned(),
         object_id: object_id.to_owned(),
         object: format!("book {n}"),
         before: Some("{\"a\":1}".to_owned()),
@@ -59,6 +61,23 @@ pub(crate) async fn a_history_is_kept_whole(store: Arc<dyn Store>) {
     assert_eq!(read((10, 0)).await.len(), 2);
     let other = store.history_read(&server("other"), OBJECT, "undone", (10, 0)).await.unwrap();
     assert_eq!(other, [row(5, "7")]);
+}
+
+/// Changes of another database that the server had are not of this one; those of which nobody knows
+/// the database are.
+pub(crate) async fn a_history_is_of_one_database(store: Arc<dyn Store>) {
+    let shop = server("shop");
+    let of = |database: &str, n| HistoryRow { database: database.to_owned(), ..row(n, "7") };
+    let rows = [of(OBJECT.database, 1), of("sqlite:/srv/b.db", 2), of("", 3)];
+    store.history_intend(&shop, intent(1), &rows).await.unwrap();
+    let read = |database| {
+        let (store, shop) = (Arc::clone(&store), shop.clone());
+        let object = HistoryObject { database, ..OBJECT };
+        async move { store.history_read(&shop, object, "undone", (10, 0)).await.unwrap() }
+    };
+    assert_eq!(read("sqlite:/srv/a.db").await, [of("", 3), of("sqlite:/srv/a.db", 1)]);
+    assert_eq!(read("sqlite:/srv/b.db").await, [of("", 3), of("sqlite:/srv/b.db", 2)]);
+    assert_eq!(read("sqlite:/srv/c.db").await, [of("", 3)]);
 }
 
 /// All rows of an intent or none, and each intent once.

@@ -99,6 +99,7 @@ on_every_store! {
     concurrency::of_many_writers_of_one_version_one_wins;
     concurrency::writers_readers_and_the_loader_do_not_disturb_each_other;
     history::a_history_is_kept_whole;
+    history::a_history_is_of_one_database;
     history::an_intent_is_kept_once;
     management::a_key_creates_once_a_day_for_each_caller;
     management::every_order_lists_every_fitting_token_once;

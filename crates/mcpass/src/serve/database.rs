@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mcpass_authority::{DatabaseFound, DatabaseProbe};
+use mcpass_authority::{DatabaseFound, DatabaseProbe, DatabaseRefused};
 use mcpass_domain::{Clock, DatabaseServer, Entropy, Server, ServerName, SystemClock};
 use mcpass_gateway::upstream::credentials::{self, Secrets, SystemSecrets};
 use mcpass_models::database::history::NoKeeper;
@@ -77,16 +77,20 @@ impl DatabaseProbe for Probe {
         &self,
         name: &ServerName,
         database: &DatabaseServer,
-    ) -> Result<DatabaseFound, String> {
+    ) -> Result<DatabaseFound, DatabaseRefused> {
+        let of_settings = |why| DatabaseRefused { why, is_of_settings: true };
         let plan = Plan {
             server: name.to_string(),
             apps: database.apps.clone(),
             url: Arc::new(Template(database.url.clone())),
-            settings: settings(database)?,
+            settings: settings(database).map_err(of_settings)?,
             clock: Arc::new(SystemClock::new()),
             keeper: Arc::new(NoKeeper),
         };
-        let opened = plan.open().await.map_err(|error| error.in_full())?;
+        let opened = plan.open().await.map_err(|error| DatabaseRefused {
+            why: error.in_full(),
+            is_of_settings: error.is_of_settings(),
+        })?;
         let models = opened.catalogue.models().iter();
         let exposed: Vec<_> = models.filter(|model| model.is_exposed).collect();
         let is_django = exposed.iter().any(|model| model.is_django);

@@ -10,7 +10,7 @@ use mcpass_models::BoxFuture;
 use mcpass_models::database::history::{
     Change, ChangeKind, HistoryKeeper, HistoryQuery, Intent, Kept, Outcome, Unkept,
 };
-use mcpass_store::{HistoryRow, HistoryStore, StoreError};
+use mcpass_store::{HistoryObject, HistoryRow, HistoryStore, StoreError};
 
 /// Bytes of a key that are kept as they are.
 const MAX_KEY: usize = 512;
@@ -37,11 +37,16 @@ impl Keeper {
 }
 
 impl HistoryKeeper for Keeper {
-    fn intend<'a>(&'a self, changes: &'a [Change]) -> BoxFuture<'a, Result<Intent, Unkept>> {
+    fn intend<'a>(
+        &'a self,
+        database: &'a str,
+        changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<Intent, Unkept>> {
         Box::pin(async move {
             let id: EventId = id_from(self.entropy.as_ref(), self.clock.now())
                 .map_err(|error| Unkept(error.to_string()))?;
-            let rows: Vec<HistoryRow> = changes.iter().map(row).collect();
+            let rows: Vec<HistoryRow> =
+                changes.iter().map(|change| row(database, change)).collect();
             let kept = self.store.history_intend(&self.server, id, &rows).await;
             kept.map_err(|error| unkept(&error))?;
             Ok(Intent(id.to_string()))
@@ -62,9 +67,9 @@ impl HistoryKeeper for Keeper {
 
     fn read<'a>(&'a self, query: HistoryQuery<'a>) -> BoxFuture<'a, Result<Vec<Kept>, Unkept>> {
         Box::pin(async move {
-            let HistoryQuery { table, object_id, limit, offset } = query;
+            let HistoryQuery { database, table, object_id, limit, offset } = query;
             let key = kept_key(object_id);
-            let of = (table, &*key);
+            let of = HistoryObject { database, table, key: &key };
             let undone = Outcome::Undone.as_str();
             let rows = self.store.history_read(&self.server, of, undone, (limit, offset)).await;
             let rows = rows.map_err(|error| unkept(&error))?.into_iter();
@@ -86,8 +91,9 @@ fn kept_key(key: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-fn row(change: &Change) -> HistoryRow {
+fn row(database: &str, change: &Change) -> HistoryRow {
     HistoryRow {
+        database: database.to_owned(),
         at: change.at,
         user: change.user.clone(),
         token: change.token.clone(),

@@ -73,7 +73,7 @@ async fn call(
     Some(match operation {
         Operation::List => list::run(database, access, model, &given(json!({}))).await,
         Operation::Get => get::run(database, access, model, &given(json!({"id": 1}))).await,
-        Operation::Describe => describe::run(access, model, &given(json!({}))),
+        Operation::Describe => describe::run(access, model, &given(json!({})), false),
         Operation::Autocomplete => {
             autocomplete::run(database, access, model, &given(json!({}))).await
         }

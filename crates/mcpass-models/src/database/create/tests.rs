@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::access::Operation::{Create, Get};
+use super::super::access::Operation::{Create, Get, Update};
 use super::super::fixture::{Blog, Holder, result_chars};
 use super::super::history::ChangeKind;
 
@@ -206,5 +206,49 @@ async fn results_fit_whatever_was_written() {
         assert!(result_chars(&answer.to_string(), true) <= max, "{max}: {answer}");
         let id = answer["id"].clone();
         assert_eq!(blog.row("article", id).await["body"], body, "all of it is written");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_given_to_a_new_row_whatever_else_is_writable() {
+    let table = "CREATE TABLE document (id uuid PRIMARY KEY, title text NOT NULL, digest text);";
+    let settings = "[models.document]\nwritable = [\"title\"]";
+    let id = "0b9c7a52-3f5c-4f1d-9d5e-0d8f3c1a2b4e";
+    let blogs =
+        [Blog::sqlite_of(&[table], settings).await, Blog::postgres_of(&[table], settings).await];
+    for blog in blogs {
+        let data = json!({"id": id, "title": "a"});
+        let answer = blog.call(Create, "document", json!({"data": data})).await.unwrap();
+        assert_eq!(answer["object"]["title"], "a");
+        let data =
+            json!({"id": "1b9c7a52-3f5c-4f1d-9d5e-0d8f3c1a2b4e", "title": "b", "digest": "x"});
+        let text = blog.call(Create, "document", json!({"data": data})).await.unwrap_err();
+        assert!(text["error"].as_str().unwrap().contains("digest"), "{text}");
+        for data in [json!({"id": "1b9c7a52-3f5c-4f1d-9d5e-0d8f3c1a2b4e"}), json!({"digest": "x"})]
+        {
+            let given = json!({"id": id, "data": data});
+            assert!(blog.call(Update, "document", given).await.is_err(), "{data}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_is_no_error_however_little_may_be_read() {
+    for blog in Blog::both("").await {
+        for (nth, max_context) in [450, 600, 800, 1_000, 1_500, 3_000].into_iter().enumerate() {
+            let holder = Holder::of(&["blog.*"]).with_context(max_context);
+            let body = "long ".repeat(1_000);
+            let data =
+                json!({"title": "New", "slug": format!("n-{nth}"), "author": 1, "body": body});
+            let answer = blog.call_as(&holder, Create, "article", json!({"data": data})).await;
+            let answer = answer.unwrap();
+            let chars = result_chars(&answer.to_string(), true);
+            assert!(chars <= max_context, "{chars} of {max_context}: {answer}");
+            assert!(answer["success"] == true && answer["id"].is_number());
+            let given = json!({"id": answer["id"], "data": {"title": "Newer"}});
+            let answer = blog.call_as(&holder, Update, "article", given).await.unwrap();
+            let chars = result_chars(&answer.to_string(), true);
+            assert!(chars <= max_context, "{chars} of {max_context}: {answer}");
+        }
     }
 }

@@ -104,6 +104,25 @@ impl EngineError {
         }
     }
 
+    /// What the database said of a refusal whose reason callers are not told, for the operator's
+    /// log. Values are not in it: PostgreSQL's messages are kept where they cannot hold one.
+    pub fn said(&self) -> Option<String> {
+        let (Self::Value(cause) | Self::Denied(cause) | Self::Other(cause)) = self else {
+            return None;
+        };
+        let inner = match cause.downcast_ref::<sqlx::Error>() {
+            Some(sqlx::Error::Database(inner)) => inner.try_downcast_ref::<PgDatabaseError>(),
+            _ => None,
+        };
+        let Some(error) = inner else { return Some(cause.to_string()) };
+        let code = error.code();
+        // Wrong SQL, rights, resources and faults of the server's own (PostgreSQL's documentation,
+        // appendix A). Others tell of the values that they met, and triggers say what they like.
+        let is_plain = ["0A", "25", "42", "53", "54", "55", "58", "XX"].contains(&code.get(..2)?);
+        let message = if is_plain { error.message() } else { "its message may hold values" };
+        Some(format!("SQLSTATE {code}: {message}"))
+    }
+
     /// Whether the database could not be reached, or was lost.
     pub const fn is_of_the_way(&self) -> bool {
         matches!(self, Self::Lost(_) | Self::Missing | Self::Unknown | Self::Unreachable(_))

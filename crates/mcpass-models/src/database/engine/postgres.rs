@@ -23,7 +23,8 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) async fn open(url: &str, bounds: Bounds) -> Result<Self, EngineError> {
+    /// The database of a URL, and what tells it from others.
+    pub(super) async fn open(url: &str, bounds: Bounds) -> Result<(Self, String), EngineError> {
         // The error of a malformed URL may hold parts of it, so it is not passed on.
         let options = PgConnectOptions::from_str(url).map_err(|_| {
             EngineError::Url(
@@ -37,9 +38,10 @@ impl Postgres {
         let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(failure::of_way)?;
         // It has served its purpose, whether or not the server hears of its end.
         let _ = first.close().await;
+        let identity = identity(&options);
         let readers = pool(options.clone(), bounds, READER);
         let writers = pool(options, bounds, WRITER);
-        Ok(Self { readers, writers, bounds })
+        Ok((Self { readers, writers, bounds }, identity))
     }
 
     pub(super) async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, EngineError> {
@@ -66,6 +68,16 @@ impl Postgres {
         let transaction = begun.map_err(|error| of_pool(error, &self.writers))?;
         Ok(Open { transaction, bounds: self.bounds })
     }
+}
+
+/// Where a database is, and what it is called there: without a name, as the user.
+fn identity(options: &PgConnectOptions) -> String {
+    let host = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => options.get_host().to_owned(),
+    };
+    let name = options.get_database().unwrap_or_else(|| options.get_username());
+    format!("postgres://{host}:{}/{name}", options.get_port())
 }
 
 /// A pool had no connection to lend: all are in use, or there is none because none can be made.

@@ -63,6 +63,12 @@ impl Sqlite {
     }
 }
 
+/// The file that a path leads to, whichever way it does.
+pub(super) fn identity(path: &str) -> String {
+    let whole = std::fs::canonicalize(path).unwrap_or_else(|_| Path::new(path).to_owned());
+    format!("sqlite:{}", whole.display())
+}
+
 /// A transaction. Dropped, its connection is closed, which rolls it back.
 #[derive(Debug)]
 pub(super) struct Open<'a> {

@@ -153,3 +153,18 @@ async fn sqlite_gives_whatever_is_in_a_column() {
     ];
     assert_eq!(row, expected);
 }
+
+#[tokio::test]
+async fn a_database_is_told_from_others_by_where_it_is() {
+    let (blog, other) = (Blog::sqlite("").await, Blog::sqlite("").await);
+    let path = std::path::PathBuf::from(blog.url.strip_prefix("sqlite:").unwrap());
+    let link = path.with_file_name("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let by_link = Engine::open(&format!("sqlite:{}", link.display()), bounds()).await.unwrap();
+    assert_eq!(by_link.identity(), blog.database.engine.identity());
+    assert_ne!(other.database.engine.identity(), blog.database.engine.identity());
+    let (blog, other) = (Blog::postgres("").await, Blog::postgres("").await);
+    let identity = blog.database.engine.identity();
+    assert!(identity.starts_with("postgres://") && !identity.contains('@'), "{identity}");
+    assert_ne!(other.database.engine.identity(), identity);
+}

@@ -47,7 +47,7 @@ pub(super) async fn run(
         Operation::Create => create::run(database, &access, model, given).await,
         Operation::Update => update::run(database, &access, model, given).await,
         Operation::Delete => delete::run(database, &access, model, given).await,
-        Operation::Describe => describe::run(&access, model, given),
+        Operation::Describe => describe::run(&access, model, given, operation.is_indented()),
         Operation::Actions => actions::run(&access, model, given),
         Operation::Action => action::run(database, &access, model, given).await,
         Operation::Bulk => bulk::run(database, &access, model, given).await,
@@ -55,6 +55,9 @@ pub(super) async fn run(
         Operation::History => history::run(database, &access, model, given).await,
         Operation::Autocomplete => autocomplete::run(database, &access, model, given).await,
     };
+    if let Err(failure) = &answer {
+        failure.log(&database.server, model);
+    }
     told(answer, operation.is_indented())
 }
 

@@ -100,12 +100,16 @@ pub(super) async fn read(
             given.insert("id".to_owned(), id);
             get::run(database, &access, model, &given).await
         }
-        Named::Schema(model) => describe::run(&access, model, &given),
+        Named::Schema(model) => describe::run(&access, model, &given, true),
     };
     match answer {
         Ok(text) => Ok(Some(Content { mime_type: JSON, text: json::indent(&text) })),
         Err(failure) if failure.is_unknown_model() || failure.is_not_found() => Ok(None),
-        Err(failure) => Err(ToolFailure(said(&failure))),
+        Err(failure) => {
+            let model = model_of(database, uri).map_or("", |model| &model.name);
+            failure.log(&database.server, model);
+            Err(ToolFailure(said(&failure)))
+        }
     }
 }
 

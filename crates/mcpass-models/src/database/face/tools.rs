@@ -44,10 +44,10 @@ pub(super) fn all(database: &Database) -> Vec<Tool> {
 /// What is alike for all tools is said here once; arguments that are rarely needed are in no schema.
 const OF_ALL: &str = "Models, and what may be done with each. All tools: filters \
                       {\"field__lookup\": value} with Django's lookups; order_by fields, - for \
-                      descending; cursor: next_cursor of the page before. Also: list offset, \
-                      with_total, aggregate; get fields, include_related, include_inlines, \
-                      text_offset; update inlines; update, delete expected: values you read, so \
-                      no change of others is lost; bulk atomic.";
+                      descending; cursor: the last next_cursor. Also: list offset, with_total, \
+                      aggregate; get, describe fields; get include_related, include_inlines, \
+                      text_offset; update inlines; update, delete expected: values you read, to \
+                      lose no change of others; bulk atomic.";
 
 /// Names of the models that have a tool for this operation.
 fn models(database: &Database, operation: Operation) -> Vec<&str> {

@@ -54,6 +54,7 @@ pub async fn run(
     }
     let table = table::name(&granted.model().table);
     let query = HistoryQuery {
+        database: database.engine.identity(),
         table: &table,
         object_id: &object_id,
         limit: limit.saturating_add(1),

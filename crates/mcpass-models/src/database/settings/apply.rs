@@ -310,7 +310,11 @@ fn visibility(model: &mut Model, settings: &ModelSettings) -> Result<(), Invalid
     }
     if let Some(names) = &settings.writable {
         let names = without_links(model, names);
-        let writable = positions(model, "writable", &names)?;
+        let mut writable = positions(model, "writable", &names)?;
+        // Without a key that nobody else makes there is no new row; afterwards a key stays as it
+        // is in any case.
+        let is_given = |at: &&usize| model.fields.get(**at).is_some_and(|key| !key.has_default);
+        writable.extend(model.primary_key.iter().filter(is_given));
         each(model, |at, field| field.is_writable &= writable.contains(&at));
     }
     each(model, |_, field| {

@@ -105,7 +105,7 @@ async fn check(blog: &Blog, text: &str) {
             "get" => get::run(database, &access, model, &given_now).await,
             "related" => related::run(database, &access, model, &given_now).await,
             "autocomplete" => autocomplete::run(database, &access, model, &given_now).await,
-            "describe" => describe::run(&access, model, &given_now),
+            "describe" => describe::run(&access, model, &given_now, false),
             _ => find::run(&access, &given_now),
         };
         let shown = match &answer {

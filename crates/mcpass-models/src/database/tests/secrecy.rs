@@ -57,7 +57,10 @@ async fn ask_everything(blog: &Blog, holder: &Holder, hidden: &[&str]) -> Vec<(S
         lists.push(json!({"aggregate": {"min": [name], "max": [name]}}));
     }
     for model in MODELS {
-        note(format!("describe {model}"), describe::run(&access, model, &arguments(json!({}))));
+        note(
+            format!("describe {model}"),
+            describe::run(&access, model, &arguments(json!({})), false),
+        );
         let given = arguments(json!({"limit": 50}));
         note(
             format!("autocomplete {model}"),

@@ -3,7 +3,7 @@
 
 use super::super::access::Writable;
 use super::super::errors::Failure;
-use super::super::json::{Object, array};
+use super::super::json::array;
 use super::super::page::{CAPS, Room};
 use super::super::rows::Columns;
 use super::create::Written;
@@ -34,12 +34,9 @@ fn fit(columns: &Columns<'_>, row: &super::super::sql::Row, room: &mut Room) -> 
     let caps = std::iter::once(None).chain(CAPS.into_iter().map(Some));
     let mut shown = caps.map(|cap| columns.show(row, cap));
     let fitting = shown.find(|shown| room.has(shown, 1));
-    let shown = fitting.unwrap_or_else(|| {
-        let mut object = Object::new();
-        object.raw("id", &columns.key(row));
-        object.text("_left_out", "The row does not fit the token's max_context. Read it in parts.");
-        object.finish()
-    });
+    // In the end nothing of the row: that it was written is said beside it.
+    let key = || Some(columns.show_key(row)).filter(|key| room.has(key, 1));
+    let shown = fitting.or_else(key).unwrap_or_else(|| "null".to_owned());
     room.take(&shown, 1);
     shown
 }

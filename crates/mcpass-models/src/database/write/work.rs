@@ -169,7 +169,7 @@ impl<'a> Work<'a> {
             return Ok(self.transaction.commit().await?);
         }
         let keeper = &self.database.keeper;
-        let Ok(intent) = keeper.intend(&self.changes).await else {
+        let Ok(intent) = keeper.intend(self.database.engine.identity(), &self.changes).await else {
             self.transaction.rollback().await;
             return Err(Failure::coded(
                 "The change cannot be recorded, so it was not made. Try again later.",

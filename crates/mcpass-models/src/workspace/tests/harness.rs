@@ -9,6 +9,7 @@ use mcpass_store::{Page, PageRequest, StoreError, StoreErrorKind, WorkspaceStore
 use serde_json::json;
 
 use super::super::*;
+use super::answers;
 use crate::schema;
 use crate::service::structured_chars;
 
@@ -69,8 +70,8 @@ impl Room {
         });
         let value = value.map_err(|failure| failure.0)?;
         let value: Value = serde_json::from_str(&value.structured).unwrap();
-        let whole: Value = serde_json::from_str(definition.definition.get()).unwrap();
-        let faults = schema::faults(&whole["outputSchema"], value.as_object().unwrap());
+        let spec = tools::Spec::find(&definition.name).unwrap();
+        let faults = schema::faults(&answers::of(spec), value.as_object().unwrap());
         assert_eq!(faults, Vec::<String>::new(), "{tool}: {value}");
         let is_small = who.max_context == 0 || structured_chars(&value) <= who.max_context;
         assert!(is_small, "{tool}: {} of {}", structured_chars(&value), who.max_context);

@@ -3,7 +3,7 @@
 use mcpass_store::faulty::Fault;
 use serde_json::json;
 
-use super::harness::{Room, WAY};
+use super::harness::{ANA, Room, WAY, Who};
 
 #[test]
 fn a_move_that_is_not_allowed_is_refused_with_those_that_are() {
@@ -101,4 +101,90 @@ fn a_database_that_is_gone_says_what_is_known() {
     room.fail(Fault::None);
     let read = room.call("features_info", json!({"feature_id": feature}));
     assert_eq!(read["feature"]["title"], "Other", "it was made, and the answer did not deny it");
+}
+
+/// A feature with one item of each kind that can belong to it, and then some stories.
+fn full_feature(room: &Room) -> serde_json::Value {
+    let feature = room.feature();
+    room.cases(&feature, &[true, false]);
+    for (tool, many, one) in [
+        ("user_stories_create", "user_stories", json!({"title": "Pay"})),
+        ("test_reports_create", "test_reports", json!({"title": "Friday"})),
+        ("tasks_create", "tasks", json!({"name": "Ask the bank"})),
+        (
+            "checklists_create",
+            "checklists",
+            json!({"title": "Before release", "checklist_items": [{"title": "Tick"}]}),
+        ),
+    ] {
+        room.call(tool, json!({"feature_id": feature, many: [one]}));
+    }
+    feature
+}
+
+#[test]
+fn contents_go_only_with_who_may_delete_them() {
+    let room = Room::new();
+    let feature = full_feature(&room);
+    let all = json!({"feature_id": feature, "with_contents": true});
+    let whole = |who: Who| room.call_as(who, "features_delete", all.clone());
+
+    // The area features:write, and features:write with user_stories:read.
+    let features = |tool: &str| tool.starts_with("features_") || tool.starts_with("tasks_");
+    let planner = Who { may: features, ..ANA };
+    let text = whole(planner).unwrap_err();
+    assert_eq!(
+        text,
+        "Nothing was deleted: the feature `Pay by card` has contents that this token may not \
+         delete. Set its status to cancelled instead."
+    );
+    let reader = Who {
+        may: |tool| {
+            tool.starts_with("features_")
+                || tool.starts_with("tasks_")
+                || tool == "user_stories_existing"
+        },
+        ..ANA
+    };
+    let text = whole(reader).unwrap_err();
+    assert!(text.contains("has 1 user story and more that this token may not delete"), "{text}");
+
+    // Before that, contents are told as far as they may be read.
+    let plain = json!({"feature_id": feature});
+    let text = room.call_as(planner, "features_delete", plain.clone()).unwrap_err();
+    assert!(text.contains("still has 1 task and more."), "{text}");
+    let text = room.call_as(reader, "features_delete", plain).unwrap_err();
+    assert!(text.contains("still has 1 user story, 1 task and more."), "{text}");
+
+    // Each kind counts: who lacks one of the rights deletes nothing.
+    let lacking: [fn(&str) -> bool; 6] = [
+        |tool| tool != "user_stories_delete",
+        |tool| tool != "test_cases_delete",
+        |tool| tool != "test_reports_update",
+        |tool| tool != "checklists_delete",
+        |tool| tool != "checklist_items_delete",
+        |tool| tool != "tasks_update",
+    ];
+    for may in lacking {
+        let text = whole(Who { may, ..ANA }).unwrap_err();
+        assert!(text.contains("may not delete"), "{text}");
+    }
+    let checklist = room.call("checklists_existing", json!({"feature_id": feature}));
+    let checklist = json!({"checklist_id": checklist["checklists"][0]["id"]});
+    let no_items = Who { may: lacking[4], ..ANA };
+    assert!(room.call_as(no_items, "checklists_delete", checklist).is_err());
+    assert_eq!(whole(ANA).unwrap()["deleted"], 8);
+}
+
+#[test]
+fn more_than_a_page_of_contents_goes_along() {
+    let room = Room::new();
+    let feature = room.feature();
+    let stories: Vec<_> = (0..50).map(|n| json!({"title": format!("story {n}")})).collect();
+    for _ in 0..21 {
+        let arguments = json!({"feature_id": feature, "user_stories": stories});
+        room.call("user_stories_create", arguments);
+    }
+    let all = json!({"feature_id": feature, "with_contents": true});
+    assert_eq!(room.call("features_delete", all)["deleted"], 21 * 50 + 1);
 }
