@@ -3,7 +3,9 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use mcpass_authority::api::{ApiError, TokenRef, TokenRevoke, TokenRotate, TokenUsage};
+use mcpass_authority::api::{
+    ApiError, TokenDetails, TokenRef, TokenRevoke, TokenRotate, TokenUsage,
+};
 
 use super::one;
 use crate::console::asked::Asked;
@@ -11,7 +13,7 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
-use crate::console::show::{When, count};
+use crate::console::show::{When, count, several};
 use crate::console::{Console, done, go, page, refused};
 
 /// What is about to be done.
@@ -124,7 +126,7 @@ pub(super) async fn ask_rotate(
     Path(id): Path<String>,
     asked: Asked,
 ) -> Answer {
-    let fields = Fields::from([("overlap", "24h")]);
+    let fields = Fields::from([("overlap", "0")]);
     ask(&console, &asked, &id, Deed::Rotate, fields).await
 }
 
@@ -133,8 +135,7 @@ pub(super) async fn ask_revoke(
     Path(id): Path<String>,
     asked: Asked,
 ) -> Answer {
-    let fields = Fields::from([("reason", ""), ("family", "yes")]);
-    ask(&console, &asked, &id, Deed::Revoke, fields).await
+    ask(&console, &asked, &id, Deed::Revoke, Fields::default()).await
 }
 
 pub(super) async fn ask_disable(
@@ -168,15 +169,26 @@ pub(super) async fn revoke(
         reason: asked.form.text("reason").to_owned(),
         family: asked.form.has("family"),
     };
+    let before = one::find(&console, &asked, &id).await?;
     match console.authority().token_revoke(asked.ctx()?, request).await {
-        Ok(token) => Ok(done(
-            &format!("/tokens/{id}"),
-            format!(
-                "{} is revoked: every request with it is refused from now on.",
-                token.facts.name
-            ),
-        )),
+        Ok(token) => Ok(done(&format!("/tokens/{id}"), revoked(&before, &token))),
         Err(error) => again(&console, &asked, &id, Deed::Revoke, &error).await,
+    }
+}
+
+/// What was ended, in words. A secret that had ended before is not told of again.
+fn revoked(before: &TokenDetails, after: &TokenDetails) -> String {
+    let others = |token: &TokenDetails| {
+        let others = token.family_members.iter().filter(|member| member.id != token.id);
+        others.filter(|member| member.state == "revoked").count()
+    };
+    let name = &after.facts.name;
+    match others(after).saturating_sub(others(before)) {
+        0 => format!("{name} is revoked: every request with it is refused from now on."),
+        ended => format!(
+            "{name} is revoked, and {} of its family: every request with them is refused from now on.",
+            several(ended as u64, "other secret"),
+        ),
     }
 }
 
