@@ -13,11 +13,29 @@ function say(text) {
 // ---- Times: exactly, in the viewer's own zone ----
 
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const zones = new Intl.DateTimeFormat("en", { timeZoneName: "short" });
+const two = (number) => String(number).padStart(2, "0");
+
+// A time of the clock in the form in which the page told it, so that nothing moves.
+function clock(at, kind) {
+  const now = new Date();
+  const day = `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  const minute = `${two(at.getHours())}:${two(at.getMinutes())}`;
+  const second = `${minute}:${two(at.getSeconds())}`;
+  const zone = () => zones.formatToParts(at).find((part) => part.type === "timeZoneName").value;
+  if (kind === "hour") return minute;
+  if (kind === "exact") return `${at.getFullYear()}-${day} ${second} ${zone()}`;
+  if (at.toDateString() === now.toDateString()) return second;
+  if (at.getFullYear() === now.getFullYear()) return `${day} ${minute}`;
+  return `${at.getFullYear()}-${day}`;
+}
 
 function localTimes(from) {
-  for (const time of all("time[datetime]", from)) {
-    const at = new Date(time.dateTime);
-    if (!Number.isNaN(at.getTime())) time.title = exact.format(at);
+  for (const time of all("time[datetime], [data-at]", from)) {
+    const at = new Date(time.dateTime ?? time.dataset.at);
+    if (Number.isNaN(at.getTime())) continue;
+    if (time.dateTime) time.title = exact.format(at);
+    if (time.dataset.clock) time.textContent = clock(at, time.dataset.clock);
   }
 }
 
