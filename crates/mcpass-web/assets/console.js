@@ -39,6 +39,15 @@ function localTimes(from) {
   }
 }
 
+// A field for a date and time names no zone. The page and the server say UTC, people their own.
+const local = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+
+function localFields(from) {
+  for (const field of all("input[data-utc]", from)) {
+    if (field.value) field.value = local(new Date(`${field.value}Z`));
+  }
+}
+
 // ---- Copying ----
 
 async function copy(button) {
@@ -346,6 +355,9 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("formdata", (event) => {
   if (!event.target.matches("[data-auto]")) return;
   for (const [name, text] of [...event.formData]) if (text === "") event.formData.delete(name);
+  for (const field of all("input[data-utc]", event.target)) {
+    if (field.value) event.formData.set(field.name, new Date(field.value).toISOString());
+  }
 });
 
 // Back from the page that it led to, a form can be sent again.
@@ -411,9 +423,9 @@ document.addEventListener("keydown", (event) => {
     if (menu) shut(menu); else if (typing) event.target.blur();
     return;
   }
-  if (event.key === "Enter" && event.target.id === "f-pattern") {
+  if (event.key === "Enter" && event.target.dataset.enter) {
     event.preventDefault();
-    return one("#add-pattern")?.click();
+    return document.getElementById(event.target.dataset.enter)?.click();
   }
   // It narrows while one types; there is nothing to send.
   if (event.key === "Enter" && event.target.matches("[data-find]")) return event.preventDefault();
@@ -439,6 +451,7 @@ document.addEventListener("keydown", (event) => {
 
 function prepare(from) {
   localTimes(from);
+  localFields(from);
   for (const box of all("[data-tabs]", from)) tabs(box);
   for (const button of all("[data-live]", from)) if (button.tagName === "BUTTON") follow(button);
   for (const form of all("form", from)) selection(form);

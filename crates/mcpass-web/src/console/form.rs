@@ -41,6 +41,11 @@ impl Form {
         self.fields.raw(name)
     }
 
+    /// A moment in a field for a date and time: the script writes it for the viewer's zone.
+    pub(crate) fn moment(&self, name: &str) -> &str {
+        self.value(name).get(..19).unwrap_or_default()
+    }
+
     /// Whether a box is ticked.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.fields.has(name)
