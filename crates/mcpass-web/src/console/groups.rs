@@ -9,12 +9,15 @@ use mcpass_authority::api::{ApiError, GroupCreate, GroupEdit, GroupRef, GroupVie
 use super::asked::Asked;
 use super::fault::{Answer, Fault};
 use super::fields::{Fields, segment};
-use super::form::Form;
+use super::form::{Form, Pager};
 use super::frame::{Frame, Section};
 use super::show::{Badge, When, count, cut, several};
 use super::{Console, done, page, refused};
 
 const FEW: u32 = 50;
+const PATH: &str = "/groups";
+/// Rows on a page.
+const ROWS: usize = 100;
 
 pub(crate) fn routes() -> Router<Console> {
     Router::new()
@@ -29,6 +32,9 @@ pub(crate) fn routes() -> Router<Console> {
 struct ListPage {
     frame: Frame,
     rows: Vec<Row>,
+    text: String,
+    sum: String,
+    pager: Pager,
 }
 
 #[derive(Debug)]
@@ -77,8 +83,19 @@ struct Member {
 
 async fn list(State(console): State<Console>, asked: Asked) -> Answer {
     let groups = console.authority().group_list(asked.ctx()?).await?;
+    let sum = several(groups.len() as u64, "group");
+    let text = asked.query.text("q").to_lowercase();
+    // They come in the order of their names, so a name says where the next page begins.
+    let query = asked.query.only(&["q", "cursor"]);
+    let after = query.text("cursor");
+    let mut found = groups
+        .into_iter()
+        .filter(|group| group.name.as_str() > after && group.name.to_lowercase().contains(&text));
+    let on_page: Vec<GroupView> = found.by_ref().take(ROWS).collect();
+    let next = on_page.last().filter(|_| found.next().is_some()).map(|last| last.name.clone());
+    let pager = Pager::new(PATH, &query, on_page.len(), next.as_deref());
     let now = console.now();
-    let rows = groups.into_iter().map(|group| Row {
+    let rows = on_page.into_iter().map(|group| Row {
         path: path(&group.name),
         told: count(group.permissions.len() as u64),
         permissions: cut(&group.permissions.join(", "), 200),
@@ -86,7 +103,8 @@ async fn list(State(console): State<Console>, asked: Asked) -> Answer {
         name: group.name,
     });
     let frame = asked.frame(Section::Groups, "Groups").at_top();
-    page(&ListPage { frame, rows: rows.collect() })
+    let text = asked.query.text("q").to_owned();
+    page(&ListPage { frame, rows: rows.collect(), text, sum, pager })
 }
 
 async fn show_new(asked: Asked) -> Answer {

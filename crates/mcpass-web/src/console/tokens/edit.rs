@@ -13,6 +13,7 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
+use crate::console::pick;
 use crate::console::{Console, done, page, refused};
 
 #[derive(Template)]
@@ -134,7 +135,7 @@ async fn permit(console: &Console, asked: &Asked, token: &TokenDetails) -> Resul
     let request = TokenEdit {
         id: token.id.to_string(),
         permissions: Some(permissions),
-        groups: Some(asked.form.all("group")),
+        groups: Some(pick::chosen(&asked.form)),
         ..TokenEdit::default()
     };
     console.authority().token_edit(asked.ctx()?, request).await?;
@@ -148,7 +149,7 @@ async fn template(
     token: &TokenDetails,
     form: Form,
 ) -> Result<Page, Fault> {
-    let (chosen, groups) = (draft::chosen(form.fields()), form.fields().all("group"));
+    let (chosen, groups) = (draft::chosen(form.fields()), pick::chosen(form.fields()));
     let (id, name) = (token.id.to_string(), token.facts.name.clone());
     let live = |state: &str| matches!(state, "active" | "disabled");
     let others = token.family_members.iter().filter(|one| one.id != token.id && live(&one.state));

@@ -40,7 +40,7 @@ struct Page {
     sum: Vec<(String, &'static str)>,
     heads: Vec<Head>,
     /// Groups that selected tokens can be added to.
-    groups: Vec<String>,
+    groups: Choosable,
     /// The filter as hidden fields, for what is done to all that fit.
     hidden: Vec<(String, String)>,
 }
@@ -94,13 +94,11 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         Err(error) => return Err(error.into()),
     };
     let counts = console.authority().token_counts(ctx, TokenCount::default()).await?;
-    let (choices, users) = choices(&console, &asked, &query).await?;
-    let groups = choices.iter().find(|choice| choice.name == "group");
-    let groups = groups.into_iter().flat_map(|choice| &choice.options);
+    let (choices, users, groups) = choices(&console, &asked, &query).await?;
     let now = console.now();
     let template = Page {
         frame: asked.frame(Section::Tokens, "Tokens").at_top(),
-        groups: groups.map(|group| group.value.clone()).filter(|name| !name.is_empty()).collect(),
+        groups,
         choices,
         types_user: users == Choosable::Many,
         sum: sum(&counts),
@@ -187,7 +185,7 @@ async fn choices(
     console: &Console,
     asked: &Asked,
     query: &Fields,
-) -> Result<(Vec<Choice>, Choosable), Fault> {
+) -> Result<(Vec<Choice>, Choosable, Choosable), Fault> {
     let states = [
         ("", "any state"),
         ("active", "active"),
@@ -198,7 +196,7 @@ async fn choices(
     let mut choices = vec![Choice::new("state", "State", query, states)];
     let ctx = asked.ctx()?;
     let viewer = asked.viewer()?;
-    let mut users = Choosable::Nobody;
+    let (mut users, mut groups) = (Choosable::Nobody, Choosable::Nobody);
     if viewer.may("mcpass.view_user") {
         let all = console.authority().user_list(ctx).await?;
         users = Choosable::of(all.into_iter().map(|user| user.name));
@@ -209,8 +207,11 @@ async fn choices(
         choices.push(Choice::new("user", "User", query, any.chain(users)));
     }
     if viewer.may("mcpass.view_group") {
-        let groups = console.authority().group_list(ctx).await?;
-        let groups = groups.into_iter().map(|group| (group.name.clone(), group.name));
+        let all = console.authority().group_list(ctx).await?;
+        groups = Choosable::of(all.into_iter().map(|group| group.name));
+    }
+    if let Choosable::Names(names) = &groups {
+        let groups = names.iter().map(|name| (name.clone(), name.clone()));
         let any = std::iter::once((String::new(), "any group".to_owned()));
         choices.push(Choice::new("group", "Group", query, any.chain(groups)));
     }
@@ -220,7 +221,7 @@ async fn choices(
     choices.push(Choice::new("created", "Created within", query, created));
     let expiring = [("", "at any time"), ("7d", "7 days"), ("30d", "30 days")];
     choices.push(Choice::new("expiring", "Expires within", query, expiring));
-    Ok((choices, users))
+    Ok((choices, users, groups))
 }
 
 fn row(token: TokenView, now: Timestamp) -> Row {

@@ -13,6 +13,7 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::fields::{Fields, segment};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
+use crate::console::pick::{self, Pick};
 use crate::console::show::{Badge, When, cut, several};
 use crate::console::{Console, done, page, refused};
 
@@ -27,7 +28,7 @@ pub(super) struct Page {
     path: String,
     state: Badge,
     created: When,
-    groups: Vec<String>,
+    groups: Pick,
     tokens: Vec<Row>,
     /// How many there are, which may be more.
     tokens_told: String,
@@ -74,7 +75,7 @@ pub(super) async fn take(
         user: user.clone(),
         superuser: Some(form.has("superuser")),
         permissions: Some(form.words("permissions")),
-        groups: Some(form.all("group")),
+        groups: Some(pick::chosen(form)),
         ..UserEdit::default()
     };
     match console.authority().user_edit(asked.ctx()?, request).await {
@@ -110,13 +111,14 @@ pub(super) async fn template(
         let superuser = if user.is_superuser { vec!["yes".to_owned()] } else { Vec::new() };
         fields.and("superuser", &superuser).and("group", &user.groups)
     };
+    let form = form.unwrap_or_else(|| Form::new(fields()));
     Ok(Page {
         frame: asked.frame(Section::Users, user.name.clone()),
-        form: form.unwrap_or_else(|| Form::new(fields())),
         path: path(&user.name),
         state: state(&user),
         created: When::new(user.created_at, now),
-        groups: groups(console, asked).await?,
+        groups: groups(console, asked, form.fields()).await?,
+        form,
         tokens_told: several(counts.total, "token"),
         has_more,
         tokens: tokens
