@@ -62,6 +62,8 @@ pub enum StateFilter {
     Expired,
     /// Ended by hand.
     Revoked,
+    /// Not ended by hand.
+    Unrevoked,
 }
 
 /// Which tokens. Everything that is given must hold.

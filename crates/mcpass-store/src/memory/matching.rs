@@ -14,10 +14,11 @@ pub(super) fn token(token: &Token, filter: &TokenFilter) -> bool {
     fits(*user, |user| token.user == user)
         && fits(*group, |group| token.groups.contains(&group))
         && fits(*state, |(wanted, now)| match token.state(now) {
+            TokenState::Revoked => wanted == StateFilter::Revoked,
+            _ if wanted == StateFilter::Unrevoked => true,
             TokenState::Active { .. } => wanted == StateFilter::Active,
             TokenState::Disabled => wanted == StateFilter::Disabled,
             TokenState::Expired => wanted == StateFilter::Expired,
-            TokenState::Revoked => wanted == StateFilter::Revoked,
         })
         && fits(*unused_since, |before| token.is_unused_since(before))
         && fits(*created_since, |since| token.created_at >= since)
