@@ -269,6 +269,8 @@ function follow(button) {
       live = live.replace(/after=-?\d+/, `after=${event.lastEventId}`);
       body.prepend(...fresh);
       for (const row of [...body.rows].slice(KEEP)) row.remove();
+      const pager = one(".pager > span");
+      if (pager) pager.textContent = `${body.rows.length} on this page`;
       if (fresh.length > 0) said.textContent = `Following: ${fresh.length} new.`;
     });
     source.addEventListener("trouble", (event) => stop(event.data));
@@ -458,3 +460,6 @@ function prepare(from) {
 }
 
 prepare(document);
+
+// On a phone the way to this page may lie beyond the edge of the bar.
+one(".side a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -3,7 +3,7 @@
 use mcpass_authority::api::ApiError;
 
 use super::fields::Fields;
-use super::trouble::{sentence, sentence_of};
+use super::trouble::{hint, sentence};
 
 /// What stands in a form.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ impl Form {
     pub(crate) fn refused(fields: Fields, error: &ApiError) -> Self {
         let wrong = Wrong {
             message: sentence(error),
-            hint: error.hint.as_deref().map(sentence_of),
+            hint: error.hint.as_deref().and_then(hint),
             field: error.field.clone(),
         };
         Self { fields: fields.shown(), error: Some(wrong) }

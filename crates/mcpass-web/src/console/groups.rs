@@ -34,6 +34,7 @@ struct ListPage {
     rows: Vec<Row>,
     text: String,
     sum: String,
+    may_add: bool,
     pager: Pager,
 }
 
@@ -70,6 +71,11 @@ struct OnePage {
     /// How many are not shown.
     more_users: u64,
     is_deleting: bool,
+    /// Whether the viewer may change the group.
+    may_change: bool,
+    /// Whether the viewer may delete it.
+    may_delete: bool,
+    permissions: Vec<String>,
 }
 
 /// A token in the group.
@@ -104,10 +110,12 @@ async fn list(State(console): State<Console>, asked: Asked) -> Answer {
     });
     let frame = asked.frame(Section::Groups, "Groups").at_top();
     let text = asked.query.text("q").to_owned();
-    page(&ListPage { frame, rows: rows.collect(), text, sum, pager })
+    let may_add = asked.viewer()?.may("mcpass.add_group");
+    page(&ListPage { frame, rows: rows.collect(), text, sum, may_add, pager })
 }
 
 async fn show_new(asked: Asked) -> Answer {
+    asked.viewer()?.must("mcpass.add_group")?;
     let frame = asked.frame(Section::Groups, "Create group");
     page(&NewPage { frame, form: Form::default() })
 }
@@ -156,6 +164,7 @@ async fn ask_delete(
     Path(group): Path<String>,
     asked: Asked,
 ) -> Answer {
+    asked.viewer()?.must("mcpass.delete_group")?;
     page(&one(&console, &asked, group, None, true).await?)
 }
 
@@ -178,12 +187,12 @@ async fn one(
     form: Option<Form>,
     is_deleting: bool,
 ) -> Result<OnePage, Fault> {
-    let (authority, ctx) = (console.authority(), asked.ctx()?);
+    let (authority, ctx, viewer) = (console.authority(), asked.ctx()?, asked.viewer()?);
     let group = authority.group_show(ctx, GroupRef { group }).await?;
     let request =
         TokenList { group: Some(group.name.clone()), limit: Some(FEW), ..TokenList::default() };
     let tokens = authority.token_list(ctx, request).await?;
-    let users = if asked.viewer()?.may("mcpass.view_user") {
+    let users = if viewer.may("mcpass.view_user") {
         authority.user_list(ctx).await?
     } else {
         Vec::new()
@@ -214,6 +223,9 @@ async fn one(
         users_told: several(count_of_users, "user"),
         more_users: count_of_users.saturating_sub(u64::from(FEW)),
         users: users.into_iter().take(FEW as usize).map(|user| user.name).collect(),
+        may_change: viewer.may("mcpass.change_group"),
+        may_delete: viewer.may("mcpass.delete_group"),
+        permissions: group.permissions,
         name: group.name,
         is_deleting,
     })

@@ -15,6 +15,7 @@ use super::{Console, Parts};
 
 mod families;
 mod further;
+mod offers;
 mod hostile;
 
 const HOST: &str = "127.0.0.1:7788";

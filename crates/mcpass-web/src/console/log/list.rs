@@ -110,8 +110,8 @@ async fn template(
         back_to: None,
         sum: [
             ("the last hour", "since=1h"),
-            ("refused today", "outcome=refused&since=24h"),
-            ("errors today", "outcome=error&since=24h"),
+            ("refused in 24 hours", "outcome=refused&since=24h"),
+            ("errors in 24 hours", "outcome=error&since=24h"),
         ]
         .map(|(word, query)| (format!("{PATH}?{query}"), word))
         .to_vec(),

@@ -74,6 +74,21 @@ impl When {
     }
 }
 
+/// A text with the moments in it as people read them: `2026-11-29 20:03:51 UTC` for
+/// `2026-11-29T20:03:51.185221Z`.
+pub(crate) fn readable(text: &str) -> String {
+    let word = |word: &str| {
+        let bare = word.trim_end_matches([',', ';', '.', ')']);
+        match Timestamp::parse(bare) {
+            Ok(at) if bare.len() > 10 => {
+                format!("{}{}", When::exact(at).text, word.get(bare.len()..).unwrap_or_default())
+            }
+            _ => word.to_owned(),
+        }
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 fn relative(seconds: i64) -> String {
     let size = seconds.saturating_abs();
     let amount = match size {
@@ -114,6 +129,16 @@ mod tests {
         ] {
             assert_eq!(relative(seconds), text);
         }
+    }
+
+    #[test]
+    fn moments_in_a_text_are_made_readable() {
+        let text = "left alone since 2026-11-29T20:03:51.185221Z, tried again at \
+                    2026-11-29T20:04:51Z";
+        let said = "left alone since 2026-11-29 20:03:51 UTC, tried again at \
+                    2026-11-29 20:04:51 UTC";
+        assert_eq!(readable(text), said);
+        assert_eq!(readable("no  moment: 12, a-b"), "no  moment: 12, a-b");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use mcpass_authority::api::{
     ApiError, TokenDetails, TokenRef, TokenRevoke, TokenRotate, TokenUsage,
 };
@@ -112,7 +113,26 @@ pub(super) fn ends(streams: u64, sessions: u64) -> Vec<String> {
     all.into_iter().flatten().collect()
 }
 
+/// Why it cannot be done to a token in this state.
+pub(super) fn is_over(token: &TokenDetails, deed: &str) -> Option<Response> {
+    let facts = &token.facts;
+    let is_possible = match deed {
+        "Revoke" => facts.state != "revoked",
+        "Disable" => facts.state == "active",
+        _ => matches!(facts.state.as_str(), "active" | "disabled"),
+    };
+    let said = match facts.state.as_str() {
+        "revoked" => format!("{} is revoked, which is final.", facts.name),
+        state => format!("{} is {state}.", facts.name),
+    };
+    (!is_possible).then(|| done(&format!("/tokens/{}", token.id), said))
+}
+
 async fn ask(console: &Console, asked: &Asked, id: &str, deed: Deed, fields: Fields) -> Answer {
+    // There is no form for what cannot be done.
+    if let Some(over) = is_over(&one::find(console, asked, id).await?, deed.word()) {
+        return Ok(over);
+    }
     page(&template(console, asked, id, deed, Form::new(fields)).await?)
 }
 
@@ -207,7 +227,7 @@ pub(super) async fn enable(
     State(console): State<Console>,
     Path(id): Path<String>,
     asked: Asked,
-) -> Result<axum::response::Response, Fault> {
+) -> Answer {
     let request = TokenRef { id: id.clone() };
     let token = console.authority().token_enable(asked.ctx()?, request).await?;
     Ok(done(&format!("/tokens/{id}"), format!("{} is enabled.", token.facts.name)))

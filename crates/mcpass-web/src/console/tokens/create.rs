@@ -35,8 +35,8 @@ const EXPIRIES: [(&str, &str); 5] = [
     ("30d", "30 days"),
     ("90d", "90 days"),
     ("365d", "1 year"),
-    ("date", "on"),
     ("never", "never"),
+    ("date", "on"),
 ];
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {

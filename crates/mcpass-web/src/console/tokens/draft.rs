@@ -21,6 +21,8 @@ pub(super) struct Draft {
     /// What is wrong with it.
     pub(super) wrong: Option<String>,
     pub(super) preview: Preview,
+    /// Whether the viewer may add a server, should there be none.
+    pub(super) adds_servers: bool,
     /// Whether everything is about to be granted, and has to be confirmed.
     pub(super) asks_about_everything: bool,
 }
@@ -91,6 +93,7 @@ pub(super) async fn draft(
         matrix: catalogue::matrix(shelves, &chosen, &grants),
         wrong: no_permissions(&wrong),
         typed: wrong.join(" "),
+        adds_servers: asked.viewer()?.may("mcpass.add_server"),
         asks_about_everything,
         preview,
     })

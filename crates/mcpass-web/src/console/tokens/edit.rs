@@ -6,7 +6,7 @@ use mcpass_authority::api::{ApiError, TokenDetails, TokenEdit};
 
 use super::create::{expires, number, settled};
 use super::draft::{self, Draft, Step};
-use super::one;
+use super::{act, one};
 use crate::console::asked::Asked;
 use crate::console::catalogue::{self, Shelf};
 use crate::console::fault::{Answer, Fault};
@@ -89,6 +89,9 @@ pub(super) async fn show_permissions(
     asked: Asked,
 ) -> Answer {
     let token = one::find(&console, &asked, &id).await?;
+    if let Some(over) = act::is_over(&token, "Change") {
+        return Ok(over);
+    }
     let fields = Fields::default()
         .and("permission", &token.facts.permissions)
         .and("group", &token.facts.groups);

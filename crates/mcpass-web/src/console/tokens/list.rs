@@ -20,6 +20,8 @@ const PATH: &str = "/tokens";
 /// The names that a list's address may hold.
 pub(super) const FILTERS: &[&str] =
     &["state", "user", "group", "may", "unused", "created", "expiring", "q", "sort", "cursor"];
+/// What is listed if nobody says.
+const USUAL_STATE: &str = "unrevoked";
 /// Rows on a page.
 const ROWS: u32 = 50;
 
@@ -32,6 +34,9 @@ struct Page {
     types_user: bool,
     form: Form,
     is_filtered: bool,
+    /// Whether the list cannot be made as it was asked for.
+    is_wrong: bool,
+    has_revoked: bool,
     rows: Vec<Row>,
     pager: Pager,
     /// Whether looking ended before the page was full.
@@ -75,12 +80,12 @@ const COLUMNS: [(&str, &str, &str); 9] = [
     ("Name", "", "name"),
     ("Token", "w-m hide-s", ""),
     ("User", "w-s hide-s", ""),
-    ("State", "w-l", ""),
-    ("Created", "w-s hide-s hide-m", "created"),
-    ("Expires", "w-s hide-s", "expires"),
-    ("Last used", "w-m hide-s", "last_used"),
+    ("State", "w-token-state", ""),
+    ("Created", "w-ago hide-s hide-m", "created"),
+    ("Expires", "w-ago hide-s", "expires"),
+    ("Last used", "w-used hide-s", "last_used"),
     ("Today", "w-xs num hide-s", ""),
-    ("Groups", "w-s hide-s hide-m", ""),
+    ("Groups", "w-s hide-s hide-m hide-l", ""),
 ];
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
@@ -103,7 +108,9 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         types_user: users == Choosable::Many,
         sum: sum(&counts),
         heads: heads(&query),
-        hidden: query.without(&["sort", "cursor"]).pairs().to_vec(),
+        hidden: hidden(&query),
+        is_wrong: wrong.is_some(),
+        has_revoked: counts.revoked > 0,
         form: match &wrong {
             Some(error) => Form::refused(query.clone(), error),
             None => Form::new(query.clone()),
@@ -117,6 +124,13 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         Some(error) => refused(&template, &error),
         None => page(&template),
     }
+}
+
+/// The filter of the list, for what is done to all that fit it: just those.
+fn hidden(query: &Fields) -> Vec<(String, String)> {
+    let filter = query.without(&["sort", "cursor"]);
+    let state = filter.some("state").or_else(|| usual_state(query)).unwrap_or_default();
+    filter.with("state", &state).pairs().to_vec()
 }
 
 /// The page has words of its own for two of the fields.
@@ -133,7 +147,7 @@ fn request(query: &Fields) -> TokenList {
     TokenList {
         user: query.some("user"),
         group: query.some("group"),
-        state: query.some("state"),
+        state: query.some("state").or_else(|| usual_state(query)),
         unused: query.some("unused"),
         created: query.some("created"),
         expiring: query.some("expiring"),
@@ -147,6 +161,14 @@ fn request(query: &Fields) -> TokenList {
     }
 }
 
+/// What is listed if nobody says: what was revoked is there when it is looked for. Of what is
+/// unused or ends soon the authority lists active tokens.
+fn usual_state(query: &Fields) -> Option<String> {
+    let is_report = query.has("unused") || query.has("expiring");
+    let is_search = query.has("q");
+    (!is_report && !is_search).then(|| USUAL_STATE.to_owned())
+}
+
 fn sum(counts: &TokenCountsView) -> Vec<(String, &'static str)> {
     let line = |number: u64, word: &str, query| (format!("{} {word}", count(number)), query);
     vec![
@@ -154,6 +176,7 @@ fn sum(counts: &TokenCountsView) -> Vec<(String, &'static str)> {
         line(counts.expiring, "expire within 7 days", "/tokens?expiring=7d"),
         line(counts.unused, "unused for 30 days", "/tokens?unused=30d"),
         line(counts.disabled, "disabled", "/tokens?state=disabled"),
+        line(counts.expired, "expired", "/tokens?state=expired"),
         line(counts.revoked, "revoked", "/tokens?state=revoked"),
     ]
 }
@@ -187,7 +210,8 @@ async fn choices(
     query: &Fields,
 ) -> Result<(Vec<Choice>, Choosable, Choosable), Fault> {
     let states = [
-        ("", "any state"),
+        ("", "not revoked"),
+        ("all", "any state"),
         ("active", "active"),
         ("disabled", "disabled"),
         ("expired", "expired"),

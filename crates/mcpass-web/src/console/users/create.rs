@@ -18,9 +18,12 @@ struct Page {
     frame: Frame,
     form: Form,
     groups: Pick,
+    /// Whether the viewer may make superusers.
+    makes_superusers: bool,
 }
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
+    asked.viewer()?.must("mcpass.add_user")?;
     page(&template(&console, &asked, Form::default()).await?)
 }
 
@@ -47,6 +50,7 @@ pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer
 async fn template(console: &Console, asked: &Asked, form: Form) -> Result<Page, Fault> {
     Ok(Page {
         frame: asked.frame(Section::Users, "Add user"),
+        makes_superusers: asked.viewer()?.session.is_superuser,
         groups: groups(console, asked, form.fields()).await?,
         form,
     })

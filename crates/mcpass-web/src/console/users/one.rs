@@ -14,7 +14,7 @@ use crate::console::fields::{Fields, segment};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::pick::{self, Pick};
-use crate::console::show::{Badge, When, cut, several};
+use crate::console::show::{Badge, When, browser, cut, several};
 use crate::console::{Console, done, page, refused};
 
 const FEW: u32 = 50;
@@ -35,6 +35,14 @@ pub(super) struct Page {
     has_more: bool,
     sessions: Vec<Session>,
     is_self: bool,
+    /// Whether the viewer may change the user.
+    may_change: bool,
+    /// Whether the viewer may make superusers.
+    makes_superusers: bool,
+    /// Whether the viewer may create tokens for the user.
+    may_create: bool,
+    /// Whether the viewer may end the user's sessions.
+    may_end: bool,
     pub(super) link: Option<(IssuedLink, When)>,
 }
 
@@ -52,6 +60,7 @@ struct Row {
 #[derive(Debug)]
 struct Session {
     id: String,
+    browser: String,
     agent: String,
     ip: String,
     seen: When,
@@ -111,6 +120,9 @@ pub(super) async fn template(
         let superuser = if user.is_superuser { vec!["yes".to_owned()] } else { Vec::new() };
         fields.and("superuser", &superuser).and("group", &user.groups)
     };
+    let viewer = asked.viewer()?;
+    let is_self = user.id == viewer.session.user;
+    let makes_superusers = viewer.session.is_superuser;
     let form = form.unwrap_or_else(|| Form::new(fields()));
     Ok(Page {
         frame: asked.frame(Section::Users, user.name.clone()),
@@ -138,7 +150,11 @@ pub(super) async fn template(
             .collect(),
         // Who may see the user need not see where they are signed in.
         sessions: sessions.unwrap_or_default().iter().map(|one| session(one, now)).collect(),
-        is_self: user.id == asked.viewer()?.session.user,
+        is_self,
+        may_change: viewer.may("mcpass.change_user") && (makes_superusers || !user.is_superuser),
+        makes_superusers,
+        may_create: is_self || viewer.may("mcpass.add_token"),
+        may_end: is_self || viewer.may("mcpass.delete_session"),
         link: None,
         user,
     })
@@ -147,7 +163,8 @@ pub(super) async fn template(
 fn session(session: &SessionView, now: mcpass_domain::Timestamp) -> Session {
     Session {
         id: session.id.to_string(),
-        agent: cut(&session.user_agent, 120),
+        browser: browser(&session.user_agent),
+        agent: cut(&session.user_agent, 200),
         ip: session.ip.clone(),
         seen: When::new(session.last_seen_at, now),
     }
