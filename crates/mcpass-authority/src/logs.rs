@@ -211,8 +211,9 @@ async fn filter(turn: &Turn, request: &LogFilter) -> Result<AccessFilter, ApiErr
 /// An IPv4 address that is written as IPv6 is the same one, as in rows.
 fn address(text: &str) -> Result<IpAddr, ApiError> {
     let address = text.trim().parse::<IpAddr>().map_err(|_| {
-        ApiError::invalid("address", "this is no address")
-            .with_hint("write an address such as 10.0.0.7 or 2001:db8::7; a network cannot be asked for")
+        ApiError::invalid("address", "this is no address").with_hint(
+            "write an address such as 10.0.0.7 or 2001:db8::7; a network cannot be asked for",
+        )
     })?;
     Ok(address.to_canonical())
 }

@@ -140,8 +140,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
 }
 
 /// Schemas of things that have a version.
-const VERSIONED: [&str; 5] =
-    ["GroupView", "IssuedToken", "ServerView", "TokenDetails", "UserView"];
+const VERSIONED: [&str; 5] = ["GroupView", "IssuedToken", "ServerView", "TokenDetails", "UserView"];
 
 /// The headers that an answer has besides its type.
 fn headers_of(method: &str, status: &str, response: &mut Value) {

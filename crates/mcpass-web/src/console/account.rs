@@ -13,7 +13,7 @@ use super::asked::Asked;
 use super::fault::{Answer, Fault};
 use super::form::Form;
 use super::frame::{Frame, Section};
-use super::show::{browser, Qr, When, cut};
+use super::show::{Qr, When, browser, cut};
 use super::{Console, page, refused};
 
 pub(crate) fn routes() -> Router<Console> {

@@ -139,8 +139,8 @@ async fn enter(
 /// about, where the path takes forms alone.
 fn form_of(path: &str) -> &str {
     const ALONE: [&str; 12] = [
-        "active", "bulk", "call", "enable", "link", "password", "search", "sessions",
-        "sign-out", "switch", "test", "theme",
+        "active", "bulk", "call", "enable", "link", "password", "search", "sessions", "sign-out",
+        "switch", "test", "theme",
     ];
     let (parent, last) = path.rsplit_once('/').unwrap_or_default();
     match (parent, last) {

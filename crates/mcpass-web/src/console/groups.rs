@@ -192,11 +192,8 @@ async fn one(
     let request =
         TokenList { group: Some(group.name.clone()), limit: Some(FEW), ..TokenList::default() };
     let tokens = authority.token_list(ctx, request).await?;
-    let users = if viewer.may("mcpass.view_user") {
-        authority.user_list(ctx).await?
-    } else {
-        Vec::new()
-    };
+    let users =
+        if viewer.may("mcpass.view_user") { authority.user_list(ctx).await? } else { Vec::new() };
     let users: Vec<_> =
         users.into_iter().filter(|user| user.groups.contains(&group.name)).collect();
     let count_of_users = users.len() as u64;

@@ -15,8 +15,8 @@ use super::{Console, Parts};
 
 mod families;
 mod further;
-mod offers;
 mod hostile;
+mod offers;
 
 const HOST: &str = "127.0.0.1:7788";
 const PASSWORD: &str = "four words do well";

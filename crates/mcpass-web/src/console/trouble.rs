@@ -161,14 +161,20 @@ mod tests {
     #[test]
     fn a_hint_names_no_command_for_a_shell() {
         for (text, said) in [
-            ("choose another name, or change that user with `mcpass user edit`",
-             Some("Choose another name, or change that user.")),
+            (
+                "choose another name, or change that user with `mcpass user edit`",
+                Some("Choose another name, or change that user."),
+            ),
             ("`mcpass user list` shows the users, `mcpass user create` adds one", None),
             ("run `mcpass doctor`; the log has the details", Some("The log has the details.")),
-            ("give it a later end with `mcpass token edit --expires`",
-             Some("Give it a later end.")),
-            ("write server.name; a star stands for anything, as in a.*",
-             Some("Write server.name; a star stands for anything, as in a.*.")),
+            (
+                "give it a later end with `mcpass token edit --expires`",
+                Some("Give it a later end."),
+            ),
+            (
+                "write server.name; a star stands for anything, as in a.*",
+                Some("Write server.name; a star stands for anything, as in a.*."),
+            ),
         ] {
             assert_eq!(hint(text).as_deref(), said, "{text}");
         }

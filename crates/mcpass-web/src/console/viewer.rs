@@ -42,10 +42,8 @@ impl Viewer {
         if self.may(permission) {
             return Ok(());
         }
-        let error = ApiError::new(
-            ApiError::FORBIDDEN,
-            format!("this needs the permission {permission}"),
-        );
+        let error =
+            ApiError::new(ApiError::FORBIDDEN, format!("this needs the permission {permission}"));
         Err(error.into())
     }
 }

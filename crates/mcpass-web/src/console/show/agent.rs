@@ -43,10 +43,15 @@ mod tests {
         for (agent, told) in [
             (chrome.to_owned(), "Chrome on Linux"),
             (format!("{chrome} Edg/141.0"), "Edge on Linux"),
-            ("Mozilla/5.0 (Windows NT 10.0; rv:143.0) Gecko/20100101 Firefox/143.0".to_owned(),
-             "Firefox on Windows"),
-            ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.5 Safari/605.1.15"
-                 .to_owned(), "Safari on macOS"),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; rv:143.0) Gecko/20100101 Firefox/143.0".to_owned(),
+                "Firefox on Windows",
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.5 Safari/605.1.15"
+                    .to_owned(),
+                "Safari on macOS",
+            ),
             ("curl/8.5.0".to_owned(), "curl/8.5.0"),
             (String::new(), "not told"),
         ] {

@@ -57,11 +57,7 @@ async fn template(console: &Console, asked: &Asked, form: Form) -> Result<Page, 
 }
 
 /// The groups that the viewer knows of, with those chosen that the form chooses.
-pub(super) async fn groups(
-    console: &Console,
-    asked: &Asked,
-    form: &Fields,
-) -> Result<Pick, Fault> {
+pub(super) async fn groups(console: &Console, asked: &Asked, form: &Fields) -> Result<Pick, Fault> {
     if !asked.viewer()?.may("mcpass.view_group") {
         return Ok(Pick::default());
     }

@@ -43,11 +43,8 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     let users = console.authority().user_list(asked.ctx()?).await?;
     let active = users.iter().filter(|user| user.is_active).count();
     let superusers = users.iter().filter(|user| user.is_superuser).count();
-    let sum = format!(
-        "{} active · {}",
-        count(active as u64),
-        several(superusers as u64, "superuser")
-    );
+    let sum =
+        format!("{} active · {}", count(active as u64), several(superusers as u64, "superuser"));
     // They come in the order of their names, so a name says where the next page begins.
     let query = asked.query.only(&["q", "cursor"]);
     let after = query.text("cursor");
