@@ -1,5 +1,7 @@
 //! Reading the audit log and the access log, and the authority's own state.
 
+use std::net::IpAddr;
+
 use mcpass_domain::{FamilyId, Reason, RequestId, Timestamp, TokenId};
 use mcpass_store::{AccessFilter, AuditFilter, PageRequest};
 
@@ -114,7 +116,10 @@ async fn audit(turn: &mut Turn, request: &AuditList) -> Result<Page<AuditView>, 
             Some(object) => Some(audit_object(turn, object).await?),
             None => None,
         },
-        actor: request.actor.clone(),
+        actor: match request.actor.as_deref() {
+            Some(actor) => Some(audit_actor(turn, actor).await?),
+            None => None,
+        },
         action: request.action.clone(),
         since: moment("since", request.since.as_deref(), turn.now)?,
         until: moment("until", request.until.as_deref(), turn.now)?,
@@ -141,6 +146,12 @@ async fn audit_object(turn: &Turn, object: &str) -> Result<String, ApiError> {
         return Ok(group.id.to_string());
     }
     Ok(object.to_owned())
+}
+
+/// Rows name who did it by an id, or as `operator:NAME`; people name a user.
+async fn audit_actor(turn: &Turn, actor: &str) -> Result<String, ApiError> {
+    let user = turn.core.store.user_find_by_name(actor).await.map_err(store_failed)?;
+    Ok(user.map_or_else(|| actor.to_owned(), |user| user.id.to_string()))
 }
 
 async fn list(turn: &mut Turn, request: &LogList) -> Result<Page<AccessView>, ApiError> {
@@ -197,6 +208,13 @@ async fn filter(turn: &Turn, request: &LogFilter) -> Result<AccessFilter, ApiErr
         server: request.server.clone(),
         method: request.method.clone(),
         target: request.target.clone(),
+        address: request.address.as_deref().map(address).transpose()?,
+        status: request.status,
+        client: request.client.clone(),
+        user_agent: request.user_agent.clone(),
+        session: request.session.clone(),
+        trace: request.trace.clone(),
+        hint: request.hint.clone(),
         reason: request.reason.as_deref().map(reason).transpose()?,
         allowed: request.allowed,
         is_error: request.is_error,
@@ -205,6 +223,16 @@ async fn filter(turn: &Turn, request: &LogFilter) -> Result<AccessFilter, ApiErr
         oldest_first: false,
         effort: None,
     })
+}
+
+/// An IPv4 address that is written as IPv6 is the same one, as in rows.
+fn address(text: &str) -> Result<IpAddr, ApiError> {
+    let address = text.trim().parse::<IpAddr>().map_err(|_| {
+        ApiError::invalid("address", "this is no address").with_hint(
+            "write an address such as 10.0.0.7 or 2001:db8::7; a network cannot be asked for",
+        )
+    })?;
+    Ok(address.to_canonical())
 }
 
 /// The tokens whose rows are wanted; all, if none is named.

@@ -1,5 +1,7 @@
 //! Filters and pages of lists.
 
+use std::net::IpAddr;
+
 use mcpass_domain::{GroupId, Reason, Timestamp, Token, TokenId, UserId};
 
 /// Which part of a list is wanted.
@@ -60,6 +62,8 @@ pub enum StateFilter {
     Expired,
     /// Ended by hand.
     Revoked,
+    /// Not ended by hand.
+    Unrevoked,
 }
 
 /// Which tokens. Everything that is given must hold.
@@ -226,6 +230,20 @@ pub struct AccessFilter {
     pub method: Option<String>,
     /// Of this tool, resource or prompt.
     pub target: Option<String>,
+    /// From this address.
+    pub address: Option<IpAddr>,
+    /// Answered with this HTTP status.
+    pub status: Option<u16>,
+    /// Of this client, by the name that it gives itself.
+    pub client: Option<String>,
+    /// With this `User-Agent`.
+    pub user_agent: Option<String>,
+    /// In this MCP session.
+    pub session: Option<String>,
+    /// Of this trace.
+    pub trace: Option<String>,
+    /// With a token that began so: its first 12 characters.
+    pub hint: Option<String>,
     /// With this reason, be it of the decision or of a failure after it.
     pub reason: Option<Reason>,
     /// Only allowed ones, or only refused ones.

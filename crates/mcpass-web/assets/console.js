@@ -13,11 +13,38 @@ function say(text) {
 // ---- Times: exactly, in the viewer's own zone ----
 
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const zones = new Intl.DateTimeFormat("en", { timeZoneName: "short" });
+const two = (number) => String(number).padStart(2, "0");
+
+// A time of the clock in the form in which the page told it, so that nothing moves.
+function clock(at, kind) {
+  const now = new Date();
+  const day = `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  const minute = `${two(at.getHours())}:${two(at.getMinutes())}`;
+  const second = `${minute}:${two(at.getSeconds())}`;
+  const zone = () => zones.formatToParts(at).find((part) => part.type === "timeZoneName").value;
+  if (kind === "hour") return minute;
+  if (kind === "exact") return `${at.getFullYear()}-${day} ${second} ${zone()}`;
+  if (at.toDateString() === now.toDateString()) return second;
+  if (at.getFullYear() === now.getFullYear()) return `${day} ${minute}`;
+  return `${at.getFullYear()}-${day}`;
+}
 
 function localTimes(from) {
-  for (const time of all("time[datetime]", from)) {
-    const at = new Date(time.dateTime);
-    if (!Number.isNaN(at.getTime())) time.title = exact.format(at);
+  for (const time of all("time[datetime], [data-at]", from)) {
+    const at = new Date(time.dateTime ?? time.dataset.at);
+    if (Number.isNaN(at.getTime())) continue;
+    if (time.dateTime) time.title = exact.format(at);
+    if (time.dataset.clock) time.textContent = clock(at, time.dataset.clock);
+  }
+}
+
+// A field for a date and time names no zone. The page and the server say UTC, people their own.
+const local = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+
+function localFields(from) {
+  for (const field of all("input[data-utc]", from)) {
+    if (field.value) field.value = local(new Date(`${field.value}Z`));
   }
 }
 
@@ -242,6 +269,8 @@ function follow(button) {
       live = live.replace(/after=-?\d+/, `after=${event.lastEventId}`);
       body.prepend(...fresh);
       for (const row of [...body.rows].slice(KEEP)) row.remove();
+      const pager = one(".pager > span");
+      if (pager) pager.textContent = `${body.rows.length} on this page`;
       if (fresh.length > 0) said.textContent = `Following: ${fresh.length} new.`;
     });
     source.addEventListener("trouble", (event) => stop(event.data));
@@ -328,6 +357,9 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("formdata", (event) => {
   if (!event.target.matches("[data-auto]")) return;
   for (const [name, text] of [...event.formData]) if (text === "") event.formData.delete(name);
+  for (const field of all("input[data-utc]", event.target)) {
+    if (field.value) event.formData.set(field.name, new Date(field.value).toISOString());
+  }
 });
 
 // Back from the page that it led to, a form can be sent again.
@@ -393,9 +425,9 @@ document.addEventListener("keydown", (event) => {
     if (menu) shut(menu); else if (typing) event.target.blur();
     return;
   }
-  if (event.key === "Enter" && event.target.id === "f-pattern") {
+  if (event.key === "Enter" && event.target.dataset.enter) {
     event.preventDefault();
-    return one("#add-pattern")?.click();
+    return document.getElementById(event.target.dataset.enter)?.click();
   }
   // It narrows while one types; there is nothing to send.
   if (event.key === "Enter" && event.target.matches("[data-find]")) return event.preventDefault();
@@ -421,9 +453,13 @@ document.addEventListener("keydown", (event) => {
 
 function prepare(from) {
   localTimes(from);
+  localFields(from);
   for (const box of all("[data-tabs]", from)) tabs(box);
   for (const button of all("[data-live]", from)) if (button.tagName === "BUTTON") follow(button);
   for (const form of all("form", from)) selection(form);
 }
 
 prepare(document);
+
+// On a phone the way to this page may lie beyond the edge of the bar.
+one(".side a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

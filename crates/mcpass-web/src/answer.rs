@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
-use mcpass_authority::api::{GroupView, ServerView, TokenDetails, UserView};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use mcpass_authority::api::{GroupView, IssuedToken, ServerView, TokenDetails, UserView};
 use serde::Serialize;
 
 /// Something with a version, which stands in its `ETag`.
@@ -13,6 +13,12 @@ pub(crate) trait Versioned: Serialize {
 }
 
 impl Versioned for TokenDetails {
+    fn version(&self) -> i64 {
+        self.facts.version
+    }
+}
+
+impl Versioned for IssuedToken {
     fn version(&self) -> i64 {
         self.facts.version
     }
@@ -42,16 +48,20 @@ pub(crate) struct Tagged<T>(pub(crate) T);
 
 impl<T: Versioned> IntoResponse for Tagged<T> {
     fn into_response(self) -> Response {
-        let tag = HeaderValue::from_str(&format!("\"{}\"", self.0.version())).ok();
+        let tag = tag(&self.0);
         let mut response = Json(self.0).into_response();
-        if let Some(tag) = tag {
-            response.headers_mut().insert(header::ETAG, tag);
-        }
+        response.headers_mut().extend(tag);
         response
     }
 }
 
-/// A thing that was created, and where it is.
+/// The `ETag` of a thing.
+fn tag(thing: &impl Versioned) -> Option<(HeaderName, HeaderValue)> {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", thing.version())).ok()?;
+    Some((header::ETAG, tag))
+}
+
+/// A thing that was created, with its `ETag`, and where it is.
 #[derive(Debug)]
 pub(crate) struct Created<T> {
     /// The thing.
@@ -60,9 +70,11 @@ pub(crate) struct Created<T> {
     pub(crate) at: String,
 }
 
-impl<T: Serialize> IntoResponse for Created<T> {
+impl<T: Versioned> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
+        let tag = tag(&self.made);
         let mut response = (StatusCode::CREATED, Json(self.made)).into_response();
+        response.headers_mut().extend(tag);
         if let Ok(at) = HeaderValue::from_str(&self.at) {
             response.headers_mut().insert(header::LOCATION, at);
         }

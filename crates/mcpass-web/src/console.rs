@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `gate` | the one way in: sessions, forged forms, errors, headers |
 //! | `asked`, `fields`, `form`, `cookie` | what a request says |
+//! | `pick` | the part of a form that chooses groups |
 //! | `frame`, `show`, `assets`, `trouble` | what pages have in common |
 //! | one for each page or group of pages | its handlers and what their templates show |
 
@@ -28,6 +29,7 @@ mod gate;
 mod groups;
 mod keys;
 mod log;
+mod pick;
 mod probe;
 mod search;
 mod servers;

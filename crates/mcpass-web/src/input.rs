@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use mcpass_authority::Context;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::Site;
@@ -26,14 +26,7 @@ pub(crate) struct Input(Map<String, Value>);
 impl Input {
     /// As what it means.
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
-        serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| {
-            let path = error.path().to_string();
-            let message = error.inner().to_string();
-            // An unknown or missing member stands in the message alone.
-            let named = message.split('`').nth(1).filter(|_| message.contains("field `"));
-            let field = named.map_or(path, str::to_owned);
-            invalid(&message, Some(field).filter(|field| field != "."))
-        })
+        read(Value::Object(self.0))
     }
 
     /// The same, for a thing that the path names.
@@ -48,6 +41,48 @@ impl Input {
         }
         self.read()
     }
+}
+
+/// Reads what was sent; an error names the field and says what it has to be.
+fn read<'d, T: DeserializeOwned, D: Deserializer<'d>>(sent: D) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(sent).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.inner().to_string();
+        // An unknown or missing member stands in the message alone.
+        let named = message.split('`').nth(1).filter(|_| message.contains("field `"));
+        let field = Some(named.map_or(path, str::to_owned)).filter(|field| field != ".");
+        let message = match field.as_deref().filter(|_| named.is_none()) {
+            Some(field) => format!("`{field}`: {}", in_words(&message)),
+            None => in_words(&message),
+        };
+        invalid(&message, field)
+    })
+}
+
+/// What a number or a flag has to be, for people: serde tells of Rust's types.
+fn in_words(message: &str) -> String {
+    const PARSERS: [(&str, &str); 5] = [
+        ("invalid digit found in string", "this has to be a whole number"),
+        ("cannot parse integer from empty string", "this has to be a whole number"),
+        ("number too large to fit in target type", "this number is too large"),
+        ("number too small to fit in target type", "this number is too small"),
+        ("provided string was not `true` or `false`", "this has to be true or false"),
+    ];
+    if let Some((_, words)) = PARSERS.iter().find(|(text, _)| message.starts_with(text)) {
+        return (*words).to_owned();
+    }
+    let Some((got, expected)) = message.split_once(", expected ") else {
+        return message.to_owned();
+    };
+    let expected = match expected {
+        "i64" | "i32" => "a whole number",
+        "u64" | "u32" | "u16" | "usize" => "a whole number that is not negative",
+        "a string" => "a text",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        other => other,
+    };
+    format!("{got}, expected {expected}")
 }
 
 fn invalid(message: &str, field: Option<String>) -> Problem {
@@ -109,8 +144,8 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Site>> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
         let RawQuery(query) =
             RawQuery::from_request_parts(parts, site).await.unwrap_or_else(|never| match never {});
-        let read = serde_urlencoded::from_str(query.as_deref().unwrap_or_default());
-        read.map(Self).map_err(|error| invalid(&format!("query: {error}"), None))
+        let pairs = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+        read(serde_urlencoded::Deserializer::new(pairs)).map(Self)
     }
 }
 

@@ -112,16 +112,24 @@ const IN_PATHS: [&str; 4] = ["group", "id", "name", "user"];
 impl From<ApiError> for Problem {
     fn from(error: ApiError) -> Self {
         let status = status_of(&error);
+        let code = if is_no_id(&error) { "id.not_found".to_owned() } else { error.code };
         let detail = match &error.hint {
             Some(hint) => format!("{}; {hint}", error.message),
             None => error.message.clone(),
         };
-        Self { field: error.field, object: error.object, ..Self::new(status, error.code, detail) }
+        Self { field: error.field, object: error.object, ..Self::new(status, code, detail) }
     }
+}
+
+/// Whether what should be an id is none. Paths alone name things by their id, and nothing is at
+/// this one.
+pub(crate) fn is_no_id(error: &ApiError) -> bool {
+    error.code == ApiError::INVALID && error.field.as_deref() == Some("id")
 }
 
 fn status_of(error: &ApiError) -> StatusCode {
     match error.code.as_str() {
+        _ if is_no_id(error) => StatusCode::NOT_FOUND,
         "caller.not_active" | ApiError::SESSION_ENDED => StatusCode::UNAUTHORIZED,
         ApiError::FORBIDDEN | "grant.not_held" | "grant.beyond_own" => StatusCode::FORBIDDEN,
         ApiError::INVALID | "request.holds_secret" | "idempotency_key.reused" => {

@@ -33,6 +33,19 @@ impl Authority {
         self.core().options.sign_in.passwords
     }
 
+    /// Whether the first superuser is still to be made: by the link that starting it printed. The
+    /// page for signing in tells everybody, as it would else only be found out by trying.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn awaits_set_up(&self) -> Result<bool, ApiError> {
+        if !self.has_passwords() {
+            return Ok(false);
+        }
+        let store = &self.core().store;
+        Ok(!store.superuser_can_sign_in().await.map_err(store_failed)?)
+    }
+
     /// Where people reach this server, if somebody said so.
     pub fn public_url(&self) -> Option<&str> {
         self.core().options.sign_in.public_url.as_deref()

@@ -279,7 +279,7 @@ impl Turn {
         let held = store.credentials_find(user.id).await.map_err(store_failed)?;
         let has_password = held.is_some_and(|held| held.password.is_some());
         if purpose == LinkPurpose::Invite && has_password {
-            let message = format!("{} has a password already", user.name);
+            let message = format!("`{}` has a password already", user.name);
             return Err(ApiError::new("user.has_password", message)
                 .with_hint("`mcpass user reset-link` makes a link to set a new one"));
         }

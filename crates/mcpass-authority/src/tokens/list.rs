@@ -204,9 +204,10 @@ fn state(text: &str) -> Result<StateFilter, ApiError> {
         "disabled" => Ok(StateFilter::Disabled),
         "expired" => Ok(StateFilter::Expired),
         "revoked" => Ok(StateFilter::Revoked),
+        "unrevoked" => Ok(StateFilter::Unrevoked),
         _ => Err(ApiError::invalid(
             "state",
-            "the states are active, disabled, expired, revoked and all",
+            "the states are active, disabled, expired, revoked, unrevoked and all",
         )),
     }
 }

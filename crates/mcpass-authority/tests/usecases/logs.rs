@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use mcpass_authority::api::{
-    AuditList, IssuedToken, LogFilter, LogList, LogShow, LogTail, TokenRevoke, TokenRotate,
+    AuditList, IssuedToken, LogFilter, LogList, LogShow, LogTail, TokenCreate, TokenRevoke,
+    TokenRotate,
 };
 use mcpass_authority::{Context, LogFlush, Options};
 use mcpass_domain::time::id_from;
@@ -17,7 +18,7 @@ use mcpass_domain::{
 use mcpass_store::faulty::Fault;
 use mcpass_store::{AccessBatch, Store};
 
-use crate::harness::{HOUR, Harness, code, on_each_store, operator};
+use crate::harness::{HOUR, Harness, code, named, on_each_store, operator};
 
 on_each_store! {
     rows_are_listed_filtered_and_shown
@@ -101,6 +102,17 @@ async fn rows_are_listed_filtered_and_shown(harness: &Harness) {
         (LogFilter { since: some("2h"), ..base() }, vec![2, 1]),
         (LogFilter { until: some("2h"), ..base() }, vec![0]),
         (LogFilter { target: some("nothing"), ..base() }, vec![]),
+        (LogFilter { address: some("10.0.0.1"), user: some("ben"), ..base() }, vec![2]),
+        // An IPv4 address may be written as IPv6.
+        (LogFilter { address: some("::ffff:10.0.0.1"), ..base() }, vec![2, 1, 0]),
+        (LogFilter { address: some("10.0.0.2"), ..base() }, vec![]),
+        (LogFilter { status: Some(200), allowed: Some(false), ..base() }, vec![1]),
+        (LogFilter { status: Some(404), ..base() }, vec![]),
+        (LogFilter { user_agent: some("test"), ..base() }, vec![2, 1, 0]),
+        (LogFilter { client: some("nobody"), ..base() }, vec![]),
+        (LogFilter { session: some("none"), ..base() }, vec![]),
+        (LogFilter { trace: some("none"), ..base() }, vec![]),
+        (LogFilter { hint: some("mcp_AAAAAAAA"), ..base() }, vec![]),
     ] {
         let shown = format!("{filter:?}");
         let page = harness.authority.log_list(&ctx, list(filter)).await.unwrap();
@@ -127,11 +139,13 @@ async fn rows_are_listed_filtered_and_shown(harness: &Harness) {
     );
     let missing = LogShow { id: "req_0000000000000000000001".to_owned() };
     assert_eq!(code(harness.authority.log_show(&ctx, missing).await), "log.not_found");
-    let bad = list(LogFilter { reason: some("because"), ..base() });
-    assert_eq!(
-        harness.authority.log_list(&ctx, bad).await.unwrap_err().field.as_deref(),
-        Some("reason")
-    );
+    for (bad, field) in [
+        (LogFilter { reason: some("because"), ..base() }, "reason"),
+        (LogFilter { address: some("10.0.0.0/8"), ..base() }, "address"),
+    ] {
+        let refused = harness.authority.log_list(&ctx, list(bad)).await.unwrap_err();
+        assert_eq!(refused.field.as_deref(), Some(field));
+    }
 }
 
 /// A token of this user and the one that followed it, each with a request, an hour apart.
@@ -293,6 +307,15 @@ async fn the_audit_log_can_be_filtered_and_paged(harness: &Harness) {
     let second = AuditList { limit: Some(1), cursor: first.next, ..base() };
     let second = harness.authority.audit_list(&operator(), second).await.unwrap();
     assert_eq!(second.items[0].action, "user.create");
+
+    // People know users by their names, rows by their ids.
+    let boss = harness.user_with("boss", &["mcpass.*", "demo.*"]).await;
+    let token = TokenCreate { name: "mine".to_owned(), ..named("boss") };
+    harness.authority.token_create(&boss, token).await.unwrap();
+    let by_boss = AuditList { actor: some("boss"), ..base() };
+    let page = harness.authority.audit_list(&operator(), by_boss).await.unwrap();
+    let found: Vec<_> = page.items.iter().map(|row| row.action.as_str()).collect();
+    assert_eq!(found, ["token.create"]);
 }
 
 async fn users_see_their_own_rows(harness: &Harness) {

@@ -14,10 +14,11 @@ pub(super) fn token(token: &Token, filter: &TokenFilter) -> bool {
     fits(*user, |user| token.user == user)
         && fits(*group, |group| token.groups.contains(&group))
         && fits(*state, |(wanted, now)| match token.state(now) {
+            TokenState::Revoked => wanted == StateFilter::Revoked,
+            _ if wanted == StateFilter::Unrevoked => true,
             TokenState::Active { .. } => wanted == StateFilter::Active,
             TokenState::Disabled => wanted == StateFilter::Disabled,
             TokenState::Expired => wanted == StateFilter::Expired,
-            TokenState::Revoked => wanted == StateFilter::Revoked,
         })
         && fits(*unused_since, |before| token.is_unused_since(before))
         && fits(*created_since, |since| token.created_at >= since)
@@ -61,6 +62,13 @@ pub(super) fn access(row: &AccessRow, filter: &AccessFilter) -> bool {
         server,
         method,
         target,
+        address,
+        status,
+        client,
+        user_agent,
+        session,
+        trace,
+        hint,
         reason,
         allowed,
         is_error,
@@ -75,6 +83,15 @@ pub(super) fn access(row: &AccessRow, filter: &AccessFilter) -> bool {
         && fits(server.as_ref(), |server| admission.server == *server)
         && fits(method.as_ref(), |method| admission.method == *method)
         && fits(target.as_ref(), |target| admission.target == *target)
+        && fits(*address, |address| admission.remote_ip == address)
+        && fits(*status, |status| row.outcome.is_some_and(|outcome| outcome.http_status == status))
+        && fits(client.as_ref(), |client| admission.client_name == *client)
+        && fits(user_agent.as_ref(), |user_agent| admission.user_agent == *user_agent)
+        && fits(session.as_ref(), |session| admission.session == *session)
+        && fits(trace.as_ref(), |trace| admission.trace_id == *trace)
+        && fits(hint.as_ref(), |wanted| {
+            admission.hint.as_ref().is_some_and(|hint| hint.as_str() == *wanted)
+        })
         && fits(*reason, |reason| {
             admission.reason == reason
                 || row.outcome.is_some_and(|outcome| outcome.failure == Some(reason))

@@ -129,6 +129,9 @@ fn ways(filter: &AccessFilter) -> Vec<Way<'_>> {
 fn is_exact(way: &Way<'_>, filter: &AccessFilter) -> bool {
     let AccessFilter { tokens, user, server, method, target, reason, allowed, is_error, .. } =
         filter;
+    if has_more(filter) {
+        return false;
+    }
     let conditions = [
         tokens.is_some(),
         user.is_some(),
@@ -146,6 +149,18 @@ fn is_exact(way: &Way<'_>, filter: &AccessFilter) -> bool {
         _ => 1,
     };
     conditions.into_iter().filter(|is_there| *is_there).count() == met
+}
+
+/// Whether it holds conditions that no index is about.
+const fn has_more(filter: &AccessFilter) -> bool {
+    let AccessFilter { address, status, client, user_agent, session, trace, hint, .. } = filter;
+    address.is_some()
+        || status.is_some()
+        || client.is_some()
+        || user_agent.is_some()
+        || session.is_some()
+        || trace.is_some()
+        || hint.is_some()
 }
 
 /// The last row that is looked at on a way, if there are more. On each lane as many, so what is
@@ -242,6 +257,7 @@ pub(super) fn push_filter(
             query.push(format_args!(" AND {column} = ")).push_bind(text.clone());
         }
     }
+    push_more(query, filter);
     if let Some(reason) = filter.reason {
         query.push(" AND (reason = ").push_bind(reason.as_str());
         query.push(" OR failure = ").push_bind(reason.as_str()).push(")");
@@ -264,6 +280,27 @@ pub(super) fn push_filter(
     }
     if let Some(until) = filter.until {
         query.push(" AND arrived_at < ").push_bind(until.as_micros());
+    }
+}
+
+/// Conditions that no index is about. Columns that hold nothing for an empty text are read as it.
+fn push_more(query: &mut QueryBuilder<Db>, filter: &AccessFilter) {
+    let address = filter.address.map(|address| address.to_string());
+    let texts = [
+        ("remote_ip", &address),
+        ("COALESCE(client_name, '')", &filter.client),
+        ("user_agent", &filter.user_agent),
+        ("COALESCE(session, '')", &filter.session),
+        ("COALESCE(trace_id, '')", &filter.trace),
+        ("hint", &filter.hint),
+    ];
+    for (column, text) in texts {
+        if let Some(text) = text {
+            query.push(format_args!(" AND {column} = ")).push_bind(text.clone());
+        }
+    }
+    if let Some(status) = filter.status {
+        query.push(" AND http_status = ").push_bind(i32::from(status));
     }
 }
 

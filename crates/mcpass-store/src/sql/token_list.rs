@@ -106,6 +106,10 @@ fn push_state(query: &mut QueryBuilder<Db>, state: StateFilter, now: i64) {
             query.push(" AND revoked_at IS NOT NULL");
             return;
         }
+        StateFilter::Unrevoked => {
+            query.push(format_args!(" AND {LOOK}revoked_at IS NULL"));
+            return;
+        }
         StateFilter::Expired => (format!(" AND {LOOK}expires_at <= "), ""),
         StateFilter::Disabled => (ends_later, ") AND NOT is_active"),
         StateFilter::Active => (ends_later, ") AND is_active"),

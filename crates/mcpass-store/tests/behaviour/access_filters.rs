@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mcpass_domain::id::IdParts;
-use mcpass_domain::{AccessRow, Outcome, Reason, RowState, Timestamp};
+use mcpass_domain::{AccessRow, Hint, Outcome, Reason, RowState, Timestamp};
 use mcpass_store::{AccessFilter, AccessHour, AccessHours, PageRequest, Store};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::fixtures::{at, done, id, pending, rows};
+
+const V4: [u8; 4] = [10, 0, 0, 7];
+const V6: [u16; 8] = [0x2001, 0xdb8, 0, 0, 0, 0, 0, 7];
+const HINTS: [&str; 2] = ["mcp_AAAAAAAA", "mcp_BBBBBBBB"];
 
 fn population() -> Vec<AccessRow> {
     let rows = (1..150_u32).map(|n| {
@@ -20,8 +24,15 @@ fn population() -> Vec<AccessRow> {
         row.admission.server = pick(&["github", "demo", ""], 2).into();
         row.admission.method = pick(&["tools/call", "tools/list"], 3).into();
         row.admission.target = pick(&["create_issue", "create%", "x"], 4).into();
+        row.admission.remote_ip = if n % 2 == 0 { V4.into() } else { V6.into() };
+        row.admission.client_name = pick(&["claude-code", "", "Claude-Code"], 1).into();
+        row.admission.user_agent = pick(&["curl/8", "curl/8.1"], 2).into();
+        row.admission.session = pick(&["", "ses_1", "ses_2"], 3).into();
+        row.admission.trace_id = pick(&["4bf92f", ""], 3).into();
+        row.admission.hint = (n % 3 == 1).then(|| Hint::of(pick(&HINTS, 3).as_bytes()));
         row.admission.reason = [Reason::Allowed, Reason::RateLimited][usize::from(n % 7 == 0)];
         if let Some(outcome) = &mut row.outcome {
+            outcome.http_status = [200, 404][usize::from(n % 8 == 0)];
             outcome.is_error = n % 4 == 0;
             outcome.failure = (n % 5 == 0).then_some(Reason::UpstreamTimeout);
         }
@@ -41,6 +52,15 @@ fn fits(row: &AccessRow, filter: &AccessFilter) -> bool {
         && is(&filter.server, &admission.server)
         && is(&filter.method, &admission.method)
         && is(&filter.target, &admission.target)
+        && filter.address.is_none_or(|address| admission.remote_ip == address)
+        && filter.status.is_none_or(|wanted| row.outcome.is_some_and(|it| it.http_status == wanted))
+        && is(&filter.client, &admission.client_name)
+        && is(&filter.user_agent, &admission.user_agent)
+        && is(&filter.session, &admission.session)
+        && is(&filter.trace, &admission.trace_id)
+        && filter.hint.as_ref().is_none_or(|wanted| {
+            admission.hint.as_ref().is_some_and(|hint| hint.as_str() == wanted)
+        })
         && filter.reason.is_none_or(|reason| admission.reason == reason || failure == Some(reason))
         && filter.allowed.is_none_or(|allowed| (admission.reason == Reason::Allowed) == allowed)
         && filter.is_error.is_none_or(|wanted| is_error == wanted)
@@ -83,6 +103,17 @@ pub(crate) async fn every_log_filter_finds_what_it_says(store: Arc<dyn Store>) {
         AccessFilter { server: text(""), ..none.clone() },
         AccessFilter { method: text("tools/list"), ..none.clone() },
         AccessFilter { target: text("create%"), ..none.clone() },
+        AccessFilter { address: Some(V4.into()), ..none.clone() },
+        AccessFilter { address: Some(V6.into()), ..none.clone() },
+        AccessFilter { status: Some(404), ..none.clone() },
+        AccessFilter { client: text("claude-code"), ..none.clone() },
+        AccessFilter { client: text(""), ..none.clone() },
+        AccessFilter { user_agent: text("curl/8"), ..none.clone() },
+        AccessFilter { session: text("ses_1"), ..none.clone() },
+        AccessFilter { session: text(""), ..none.clone() },
+        AccessFilter { trace: text("4bf92f"), ..none.clone() },
+        AccessFilter { hint: text("mcp_BBBBBBBB"), ..none.clone() },
+        AccessFilter { status: Some(200), server: text("demo"), ..none.clone() },
         AccessFilter { reason: Some(Reason::RateLimited), ..none.clone() },
         AccessFilter { reason: Some(Reason::UpstreamTimeout), ..none.clone() },
         AccessFilter { allowed: Some(true), ..none.clone() },
@@ -221,14 +252,23 @@ pub(crate) async fn pages_hold_every_fitting_row_once(store: Arc<dyn Store>) {
     let filter = (
         (prop::option::weighted(0.3, tokens), text(&["ana", "Ana", "zoe"]), any::<bool>()),
         (text(&["github", ""]), text(&["tools/call"]), text(&["x", "create%"])),
-        prop::option::weighted(0.2, prop::sample::select(Reason::ALL)),
+        (
+            prop::option::weighted(0.2, prop::sample::select(Reason::ALL)),
+            prop::option::weighted(0.2, prop::sample::select(vec![V4.into(), V6.into()])),
+            prop::option::weighted(0.2, prop::sample::select(vec![200_u16, 404])),
+            text(&["claude-code", ""]),
+        ),
         (some(any::<bool>().boxed()), some(any::<bool>().boxed())),
         (moment(), moment()),
         (any::<bool>(), prop::option::weighted(0.7, 1..60_u32)),
     )
         .prop_map(
-            |((tokens, user, confined), (server, method, target), reason, flags, times, order)| {
+            |((tokens, user, confined), (server, method, target), more, flags, times, order)| {
+                let (reason, address, status, client) = more;
                 AccessFilter {
+                    address,
+                    status,
+                    client,
                     is_confined: user.is_some() && confined,
                     tokens,
                     user,
@@ -242,6 +282,7 @@ pub(crate) async fn pages_hold_every_fitting_row_once(store: Arc<dyn Store>) {
                     until: times.1,
                     oldest_first: order.0,
                     effort: order.1,
+                    ..AccessFilter::default()
                 }
             },
         );

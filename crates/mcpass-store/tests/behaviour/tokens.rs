@@ -55,6 +55,10 @@ pub(crate) fn fits(token: &Token, filter: &TokenFilter) -> bool {
                 | (TokenState::Disabled, StateFilter::Disabled)
                 | (TokenState::Expired, StateFilter::Expired)
                 | (TokenState::Revoked, StateFilter::Revoked)
+                | (
+                    TokenState::Active { .. } | TokenState::Disabled | TokenState::Expired,
+                    StateFilter::Unrevoked
+                )
         )
     };
     let holds = |text: &String| {
@@ -105,6 +109,7 @@ pub(crate) async fn every_token_filter_finds_what_it_says(store: Arc<dyn Store>)
         state(StateFilter::Disabled),
         state(StateFilter::Expired),
         state(StateFilter::Revoked),
+        state(StateFilter::Unrevoked),
         text("nIGHTLY"),
         text("\u{fc}BER"),
         text("100%_DONE"),

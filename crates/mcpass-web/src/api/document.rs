@@ -125,6 +125,9 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
             responses.entry(status).or_insert_with(|| problem(description));
         }
         responses.sort_keys();
+        for (status, response) in responses {
+            headers_of(method, status, response);
+        }
     }
     if makes {
         let about = "The same request with the same key is done once a day; the second is answered \
@@ -133,6 +136,35 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     }
     if edits {
         add_header(operation, "If-Match", "The `ETag` of the version that is to be changed.");
+    }
+}
+
+/// Schemas of things that have a version.
+const VERSIONED: [&str; 5] = ["GroupView", "IssuedToken", "ServerView", "TokenDetails", "UserView"];
+
+/// The headers that an answer has besides its type.
+fn headers_of(method: &str, status: &str, response: &mut Value) {
+    let schema = response.pointer("/content/application~1json/schema/$ref");
+    let schema = schema.and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+    // What was deleted has no version any more.
+    let is_versioned = schema.is_some_and(|it| VERSIONED.contains(&it)) && method != "delete";
+    let mut headers = Map::new();
+    let mut add = |name: &str, about: &str| {
+        let header = json!({"description": about, "schema": {"type": "string"}});
+        headers.insert(name.to_owned(), header);
+    };
+    match status {
+        "200" | "201" if is_versioned => add("ETag", "The version, for If-Match."),
+        _ => {}
+    }
+    match status {
+        "201" => add("Location", "Where it is."),
+        "401" => add("WWW-Authenticate", "How to authenticate (RFC 9110, section 11.6.1)."),
+        "429" | "503" => add("Retry-After", "Seconds to wait."),
+        _ => {}
+    }
+    if let Some(response) = response.as_object_mut().filter(|_| !headers.is_empty()) {
+        response.insert("headers".to_owned(), Value::Object(headers));
     }
 }
 

@@ -53,6 +53,27 @@ pub(super) struct LogQuery {
     /// Of this tool, resource or prompt.
     #[serde(default)]
     target: Option<String>,
+    /// From this address, such as `10.0.0.7`.
+    #[serde(default)]
+    address: Option<String>,
+    /// Answered with this HTTP status.
+    #[serde(default)]
+    status: Option<u16>,
+    /// Of this client, by the name that it gives itself.
+    #[serde(default)]
+    client: Option<String>,
+    /// With this `User-Agent`, whole.
+    #[serde(default)]
+    user_agent: Option<String>,
+    /// In this MCP session.
+    #[serde(default)]
+    session: Option<String>,
+    /// Of this trace, by its id.
+    #[serde(default)]
+    trace: Option<String>,
+    /// With a token that began so: its first 12 characters.
+    #[serde(default)]
+    hint: Option<String>,
     /// With this reason, such as `rate_limited`.
     #[serde(default)]
     reason: Option<String>,
@@ -83,6 +104,7 @@ impl LogQuery {
     fn filter(&self) -> LogFilter {
         let Self { token, family, user, server, method, target, reason, since, until, .. } =
             self.clone();
+        let Self { address, client, user_agent, session, trace, hint, .. } = self.clone();
         LogFilter {
             token,
             family,
@@ -90,6 +112,13 @@ impl LogQuery {
             server,
             method,
             target,
+            address,
+            status: self.status,
+            client,
+            user_agent,
+            session,
+            trace,
+            hint,
             reason,
             allowed: self.allowed,
             is_error: self.is_error,

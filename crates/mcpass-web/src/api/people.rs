@@ -5,22 +5,55 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use mcpass_authority::api::{
-    GroupCreate, GroupEdit, GroupRef, GroupView, UserCreate, UserEdit, UserRef, UserView,
+    GroupCreate, GroupEdit, GroupRef, GroupView, Page, UserCreate, UserEdit, UserRef, UserView,
 };
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::Site;
 use crate::answer::{Created, Tagged};
 use crate::identity::Caller;
-use crate::input::{Creator, Editor, Input, Named};
+use crate::input::{Creator, Editor, Input, Named, Query};
 use crate::problem::Problem;
 
-/// Lists the users that the caller may know of.
-#[utoipa::path(get, path = "/api/v1/users", tag = "users", responses((status = 200, body = Vec<UserView>, description = "Done")))]
+/// Items of a page, if nobody says how many, and at most.
+const USUAL_LIMIT: u32 = 100;
+const MAX_LIMIT: u32 = 1_000;
+
+/// Which part of a list that is in the order of names.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PartQuery {
+    /// Items at most; 100 if absent, 1,000 at most.
+    #[serde(default)]
+    limit: Option<u32>,
+    /// Where an earlier page said that the next one begins.
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+impl PartQuery {
+    /// The part of `all` that is asked for: a name says where it begins.
+    fn of<T>(&self, all: Vec<T>, name: impl Fn(&T) -> &str) -> Page<T> {
+        let limit = self.limit.unwrap_or(USUAL_LIMIT).clamp(1, MAX_LIMIT);
+        let after = self.cursor.as_deref();
+        let mut rest = all.into_iter().filter(|item| after.is_none_or(|after| name(item) > after));
+        let items: Vec<T> = rest.by_ref().take(limit as usize).collect();
+        let last = items.last().filter(|_| rest.next().is_some());
+        Page { next: last.map(|last| name(last).to_owned()), items }
+    }
+}
+
+/// Lists the users that the caller may know of, by name.
+#[utoipa::path(get, path = "/api/v1/users", tag = "users", params(PartQuery), responses((status = 200, body = Page<UserView>, description = "Done")))]
 pub(super) async fn user_list(
     State(site): State<Arc<Site>>,
     Caller(ctx): Caller,
-) -> Result<Json<Vec<UserView>>, Problem> {
-    Ok(Json(site.authority.user_list(&ctx).await?))
+    Query(asked): Query<PartQuery>,
+) -> Result<Json<Page<UserView>>, Problem> {
+    let users = site.authority.user_list(&ctx).await?;
+    Ok(Json(asked.of(users, |user| user.name.as_str())))
 }
 
 /// Adds a user.
@@ -58,13 +91,15 @@ pub(super) async fn user_edit(
     Ok(Tagged(site.authority.user_edit(&ctx, request).await?))
 }
 
-/// Lists all groups.
-#[utoipa::path(get, path = "/api/v1/groups", tag = "groups", responses((status = 200, body = Vec<GroupView>, description = "Done")))]
+/// Lists the groups, by name.
+#[utoipa::path(get, path = "/api/v1/groups", tag = "groups", params(PartQuery), responses((status = 200, body = Page<GroupView>, description = "Done")))]
 pub(super) async fn group_list(
     State(site): State<Arc<Site>>,
     Caller(ctx): Caller,
-) -> Result<Json<Vec<GroupView>>, Problem> {
-    Ok(Json(site.authority.group_list(&ctx).await?))
+    Query(asked): Query<PartQuery>,
+) -> Result<Json<Page<GroupView>>, Problem> {
+    let groups = site.authority.group_list(&ctx).await?;
+    Ok(Json(asked.of(groups, |group| group.name.as_str())))
 }
 
 /// Adds a group.

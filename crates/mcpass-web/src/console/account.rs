@@ -13,7 +13,7 @@ use super::asked::Asked;
 use super::fault::{Answer, Fault};
 use super::form::Form;
 use super::frame::{Frame, Section};
-use super::show::{Qr, When, cut};
+use super::show::{Qr, When, browser, cut};
 use super::{Console, page, refused};
 
 pub(crate) fn routes() -> Router<Console> {
@@ -51,6 +51,7 @@ impl Page {
 struct Row {
     id: String,
     method: String,
+    browser: String,
     agent: String,
     ip: String,
     created: When,
@@ -94,10 +95,8 @@ fn row(session: &SessionView, now: Timestamp) -> Row {
     Row {
         id: session.id.to_string(),
         method: session.method.replace('+', " and "),
-        agent: match session.user_agent.as_str() {
-            "" => "not told".to_owned(),
-            agent => cut(agent, 120),
-        },
+        browser: browser(&session.user_agent),
+        agent: cut(&session.user_agent, 200),
         ip: session.ip.clone(),
         created: When::new(session.created_at, now),
         seen: When::new(session.last_seen_at, now),

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use mcpass_authority::api::{AuditList, AuditView};
+use mcpass_authority::api::{AuditList, AuditView, UserRef};
 use mcpass_domain::{Timestamp, UserId};
 
 use super::asked::Asked;
@@ -139,6 +139,20 @@ pub(crate) async fn names(console: &Console, asked: &Asked) -> Result<Names, Fau
     }
     let users = console.authority().user_list(asked.ctx()?).await?;
     Ok(users.into_iter().map(|user| (user.id.to_string(), user.name)).collect())
+}
+
+/// Who did something, by name: a user whom the viewer may know of, or is.
+pub(crate) async fn who(console: &Console, asked: &Asked, actor: &str) -> Result<String, Fault> {
+    let viewer = asked.viewer()?;
+    if actor == viewer.session.user.to_string() {
+        return Ok(viewer.name().to_owned());
+    }
+    if !actor.starts_with(UserId::PREFIX) || !viewer.may("mcpass.view_user") {
+        return Ok(actor.to_owned());
+    }
+    let request = UserRef { user: actor.to_owned() };
+    let user = console.authority().user_show(asked.ctx()?, request).await;
+    Ok(user.map_or_else(|_| actor.to_owned(), |user| user.name))
 }
 
 /// What the thing is called: as the row itself says, afterwards or before.

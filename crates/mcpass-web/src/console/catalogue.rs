@@ -110,8 +110,6 @@ pub(crate) struct Preview {
     pub(crate) hidden: Vec<String>,
     /// Servers whose tools are not known, and why.
     pub(crate) unknown: Vec<(String, String)>,
-    /// What cannot be read as a permission.
-    pub(crate) wrong: Vec<String>,
 }
 
 /// The tools of a server that would be seen.
@@ -327,16 +325,14 @@ impl Model {
 pub(crate) async fn preview(
     console: &Console,
     asked: &Asked,
-    chosen: &[String],
-    groups: &[String],
-    wrong: Vec<String>,
+    permissions: Vec<String>,
+    groups: Vec<String>,
 ) -> Result<Preview, Fault> {
-    let permissions = chosen.iter().filter(|text| !wrong.contains(text)).cloned().collect();
-    let request = PreviewRequest { permissions, groups: groups.to_vec() };
+    let request = PreviewRequest { permissions, groups };
     let view = console.authority().preview(asked.ctx()?, request).await?;
     let size = super::show::chars(view.characters);
     let told = format!("{} of {} tools · {size}", count(view.seen), count(view.tools));
-    let mut preview = Preview { told, wrong, ..Preview::default() };
+    let mut preview = Preview { told, ..Preview::default() };
     for server in view.servers {
         preview.add(server);
     }

@@ -23,6 +23,8 @@ struct Page {
     errors: Vec<log::Row>,
     has_tokens: bool,
     has_servers: bool,
+    /// Whether the viewer may add one.
+    may_add: bool,
 }
 
 /// A number that leads to what it counts.
@@ -52,6 +54,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         tiles,
         has_tokens,
         has_servers,
+        may_add: asked.viewer()?.may("mcpass.add_server"),
     };
     page(&template)
 }

@@ -5,6 +5,7 @@ use http::{StatusCode, header};
 use mcpass_authority::api::ApiError;
 
 use crate::body::Unread;
+use crate::problem::is_no_id;
 
 /// Why there is no page. The gate, which knows who asks, makes the page of it.
 #[derive(Clone, Debug)]
@@ -30,6 +31,7 @@ impl Fault {
     /// The status, by the error's code: whatever is not found, refused or unavailable says so.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
+            Self::Api(error) if is_no_id(error) => StatusCode::NOT_FOUND,
             Self::Api(error) => match error.code.as_str() {
                 ApiError::FORBIDDEN
                 | "caller.not_active"

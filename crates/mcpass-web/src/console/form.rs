@@ -3,7 +3,7 @@
 use mcpass_authority::api::ApiError;
 
 use super::fields::Fields;
-use super::trouble::{sentence, sentence_of};
+use super::trouble::{hint, sentence};
 
 /// What stands in a form.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ impl Form {
     pub(crate) fn refused(fields: Fields, error: &ApiError) -> Self {
         let wrong = Wrong {
             message: sentence(error),
-            hint: error.hint.as_deref().map(sentence_of),
+            hint: error.hint.as_deref().and_then(hint),
             field: error.field.clone(),
         };
         Self { fields: fields.shown(), error: Some(wrong) }
@@ -60,6 +60,11 @@ impl Form {
     /// What stands in a field.
     pub(crate) fn value(&self, name: &str) -> &str {
         self.fields.raw(name)
+    }
+
+    /// A moment in a field for a date and time: the script writes it for the viewer's zone.
+    pub(crate) fn moment(&self, name: &str) -> &str {
+        self.value(name).get(..19).unwrap_or_default()
     }
 
     /// Whether a box is ticked.

@@ -116,8 +116,11 @@ async fn enter(
     let is_get = is_get(&parts.method);
     if door == Door::SignedIn && asked.viewer.is_none() {
         let to = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let next = Fields::from([("next", if is_get { to } else { "" })]);
-        return Err(Fault::SignIn(next.only(&["next"]).after("/sign-in")));
+        if is_get {
+            return Err(Fault::SignIn(Fields::from([("next", to)]).after("/sign-in")));
+        }
+        let next = Fields::from([("next", form_of(parts.uri.path())), ("unsent", "yes")]);
+        return Err(Fault::SignIn(next.only(&["next", "unsent"]).after("/sign-in")));
     }
     if is_get {
         return Ok(asked);
@@ -131,6 +134,22 @@ async fn enter(
     }
     let inner: &Inner = &asked;
     Ok(Asked::new(Inner { form, ..inner.clone() }))
+}
+
+/// The page with the form that is sent to this path: the same one, or the page of what the form is
+/// about, where the path takes forms alone.
+fn form_of(path: &str) -> &str {
+    const ALONE: [&str; 12] = [
+        "active", "bulk", "call", "enable", "link", "password", "search", "sessions", "sign-out",
+        "switch", "test", "theme",
+    ];
+    let (parent, last) = path.rsplit_once('/').unwrap_or_default();
+    match (parent, last) {
+        ("", last) if ALONE.contains(&last) => "",
+        ("/account/code", _) => "/account",
+        (parent, last) if ALONE.contains(&last) && !parent.is_empty() => parent,
+        _ => path,
+    }
 }
 
 /// Sets and removes the small cookies.
@@ -200,6 +219,24 @@ fn is_loopback(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_sent_a_form_too_late_comes_back_to_it() {
+        for (path, page) in [
+            ("/tokens/new", "/tokens/new"),
+            ("/tokens/tok_1/revoke", "/tokens/tok_1/revoke"),
+            ("/tokens/tok_1", "/tokens/tok_1"),
+            ("/tokens/tok_1/enable", "/tokens/tok_1"),
+            ("/tokens/bulk", "/tokens"),
+            ("/users/bo/active", "/users/bo"),
+            ("/account/code/confirm", "/account"),
+            ("/account/password", "/account"),
+            ("/search", ""),
+            ("/theme", ""),
+        ] {
+            assert_eq!(form_of(path), page, "{path}");
+        }
+    }
 
     #[test]
     fn a_flash_survives_its_cookie() {

@@ -9,12 +9,15 @@ use mcpass_authority::api::{ApiError, GroupCreate, GroupEdit, GroupRef, GroupVie
 use super::asked::Asked;
 use super::fault::{Answer, Fault};
 use super::fields::{Fields, segment};
-use super::form::{Form, VERSION};
+use super::form::{Form, Pager, VERSION};
 use super::frame::{Frame, Section};
 use super::show::{Badge, When, count, cut, several};
 use super::{Console, done, page, refused};
 
 const FEW: u32 = 50;
+const PATH: &str = "/groups";
+/// Rows on a page.
+const ROWS: usize = 100;
 
 pub(crate) fn routes() -> Router<Console> {
     Router::new()
@@ -29,6 +32,10 @@ pub(crate) fn routes() -> Router<Console> {
 struct ListPage {
     frame: Frame,
     rows: Vec<Row>,
+    text: String,
+    sum: String,
+    may_add: bool,
+    pager: Pager,
 }
 
 #[derive(Debug)]
@@ -64,6 +71,11 @@ struct OnePage {
     /// How many are not shown.
     more_users: u64,
     is_deleting: bool,
+    /// Whether the viewer may change the group.
+    may_change: bool,
+    /// Whether the viewer may delete it.
+    may_delete: bool,
+    permissions: Vec<String>,
 }
 
 /// A token in the group.
@@ -77,8 +89,19 @@ struct Member {
 
 async fn list(State(console): State<Console>, asked: Asked) -> Answer {
     let groups = console.authority().group_list(asked.ctx()?).await?;
+    let sum = several(groups.len() as u64, "group");
+    let text = asked.query.text("q").to_lowercase();
+    // They come in the order of their names, so a name says where the next page begins.
+    let query = asked.query.only(&["q", "cursor"]);
+    let after = query.text("cursor");
+    let mut found = groups
+        .into_iter()
+        .filter(|group| group.name.as_str() > after && group.name.to_lowercase().contains(&text));
+    let on_page: Vec<GroupView> = found.by_ref().take(ROWS).collect();
+    let next = on_page.last().filter(|_| found.next().is_some()).map(|last| last.name.clone());
+    let pager = Pager::new(PATH, &query, on_page.len(), next.as_deref());
     let now = console.now();
-    let rows = groups.into_iter().map(|group| Row {
+    let rows = on_page.into_iter().map(|group| Row {
         path: path(&group.name),
         told: count(group.permissions.len() as u64),
         permissions: cut(&group.permissions.join(", "), 200),
@@ -86,10 +109,13 @@ async fn list(State(console): State<Console>, asked: Asked) -> Answer {
         name: group.name,
     });
     let frame = asked.frame(Section::Groups, "Groups").at_top();
-    page(&ListPage { frame, rows: rows.collect() })
+    let text = asked.query.text("q").to_owned();
+    let may_add = asked.viewer()?.may("mcpass.add_group");
+    page(&ListPage { frame, rows: rows.collect(), text, sum, may_add, pager })
 }
 
 async fn show_new(asked: Asked) -> Answer {
+    asked.viewer()?.must("mcpass.add_group")?;
     let frame = asked.frame(Section::Groups, "Create group");
     page(&NewPage { frame, form: Form::default() })
 }
@@ -133,6 +159,7 @@ async fn ask_delete(
     Path(group): Path<String>,
     asked: Asked,
 ) -> Answer {
+    asked.viewer()?.must("mcpass.delete_group")?;
     page(&one(&console, &asked, group, None, true).await?)
 }
 
@@ -155,16 +182,13 @@ async fn one(
     error: Option<&ApiError>,
     is_deleting: bool,
 ) -> Result<OnePage, Fault> {
-    let (authority, ctx) = (console.authority(), asked.ctx()?);
+    let (authority, ctx, viewer) = (console.authority(), asked.ctx()?, asked.viewer()?);
     let group = authority.group_show(ctx, GroupRef { group }).await?;
     let request =
         TokenList { group: Some(group.name.clone()), limit: Some(FEW), ..TokenList::default() };
     let tokens = authority.token_list(ctx, request).await?;
-    let users = if asked.viewer()?.may("mcpass.view_user") {
-        authority.user_list(ctx).await?
-    } else {
-        Vec::new()
-    };
+    let users =
+        if viewer.may("mcpass.view_user") { authority.user_list(ctx).await? } else { Vec::new() };
     let users: Vec<_> =
         users.into_iter().filter(|user| user.groups.contains(&group.name)).collect();
     let count_of_users = users.len() as u64;
@@ -194,6 +218,9 @@ async fn one(
         users_told: several(count_of_users, "user"),
         more_users: count_of_users.saturating_sub(u64::from(FEW)),
         users: users.into_iter().take(FEW as usize).map(|user| user.name).collect(),
+        may_change: viewer.may("mcpass.change_group"),
+        may_delete: viewer.may("mcpass.delete_group"),
+        permissions: group.permissions,
         name: group.name,
         is_deleting,
     })

@@ -3,17 +3,19 @@
 //! Each is a type that writes itself as HTML, so that it looks the same everywhere and no page
 //! can forget to escape it.
 
+mod agent;
 mod bars;
 mod number;
 mod qr;
 mod state;
 mod when;
 
+pub(crate) use agent::browser;
 pub(crate) use bars::{Meter, Span, Strip};
 pub(crate) use number::{bytes, chars, count, duration, hex, several};
 pub(crate) use qr::Qr;
 pub(crate) use state::{Badge, Tone};
-pub(crate) use when::When;
+pub(crate) use when::{When, readable};
 
 /// Says that a template's output is HTML already.
 macro_rules! is_html {

@@ -18,6 +18,7 @@ mod families;
 mod following;
 mod further;
 mod hostile;
+mod offers;
 
 const HOST: &str = "127.0.0.1:7788";
 const PASSWORD: &str = "four words do well";

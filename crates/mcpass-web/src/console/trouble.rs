@@ -86,7 +86,8 @@ fn words(fault: &Fault) -> (&'static str, String, Option<String>) {
     let say = |title, what: &str, hint: &str| (title, what.to_owned(), Some(hint.to_owned()));
     match fault {
         Fault::Api(error) => {
-            (title(error, fault.status()), sentence(error), error.hint.as_deref().map(sentence_of))
+            let hint = error.hint.as_deref().and_then(hint);
+            (title(error, fault.status()), sentence(error), hint)
         }
         Fault::Forged(why) => {
             say("Not done", why, "Open the page again and send the form from there.")
@@ -127,6 +128,28 @@ pub(crate) fn sentence(error: &ApiError) -> String {
     sentence_of(&error.message)
 }
 
+/// A hint as a page says it: without what there is to type into a shell, where a page has a button
+/// for it. None if nothing else is said.
+pub(crate) fn hint(text: &str) -> Option<String> {
+    let mut rest = text;
+    let mut said = String::new();
+    // `… with `mcpass …`` says how; the rest says what.
+    while let Some((before, command)) = rest.split_once(" with `mcpass ") {
+        said.push_str(before);
+        rest = command.split_once('`').map_or("", |(_, after)| after);
+    }
+    said.push_str(rest);
+    let is_command = |clause: &&str| !clause.contains("`mcpass ");
+    let clauses = said.split("; ").flat_map(|part| part.split(", "));
+    let kept: Vec<_> = clauses.filter(is_command).collect();
+    let all = said.split("; ").flat_map(|part| part.split(", ")).count();
+    match kept.len() {
+        0 => None,
+        number if number == all => Some(sentence_of(&said)),
+        _ => Some(sentence_of(&kept.join(", "))),
+    }
+}
+
 /// A message of the authority or a hint, as a page says it.
 pub(crate) fn sentence_of(text: &str) -> String {
     // It may repeat what was sent.
@@ -135,4 +158,31 @@ pub(crate) fn sentence_of(text: &str) -> String {
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     let end = if message.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{end}", chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_names_no_command_for_a_shell() {
+        for (text, said) in [
+            (
+                "choose another name, or change that user with `mcpass user edit`",
+                Some("Choose another name, or change that user."),
+            ),
+            ("`mcpass user list` shows the users, `mcpass user create` adds one", None),
+            ("run `mcpass doctor`; the log has the details", Some("The log has the details.")),
+            (
+                "give it a later end with `mcpass token edit --expires`",
+                Some("Give it a later end."),
+            ),
+            (
+                "write server.name; a star stands for anything, as in a.*",
+                Some("Write server.name; a star stands for anything, as in a.*."),
+            ),
+        ] {
+            assert_eq!(hint(text).as_deref(), said, "{text}");
+        }
+    }
 }

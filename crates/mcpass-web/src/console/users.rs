@@ -10,10 +10,10 @@ use axum::routing::{get, post};
 
 use super::Console;
 
-/// Users that fit a list to choose from; of more, names are typed.
+/// Names that fit a list to choose from; of more, they are typed.
 const CHOOSABLE: usize = 200;
 
-/// The names to choose a user from.
+/// The names to choose a user or a group from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Choosable {
     /// The viewer has no choice.
@@ -25,6 +25,15 @@ pub(crate) enum Choosable {
 }
 
 impl Choosable {
+    /// Whether there is one to choose.
+    pub(crate) fn is_some(&self) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Names(names) => !names.is_empty(),
+            Self::Many => true,
+        }
+    }
+
     pub(crate) fn of(names: impl IntoIterator<Item = String>) -> Self {
         let names: Vec<_> = names.into_iter().take(CHOOSABLE + 1).collect();
         if names.len() > CHOOSABLE { Self::Many } else { Self::Names(names) }

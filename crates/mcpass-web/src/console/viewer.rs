@@ -11,6 +11,7 @@ use mcpass_domain::SignInSecret;
 
 use super::Console;
 use super::cookie::Cookie;
+use super::fault::Fault;
 use crate::identity::Sessions;
 
 /// A user in front of a browser.
@@ -32,6 +33,18 @@ impl Viewer {
     /// Whether it makes sense to offer this.
     pub(crate) fn may(&self, permission: &str) -> bool {
         self.session.is_superuser || self.may.iter().any(|each| each == permission)
+    }
+}
+
+impl Viewer {
+    /// Keeps a form from who could not send it. The authority decides when one is sent.
+    pub(crate) fn must(&self, permission: &str) -> Result<(), Fault> {
+        if self.may(permission) {
+            return Ok(());
+        }
+        let error =
+            ApiError::new(ApiError::FORBIDDEN, format!("this needs the permission {permission}"));
+        Err(error.into())
     }
 }
 

@@ -27,6 +27,7 @@ Examples:
   mcpass log --token tok_0Yk3VqGm1bTzX9a2JcRn4s --follow
   mcpass log --since 2026-11-01 --until 2026-12-01 --limit 1000000 --csv > november.csv
   mcpass log --tool create_issue --errors --json
+  mcpass log --address 10.0.0.7 --status 401
 
 --json prints JSON Lines: one row a line."
 )]
@@ -70,6 +71,27 @@ struct List {
     /// Of this JSON-RPC method, such as tools/call
     #[arg(long)]
     method: Option<String>,
+    /// From this address, such as 10.0.0.7
+    #[arg(long, value_name = "IP")]
+    address: Option<String>,
+    /// Answered with this HTTP status
+    #[arg(long, value_name = "STATUS")]
+    status: Option<u16>,
+    /// Of this client, by the name that it gives itself
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
+    /// With this User-Agent, whole
+    #[arg(long, value_name = "TEXT")]
+    user_agent: Option<String>,
+    /// In this MCP session
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    /// Of this trace
+    #[arg(long, value_name = "TRACE-ID")]
+    trace: Option<String>,
+    /// With a token that began so: its first 12 characters
+    #[arg(long, value_name = "BEGINNING")]
+    hint: Option<String>,
     /// With this reason, such as rate_limited
     #[arg(long)]
     reason: Option<String>,
@@ -144,6 +166,13 @@ impl List {
                 server: self.server.clone(),
                 method: self.method.clone(),
                 target: self.tool.clone(),
+                address: self.address.clone(),
+                status: self.status,
+                client: self.client.clone(),
+                user_agent: self.user_agent.clone(),
+                session: self.session.clone(),
+                trace: self.trace.clone(),
+                hint: self.hint.clone(),
                 reason: self.reason.clone(),
                 allowed,
                 is_error: self.errors.then_some(true),

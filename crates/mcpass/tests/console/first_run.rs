@@ -22,6 +22,7 @@ async fn make_the_first_superuser(with_scripts: bool) -> Result<()> {
     browser.javascript(with_scripts).await?;
     desk.open("/tokens").await?;
     desk.at("/sign-in").await?;
+    browser.see("Nobody can sign in yet").await?;
     let link = desk.setup_link().await?;
     browser.open(&link).await?;
     let fill = async |name: &str, password: &str, again: &str| -> Result<()> {
@@ -36,7 +37,9 @@ async fn make_the_first_superuser(with_scripts: bool) -> Result<()> {
     fill(ANA, PASSWORD, "something else entirely").await?;
     browser.find(Find::Css("#e-again")).await?;
     fill(ANA, PASSWORD, PASSWORD).await?;
+    // A newcomer is told what to begin with.
     desk.at("/").await?;
+    browser.see("To begin with").await?;
     browser.find(Find::Css("#create-token")).await?;
     assert_eq!(desk.mcpass.cli(&["user", "show", ANA]).await?["is_superuser"], true);
 

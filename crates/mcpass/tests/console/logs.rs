@@ -213,3 +213,63 @@ async fn changes_are_found_by_what_they_changed() -> Result<()> {
     holds(!browser.text().await?.contains(&token.token), "no secret")?;
     desk.is_calm().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_found_by_where_they_came_from_and_when() -> Result<()> {
+    let (desk, _upstream) = Desk::with_server().await?;
+    let browser = &desk.browser;
+    let zone = json!({ "timezoneId": "Asia/Tokyo" });
+    browser.devtools("Emulation.setTimezoneOverride", &zone).await?;
+    let reader = desk.mcpass.token("reader", &["up.look"], &[]).await?;
+    for (secret, tool) in [(&*reader.token, "look"), ("mcp_wrong", "look")] {
+        let body = mcpass_testkit::wire::call(tool, "a");
+        desk.mcpass.post("/mcp/up", Some(secret), &body).await?;
+    }
+    // Times of the clock are those of the viewer's own, and the heading says nothing else.
+    desk.open("/log").await?;
+    has(browser, json!(["look", "–"])).await?;
+    let script = "const time = document.querySelector('#log-rows time');
+        return [time.dateTime, time.innerText,
+            document.querySelector('#log th').innerText.toLowerCase()]";
+    let told: (String, String, String) = serde_json::from_value(browser.run(script, &[]).await?)?;
+    let hour: u8 = told.0.get(11..13).context("an hour")?.parse()?;
+    let local = format!("{:02}{}", (hour + 9) % 24, told.0.get(13..19).context("seconds")?);
+    assert_eq!((told.1, &*told.2), (local, "time"));
+
+    for (filter, wanted) in [
+        ("address=127.0.0.1", json!(["look", "–"])),
+        ("address=10.9.8.7", json!([])),
+        ("status=401", json!(["–"])),
+        ("status=200&method=tools%2Fcall", json!(["look"])),
+        ("until=2020-01-01T00:00", json!([])),
+        ("from=2020-01-01T00:00", json!(["look", "–"])),
+    ] {
+        desk.open(&format!("/log?{filter}")).await?;
+        has(browser, wanted).await.context(filter)?;
+        browser.find(Find::Css("#more-filters[open]")).await?;
+    }
+    // A moment is typed in the viewer's zone, and is the same one for the server and on the page.
+    let value = async || browser.value(Find::Css("#f-from")).await;
+    assert_eq!(value().await?, "2020-01-01T09:00:00");
+    browser.fill("Address", "127.0.0.1").await?;
+    browser.key(Key::Enter).await?;
+    desk.at("/log?address=127.0.0.1").await?;
+    let path = desk.path().await?;
+    holds(path.contains("from=2020-01-01T00%3A00%3A00"), &path)?;
+    assert_eq!(value().await?, "2020-01-01T09:00:00");
+
+    // A request's page leads to those that are like it.
+    browser.click(Find::Css("#log-rows .go")).await?;
+    desk.at("/log/req_").await?;
+    browser.follow("127.0.0.1").await?;
+    desk.at("/log?address=127.0.0.1").await?;
+    has(browser, json!(["look", "–"])).await?;
+    desk.open("/log?status=ok").await?;
+    browser.see("This is no HTTP status").await?;
+
+    // Without a script times are UTC, and say so.
+    browser.javascript(false).await?;
+    desk.open("/log").await?;
+    browser.see("(UTC)").await?;
+    desk.is_calm().await
+}

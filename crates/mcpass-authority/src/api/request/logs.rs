@@ -11,7 +11,8 @@ requests! {
         /// About this: an id (`tok_…`, `usr_…`, `grp_…`) or a server's name. A user's or group's
         /// name is found too.
         #[serde(default)] object: Option<String>,
-        /// Done by this: `operator:root`, `system:config`, `tok_…`, `usr_…`.
+        /// Done by this: `operator:root`, `system:config`, `tok_…`, `usr_…`. A user's name is
+        /// found too.
         #[serde(default)] actor: Option<String>,
         /// This action, such as `token.revoke`, or all that begin so: `token.`.
         #[serde(default)] action: Option<String>,
@@ -39,6 +40,20 @@ requests! {
         #[serde(default)] method: Option<String>,
         /// Of this tool, resource or prompt.
         #[serde(default)] target: Option<String>,
+        /// From this address, such as `10.0.0.7`.
+        #[serde(default)] address: Option<String>,
+        /// Answered with this HTTP status.
+        #[serde(default)] status: Option<u16>,
+        /// Of this client, by the name that it gives itself.
+        #[serde(default)] client: Option<String>,
+        /// With this `User-Agent`, whole.
+        #[serde(default)] user_agent: Option<String>,
+        /// In this MCP session.
+        #[serde(default)] session: Option<String>,
+        /// Of this trace, by its id.
+        #[serde(default)] trace: Option<String>,
+        /// With a token that began so: its first 12 characters.
+        #[serde(default)] hint: Option<String>,
         /// With this reason, such as `rate_limited`.
         #[serde(default)] reason: Option<String>,
         /// Only allowed ones, or only refused ones.

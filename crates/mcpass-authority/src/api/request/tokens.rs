@@ -39,7 +39,7 @@ requests! {
         #[serde(default)] user: Option<String>,
         /// In this group, by name or id.
         #[serde(default)] group: Option<String>,
-        /// `active`, `disabled`, `expired`, `revoked` or `all`. All if absent; only active ones
+        /// `active`, `disabled`, `expired`, `revoked`, `unrevoked` or `all`. All if absent; only active ones
         /// with `unused` or `expiring`.
         #[serde(default)] state: Option<String>,
         /// Not used for this long (nor created since): `30d`.
@@ -101,7 +101,7 @@ requests! {
         #[serde(default)] user: Option<String>,
         /// In this group, by name or id.
         #[serde(default)] group: Option<String>,
-        /// `active`, `disabled`, `expired`, `revoked` or `all`.
+        /// `active`, `disabled`, `expired`, `revoked`, `unrevoked` or `all`.
         #[serde(default)] state: Option<String>,
         /// Not used for this long (nor created since): `30d`.
         #[serde(default)] unused: Option<String>,

@@ -45,9 +45,23 @@ async fn what_cannot_be_read_says_where_and_why() {
     assert!(detail.contains("line 2 column 10"), "{detail}");
     let named = world.ask(ROOT, "PATCH", "/api/v1/tokens/{token}", r#"{"id":"{token}"}"#).await;
     assert_eq!((named.status.as_u16(), named.json()["field"].as_str()), (422, Some("id")));
-    let query = world.ask(ROOT, "GET", "/api/v1/tokens?stat=active", "").await;
-    assert_eq!(query.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(query.text.contains("stat"), "{}", query.text);
+    // Words for people, and the field, also of a query.
+    for (path, field, words) in [
+        ("/api/v1/tokens?stat=active", "stat", "unknown field `stat`"),
+        ("/api/v1/tokens?limit=abc", "limit", "`limit`: this has to be a whole number"),
+        ("/api/v1/users?limit=", "limit", "`limit`: this has to be a whole number"),
+        ("/api/v1/log?allowed=maybe", "allowed", "`allowed`: this has to be true or false"),
+        ("/api/v1/log?status=99999", "status", "`status`: this number is too large"),
+    ] {
+        let query = world.ask(ROOT, "GET", path, "").await;
+        assert_eq!(query.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(query.json()["field"], field, "{}", query.text);
+        let detail = query.json()["detail"].to_string();
+        assert!(detail.contains(words), "{path}: {detail}");
+    }
+    let typed = create(r#"{"name":"t","user":"ana","per_minute":"60"}"#).await.json();
+    let detail = typed["detail"].to_string();
+    assert!(detail.contains("`per_minute`: ") && detail.contains("a whole number"), "{detail}");
 }
 
 #[tokio::test]
@@ -149,6 +163,10 @@ async fn a_key_creates_once_and_tells_what() {
     assert_eq!(first.status, StatusCode::CREATED);
     let id = first.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(first.header("location"), format!("/api/v1/tokens/{id}"));
+    // What was created can be changed at once, without looking at it first.
+    let shown = world.ask(ROOT, "GET", &format!("/api/v1/tokens/{id}"), "").await;
+    assert_eq!(first.header("etag"), shown.header("etag"));
+    assert!(!first.header("etag").is_empty());
     let again = create(ROOT, body).await;
     assert_eq!((again.status.as_u16(), again.code().as_str()), (409, "idempotent_replay"));
     assert_eq!(again.json()["object"], json!(id));
@@ -240,4 +258,54 @@ async fn many_tokens_change_together_or_not_at_all() {
     assert_eq!(again["items"][0]["why_not"], "it is revoked already");
     let counts = world.ask(ROOT, "GET", "/api/v1/counts/tokens", "").await.json();
     assert_eq!((counts["revoked"].as_u64(), counts["active"].as_u64()), (Some(1), Some(0)));
+}
+
+#[tokio::test]
+async fn lists_of_users_and_groups_come_in_pages() {
+    let world = World::new().await;
+    for number in 0..12 {
+        let body = format!(r#"{{"name":"team-{number:02}"}}"#);
+        for list in ["users", "groups"] {
+            let made = world.ask(ROOT, "POST", &format!("/api/v1/{list}"), &body).await;
+            assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        }
+    }
+    for list in ["users", "groups"] {
+        let whole = world.ask(ROOT, "GET", &format!("/api/v1/{list}"), "").await.json();
+        let names = |page: &serde_json::Value| {
+            let items = page["items"].as_array().unwrap().clone();
+            items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(whole["next"], json!(null), "{whole}");
+        let (mut found, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let path = format!("/api/v1/{list}?limit=5{cursor}");
+            let page = world.ask(ROOT, "GET", &path, "").await.json();
+            assert!(names(&page).len() <= 5);
+            found.extend(names(&page));
+            pages += 1;
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert!(pages > 2 && found == names(&whole), "{list}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_path_names_and_cannot_be_there_is_not_found() {
+    let world = World::new().await;
+    for (method, path, body) in [
+        ("GET", "/api/v1/tokens/rubbish", ""),
+        ("PATCH", "/api/v1/tokens/rubbish", "{}"),
+        ("POST", "/api/v1/tokens/rubbish/rotate", "{}"),
+        ("GET", "/api/v1/tokens/tok_0", ""),
+        ("GET", "/api/v1/log/rubbish", ""),
+        ("GET", "/api/v1/users/No%20Name", ""),
+        ("GET", "/api/v1/groups/No%20Name", ""),
+        ("GET", "/api/v1/servers/No%20Name", ""),
+    ] {
+        let answer = world.ask(ROOT, method, path, body).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}: {}", answer.text);
+        assert!(answer.code().ends_with(".not_found"), "{}", answer.text);
+    }
 }

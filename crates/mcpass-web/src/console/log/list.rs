@@ -3,9 +3,9 @@
 use askama::Template;
 use axum::extract::State;
 use mcpass_authority::api::{LogList, LogTail};
-use mcpass_domain::{Reason, RequestId};
+use mcpass_domain::{Reason, RequestId, Timestamp};
 
-use super::{FILTERS, Row, filter};
+use super::{Row, SPANS, filter, since};
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
@@ -17,6 +17,16 @@ use crate::console::{Console, page, refused};
 const PATH: &str = "/log";
 /// Rows on a page, which stays light with them.
 const ROWS: u32 = 50;
+/// Filters that are seldom used.
+const MORE: [&str; 4] = ["address", "client", "status", "method"];
+/// Filters that nobody types: pages of requests link to them.
+const KEPT: [(&str, &str); 5] = [
+    ("family", "All secrets of"),
+    ("hint", "Began with"),
+    ("session", "Session"),
+    ("trace", "Trace id"),
+    ("user_agent", "User agent"),
+];
 
 #[derive(Template)]
 #[template(path = "log/list.html")]
@@ -25,6 +35,10 @@ struct Page {
     choices: Vec<Choice>,
     form: Form,
     is_filtered: bool,
+    /// Whether the filters that are seldom used are shown.
+    is_wide: bool,
+    /// Filters that links alone ask for, with their labels.
+    kept: Vec<(&'static str, &'static str)>,
     rows: Vec<Row>,
     pager: Pager,
     /// Where to look on, if looking ended before the page was full.
@@ -38,17 +52,19 @@ struct Page {
 }
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
-    let query = asked.query.only(FILTERS);
-    let request = LogList {
-        filter: filter(&query),
-        limit: Some(ROWS),
-        cursor: query.some("cursor"),
-        ..LogList::default()
-    };
+    let query = super::query(&asked, console.now());
+    let filter = filter(&query, console.now());
     // Before the rows, so that none that comes meanwhile is missed by who follows from here.
     let place = LogTail { limit: Some(1), ..LogTail::default() };
     let place = console.authority().log_tail(asked.ctx()?, place).await?.after;
-    let found = console.authority().log_list(asked.ctx()?, request).await;
+    let found = match filter {
+        Ok(filter) => {
+            let cursor = query.some("cursor");
+            let request = LogList { filter, limit: Some(ROWS), cursor, ..LogList::default() };
+            console.authority().log_list(asked.ctx()?, request).await
+        }
+        Err(error) => Err(error),
+    };
     let mut template = template(&console, &asked, &query, place).await?;
     match found {
         Ok(found) => {
@@ -77,14 +93,16 @@ async fn template(
     place: i64,
 ) -> Result<Page, Fault> {
     let filters = query.without(&["cursor"]);
-    let live = filters.without(&["until", "since"]).with("after", &place.to_string());
+    let live = filters.without(&["until", "since", "from"]).with("after", &place.to_string());
     Ok(Page {
         frame: asked.frame(Section::Log, "Access log").at_top(),
         choices: choices(console, asked, query).await?,
         is_filtered: !filters.is_empty(),
         // Following begins now: what was until a moment of the past never comes.
         live: live.after("/log/live"),
-        export: export(query),
+        export: export(query, console.now()),
+        is_wide: MORE.iter().chain(&["from", "until"]).any(|name| query.has(name)),
+        kept: KEPT.into_iter().filter(|(name, _)| query.has(name)).collect(),
         form: Form::new(query.clone()),
         rows: Vec::new(),
         pager: Pager::new(PATH, query, 0, None),
@@ -92,8 +110,8 @@ async fn template(
         back_to: None,
         sum: [
             ("the last hour", "since=1h"),
-            ("refused today", "outcome=refused&since=24h"),
-            ("errors today", "outcome=error&since=24h"),
+            ("refused in 24 hours", "outcome=refused&since=24h"),
+            ("errors in 24 hours", "outcome=error&since=24h"),
         ]
         .map(|(word, query)| (format!("{PATH}?{query}"), word))
         .to_vec(),
@@ -101,14 +119,15 @@ async fn template(
 }
 
 /// Where the API gives the same rows. It names outcomes by their two parts.
-fn export(query: &Fields) -> (String, String) {
+fn export(query: &Fields, now: Timestamp) -> (String, String) {
     let (allowed, is_error) = match query.text("outcome") {
         "refused" => ("false", ""),
         "ok" => ("true", "false"),
         "error" => ("true", "true"),
         _ => ("", ""),
     };
-    let query = query.without(&["cursor", "outcome"]);
+    let since = since(query, now).unwrap_or_default();
+    let query = query.without(&["cursor", "outcome", "from"]).with("since", &since);
     let query = query.with("allowed", allowed).with("is_error", is_error);
     (query.after("/api/v1/log.csv"), query.after("/api/v1/log.ndjson"))
 }
@@ -126,7 +145,6 @@ async fn choices(console: &Console, asked: &Asked, query: &Fields) -> Result<Vec
         let any = std::iter::once((String::new(), "any".to_owned()));
         choices.push(Choice::new("server", "Server", query, any.chain(servers)));
     }
-    let since = [("", "ever"), ("1h", "the last hour"), ("24h", "24 hours"), ("7d", "7 days")];
-    choices.push(Choice::new("since", "Since", query, since));
+    choices.push(Choice::new("since", "Since", query, SPANS));
     Ok(choices)
 }

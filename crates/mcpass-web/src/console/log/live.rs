@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, header};
 use mcpass_authority::Context;
 use mcpass_authority::api::{ApiError, LogFilter, LogTail};
 
-use super::{FILTERS, Row, filter};
+use super::{Row, filter, query};
 use crate::console::Console;
 use crate::console::asked::Asked;
 use crate::console::fault::Fault;
@@ -55,7 +55,7 @@ pub(super) async fn follow(
     let last = last.unwrap_or_else(|| asked.query.text("after"));
     let mut follower = Follower {
         ctx: asked.ctx()?.clone(),
-        filter: filter(&asked.query.only(FILTERS)),
+        filter: filter(&query(&asked, console.now()), console.now())?,
         console,
         after: last.parse().ok(),
         first: None,

@@ -70,6 +70,11 @@ fn linked(word: &'static str, text: &str, path: String) -> Option<Fact> {
     fact(word, text).map(|fact| Fact { link: Some(path), ..fact })
 }
 
+/// With the other requests that are the same in this.
+fn alike(word: &'static str, text: &str, name: &str) -> Option<Fact> {
+    linked(word, text, Fields::from([(name, text)]).after("/log"))
+}
+
 fn part(title: &'static str, facts: impl IntoIterator<Item = Option<Fact>>) -> Part {
     Part { title, facts: facts.into_iter().flatten().collect() }
 }
@@ -80,7 +85,7 @@ fn asked_for(access: &AccessView) -> Part {
         "Request",
         [
             linked("Server", &access.server, format!("/servers/{}", segment(&access.server))),
-            fact("Method", &access.method),
+            alike("Method", &access.method, "method"),
             fact("Kind", &access.target_kind),
             fact("Name", &access.target),
             fact("Surface", &access.surface),
@@ -91,6 +96,7 @@ fn asked_for(access: &AccessView) -> Part {
 }
 
 fn answered(access: &AccessView) -> Part {
+    let status = access.http_status.map(|it| it.to_string()).unwrap_or_default();
     let upstream = access.upstream_us.map(|spent| format!("{} of it upstream", duration(spent)));
     part(
         "Answer",
@@ -99,7 +105,7 @@ fn answered(access: &AccessView) -> Part {
             fact("Reason", &access.reason),
             fact("Decided by", &access.detail),
             fact("State", &access.state),
-            fact("HTTP status", access.http_status.map(|it| it.to_string()).unwrap_or_default()),
+            alike("HTTP status", &status, "status"),
             fact("JSON-RPC error", access.rpc_code.map(|it| it.to_string()).unwrap_or_default()),
             fact("Failure", access.failure.clone().unwrap_or_default()),
             fact("Time", access.duration_us.map(duration).unwrap_or_default()),
@@ -117,11 +123,12 @@ fn sent_by(access: &AccessView) -> Part {
         [
             linked("Token", &access.token_name, format!("/tokens/{token}")),
             linked("Token id", &token, format!("/tokens/{token}")),
-            fact("Began with", access.hint.clone().unwrap_or_default()),
+            alike("Began with", access.hint.as_deref().unwrap_or_default(), "hint"),
             linked("User", &access.user, format!("/users/{}", segment(&access.user))),
-            fact("Address", &access.remote_ip),
-            fact("Client", format!("{} {}", access.client_name, access.client_version).trim()),
-            fact("User agent", &access.user_agent),
+            alike("Address", &access.remote_ip, "address"),
+            alike("Client", &access.client_name, "client"),
+            fact("Its version", &access.client_version),
+            alike("User agent", &access.user_agent, "user_agent"),
         ],
     )
 }
@@ -133,9 +140,9 @@ fn traced(access: &AccessView) -> Part {
         [
             fact("Request id", access.id.to_string()),
             fact("Family", family),
-            fact("Session", &access.session),
+            alike("Session", &access.session, "session"),
             fact("JSON-RPC id", &access.rpc_id),
-            fact("Trace id", &access.trace_id),
+            alike("Trace id", &access.trace_id, "trace"),
         ],
     )
 }

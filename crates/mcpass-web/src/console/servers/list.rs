@@ -18,6 +18,7 @@ struct Page {
     frame: Frame,
     rows: Vec<Row>,
     sum: String,
+    may_add: bool,
 }
 
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     let now = console.now();
     let template = Page {
         frame: asked.frame(Section::Servers, "Servers").at_top(),
+        may_add: asked.viewer()?.may("mcpass.add_server"),
         sum: format!("{enabled} of {} enabled", servers.len()),
         rows: servers.iter().map(|server| row(server, now)).collect(),
     };

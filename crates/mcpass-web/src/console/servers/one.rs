@@ -40,6 +40,10 @@ pub(super) struct Page {
     /// The tool whose users are asked for.
     tool: String,
     is_removing: bool,
+    /// Whether the viewer may edit, test and switch it.
+    may_change: bool,
+    /// Whether the viewer may remove it.
+    may_remove: bool,
     tools: Vec<ToolView>,
     /// Why its tools are not known.
     tools_trouble: String,
@@ -76,6 +80,7 @@ pub(super) async fn ask_remove(
     Path(name): Path<String>,
     asked: Asked,
 ) -> Answer {
+    asked.viewer()?.must("mcpass.delete_server")?;
     page(&template(&console, &asked, name, true).await?)
 }
 
@@ -100,6 +105,8 @@ pub(super) async fn template(
         test: None,
         called: None,
         form,
+        may_change: asked.viewer()?.may("mcpass.change_server"),
+        may_remove: asked.viewer()?.may("mcpass.delete_server"),
         frame: asked.frame(Section::Servers, server.name.clone()),
         path: format!("/servers/{}", segment(&server.name)),
         endpoint: asked.absolute(&format!("/mcp/{}", server.name)),

@@ -48,6 +48,7 @@ async fn find(console: &Console, asked: &Asked, name: String) -> Result<ServerVi
 }
 
 pub(super) async fn show_new(asked: Asked) -> Answer {
+    asked.viewer()?.must("mcpass.add_server")?;
     let kind = asked.query.text("kind");
     let fields = if kind.is_empty() { form::fresh() } else { form::fresh().with("kind", kind) };
     page(&new_page(&asked, Form::new(fields)))
@@ -75,6 +76,7 @@ pub(super) async fn show_edit(
     Path(name): Path<String>,
     asked: Asked,
 ) -> Answer {
+    asked.viewer()?.must("mcpass.change_server")?;
     let server = find(&console, &asked, name).await?;
     page(&edit_page(&asked, &server.name, Form::new(form::of(&server))))
 }

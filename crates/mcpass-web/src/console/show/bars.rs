@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use super::{count, is_html};
+use super::{When, count, is_html};
 
 /// How much of a limit is used right now.
 #[derive(Clone, Debug, Template)]
@@ -34,10 +34,10 @@ impl Meter {
     }
 }
 
-/// One hour, or whatever a bar stands for.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+/// One hour.
+#[derive(Clone, Debug)]
 pub(crate) struct Span {
-    pub(crate) label: String,
+    pub(crate) hour: When,
     pub(crate) ok: u64,
     pub(crate) errors: u64,
     pub(crate) refused: u64,
@@ -129,11 +129,10 @@ impl Strip {
         self.spans.iter().map(Span::total).sum()
     }
 
-    fn ends(&self) -> (&str, &str) {
-        match (self.spans.first(), self.spans.last()) {
-            (Some(first), Some(last)) => (&first.label, &last.label),
-            _ => ("", ""),
-        }
+    /// The hours that stand under the axis, and where: at its left and at its right.
+    fn ends(&self) -> Vec<(&When, &'static str)> {
+        let ends = [(self.spans.first(), "start"), (self.spans.last(), "end")];
+        ends.into_iter().filter_map(|(span, anchor)| Some((&span?.hour, anchor))).collect()
     }
 }
 
@@ -142,7 +141,9 @@ mod tests {
     use super::*;
 
     fn strip(totals: &[u64]) -> Strip {
-        let spans = totals.iter().map(|total| Span { ok: *total, ..Span::default() });
+        let hour = || When::hour(mcpass_domain::Timestamp::from_micros(0));
+        let spans =
+            totals.iter().map(|total| Span { hour: hour(), ok: *total, errors: 0, refused: 0 });
         Strip { spans: spans.collect(), title: "x".to_owned() }
     }
 

@@ -1,4 +1,4 @@
-//! Times: how long ago or ahead, and exactly when on hover.
+//! Times: how long ago or ahead, and exactly when on hover; or by the clock.
 
 use askama::Template;
 use mcpass_domain::Timestamp;
@@ -9,16 +9,20 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// A moment. The script tells the exact time in the viewer's own zone; without it, in UTC.
+/// A moment. The script tells times of the clock, and the exact one on hover, in the viewer's own
+/// zone; without it they are in UTC.
 #[derive(Clone, Debug, Template)]
 #[template(
-    source = r#"<time datetime="{{ iso }}" title="{{ exact }}">{{ text }}</time>"#,
+    source = r#"<time datetime="{{ iso }}" title="{{ exact }}"{% if !clock.is_empty() %} data-clock="{{ clock }}"{% endif %}>{{ text }}</time>"#,
     ext = "html"
 )]
 pub(crate) struct When {
     iso: String,
     exact: String,
     text: String,
+    /// Which time of the clock the text is, so that the script can tell it for another zone; empty
+    /// if it is none.
+    clock: &'static str,
 }
 is_html!(When);
 
@@ -26,7 +30,7 @@ impl When {
     /// How long ago or ahead, as of `now`.
     pub(crate) fn new(at: Timestamp, now: Timestamp) -> Self {
         let seconds = at.as_micros().saturating_sub(now.as_micros()) / 1_000_000;
-        Self { text: relative(seconds), ..Self::exact(at) }
+        Self { text: relative(seconds), clock: "", ..Self::exact(at) }
     }
 
     /// The date and time of day.
@@ -35,7 +39,7 @@ impl When {
         let day = iso.get(..10).unwrap_or(&iso);
         let time = iso.get(11..19).unwrap_or_default();
         let exact = format!("{day} {time} UTC");
-        Self { text: exact.clone(), exact, iso }
+        Self { text: exact.clone(), exact, iso, clock: "exact" }
     }
 
     /// The time of day alone, for rows that come one after another; of another day the date and the
@@ -50,8 +54,39 @@ impl When {
             own.get(..10)
         };
         let text = text.unwrap_or(&own).replace('T', " ");
-        Self { text, ..Self::exact(at) }
+        Self { text, clock: "row", ..Self::exact(at) }
     }
+
+    /// The hour and minute, of a day that is plain from where it stands.
+    pub(crate) fn hour(at: Timestamp) -> Self {
+        let text = at.to_string().get(11..16).unwrap_or_default().to_owned();
+        Self { text, clock: "hour", ..Self::exact(at) }
+    }
+
+    /// The moment for programs.
+    pub(crate) fn iso(&self) -> &str {
+        &self.iso
+    }
+
+    /// What stands there.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A text with the moments in it as people read them: `2026-11-29 20:03:51 UTC` for
+/// `2026-11-29T20:03:51.185221Z`.
+pub(crate) fn readable(text: &str) -> String {
+    let word = |word: &str| {
+        let bare = word.trim_end_matches([',', ';', '.', ')']);
+        match Timestamp::parse(bare) {
+            Ok(at) if bare.len() > 10 => {
+                format!("{}{}", When::exact(at).text, word.get(bare.len()..).unwrap_or_default())
+            }
+            _ => word.to_owned(),
+        }
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn relative(seconds: i64) -> String {
@@ -97,6 +132,16 @@ mod tests {
     }
 
     #[test]
+    fn moments_in_a_text_are_made_readable() {
+        let text = "left alone since 2026-11-29T20:03:51.185221Z, tried again at \
+                    2026-11-29T20:04:51Z";
+        let said = "left alone since 2026-11-29 20:03:51 UTC, tried again at \
+                    2026-11-29 20:04:51 UTC";
+        assert_eq!(readable(text), said);
+        assert_eq!(readable("no  moment: 12, a-b"), "no  moment: 12, a-b");
+    }
+
+    #[test]
     fn the_exact_time_has_its_zone() {
         let at = Timestamp::parse("2026-11-29T03:04:05.678901Z").unwrap();
         let html = When::new(at, at).to_string();
@@ -107,5 +152,10 @@ mod tests {
         assert!(When::clock(at, later).to_string().ends_with(">11-29 03:04</time>"));
         let later = Timestamp::parse("2027-01-01T00:00:00Z").unwrap();
         assert!(When::clock(at, later).to_string().ends_with(">2026-11-29</time>"));
+        // The script knows which of them it may write anew.
+        assert!(!html.contains("data-clock"), "{html}");
+        assert!(When::clock(at, at).to_string().contains(r#" data-clock="row""#));
+        assert!(When::exact(at).to_string().contains(r#" data-clock="exact""#));
+        assert!(When::hour(at).to_string().ends_with(r#" data-clock="hour">03:04</time>"#));
     }
 }

@@ -45,6 +45,8 @@ pub(super) async fn take(
 ) -> Answer {
     let (secret, link) = find(&console, &secret).await?;
     match complete(&console, &asked, &secret, &link).await {
+        // Who has just set it up is told what to begin with.
+        Ok(answer) if link.purpose == SETUP => Ok(session::after(&asked, &answer, "/")),
         Ok(answer) => Ok(session::after(&asked, &answer, "/tokens")),
         Err(error) => {
             let form = Form::refused(asked.form.only(&["name"]), &error);

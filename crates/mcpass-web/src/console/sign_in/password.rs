@@ -7,7 +7,7 @@ use mcpass_domain::{Password, SignInSecret};
 
 use super::session;
 use crate::console::asked::Asked;
-use crate::console::fault::Answer;
+use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
@@ -27,6 +27,10 @@ struct Page {
     has_passwords: bool,
     /// Whether people sign in at a provider.
     has_provider: bool,
+    /// Whether the first superuser is still to be made.
+    awaits_set_up: bool,
+    /// Whether a form was sent after its session had ended.
+    is_unsent: bool,
 }
 
 #[derive(Template)]
@@ -37,22 +41,25 @@ struct CodePage {
     action: String,
 }
 
-fn template(console: &Console, asked: &Asked, form: Form) -> Page {
-    Page {
+async fn template(console: &Console, asked: &Asked, form: Form) -> Result<Page, Fault> {
+    let authority = console.authority();
+    Ok(Page {
         frame: asked.frame(Section::None, "Sign in"),
         form,
         action: asked.query.only(&["next"]).after("/sign-in"),
         is_open: !asked.is_https && !asked.is_loopback,
-        has_passwords: console.authority().has_passwords(),
+        has_passwords: authority.has_passwords(),
         has_provider: console.provider().is_some(),
-    }
+        awaits_set_up: authority.awaits_set_up().await?,
+        is_unsent: asked.query.has("unsent"),
+    })
 }
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
     if asked.viewer.is_some() {
         return Ok(go(within(asked.query.text("next"))));
     }
-    page(&template(&console, &asked, Form::default()))
+    page(&template(&console, &asked, Form::default()).await?)
 }
 
 pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer {
@@ -67,7 +74,7 @@ pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer
         // The password is not shown again.
         Err(error) => {
             let kept = form.only(&["name"]);
-            refused(&template(&console, &asked, Form::refused(kept, &error)), &error)
+            refused(&template(&console, &asked, Form::refused(kept, &error)).await?, &error)
         }
     }
 }

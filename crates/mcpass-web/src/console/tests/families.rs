@@ -160,3 +160,42 @@ async fn revoking_says_what_ends_alone_with_the_family_and_in_bulk() {
     let extend = bench.post("/tokens/bulk", &cookie, &extend).await.body;
     assert!(!extend.contains(r#"id="ends""#), "{extend}");
 }
+
+#[tokio::test]
+async fn revoking_ends_one_secret_and_its_family_only_where_that_is_ticked() {
+    let bench = Bench::new().await;
+    let cookie = bench.sign_in("ana").await;
+    let state = async |id: &str| bench.get(&format!("/tokens/{id}"), &cookie).await.body;
+    let [(old, _), (new, _)] = rotated(&bench).await;
+    // What was just rotated is ended: what the form offers leaves the new one alone.
+    let page = bench.get(&format!("/tokens/{old}/revoke"), &cookie).await.body;
+    let (_, field) = page.split_once(r#"name="family""#).unwrap();
+    assert!(!field.split('>').next().unwrap().contains("checked"), "{page}");
+    assert!(page.contains("1 other secret of its family goes on working, unless"), "{page}");
+    let said = async |path: &str, form: &str| {
+        let done = bench.post(path, &cookie, form).await;
+        let flash = done.headers[http::header::SET_COOKIE].to_str().unwrap().to_owned();
+        let cookies = format!("{cookie}; {}", flash.split(';').next().unwrap());
+        bench.get(done.to(), &cookies).await.body
+    };
+    let flash = said(&format!("/tokens/{old}/revoke"), "reason=moved").await;
+    assert!(flash.contains("laptop is revoked: every request with it"), "{flash}");
+    assert!(!state(&new).await.contains("<strong>Revoked"), "the new one works");
+
+    // With the box, the page says how many ended with it; one that had ended is none of them.
+    let rotate = TokenRotate { id: new.clone(), overlap: Some("24h".to_owned()) };
+    let newest = bench.authority.token_rotate(&operator(), rotate).await.unwrap().id.to_string();
+    let flash = said(&format!("/tokens/{new}/revoke"), "family=yes").await;
+    assert!(flash.contains("laptop is revoked, and 1 other secret of its family"), "{flash}");
+    assert!(state(&newest).await.contains("<strong>Revoked"));
+}
+
+#[tokio::test]
+async fn a_rotation_ends_the_old_secret_at_once_unless_asked_to_wait() {
+    let bench = Bench::new().await;
+    let cookie = bench.sign_in("ana").await;
+    let id = bench.token("bo", "laptop").await;
+    let page = bench.get(&format!("/tokens/{id}/rotate"), &cookie).await.body;
+    assert!(page.contains(r#"name="overlap" value="0" checked"#), "{page}");
+    assert_eq!(page.matches(" checked").count(), 1, "{page}");
+}

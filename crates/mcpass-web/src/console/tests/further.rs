@@ -191,3 +191,14 @@ async fn tokens_by_permission_are_looked_through_a_part_at_a_time() {
     assert_eq!(further.collect::<Vec<_>>(), [true, true, true, false]);
     assert!(parts[0].says("None of the thousand tokens looked at is like that."));
 }
+
+#[tokio::test]
+async fn what_cannot_be_explained_is_told_where_explanations_are() {
+    let bench = Bench::new().await;
+    let cookie = bench.sign_in("ana").await;
+    let id = bench.token("bo", "laptop").await;
+    let page = bench.get(&format!("/tokens/{id}?permission=no%20such%20name"), &cookie).await.body;
+    // The script puts this part of the page in place, and no other.
+    let (_, part) = page.split_once(r#"<div id="explained""#).unwrap();
+    assert!(part.split("</div></section>").next().unwrap().contains(r#"id="trouble""#), "{page}");
+}

@@ -3,7 +3,10 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use mcpass_authority::api::{ApiError, TokenRef, TokenRevoke, TokenRotate, TokenUsage};
+use axum::response::Response;
+use mcpass_authority::api::{
+    ApiError, TokenDetails, TokenRef, TokenRevoke, TokenRotate, TokenUsage,
+};
 
 use super::one;
 use crate::console::asked::Asked;
@@ -11,7 +14,7 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
-use crate::console::show::{When, count};
+use crate::console::show::{When, count, several};
 use crate::console::{Console, done, go, page, refused};
 
 /// What is about to be done.
@@ -110,7 +113,26 @@ pub(super) fn ends(streams: u64, sessions: u64) -> Vec<String> {
     all.into_iter().flatten().collect()
 }
 
+/// Why it cannot be done to a token in this state.
+pub(super) fn is_over(token: &TokenDetails, deed: &str) -> Option<Response> {
+    let facts = &token.facts;
+    let is_possible = match deed {
+        "Revoke" => facts.state != "revoked",
+        "Disable" => facts.state == "active",
+        _ => matches!(facts.state.as_str(), "active" | "disabled"),
+    };
+    let said = match facts.state.as_str() {
+        "revoked" => format!("{} is revoked, which is final.", facts.name),
+        state => format!("{} is {state}.", facts.name),
+    };
+    (!is_possible).then(|| done(&format!("/tokens/{}", token.id), said))
+}
+
 async fn ask(console: &Console, asked: &Asked, id: &str, deed: Deed, fields: Fields) -> Answer {
+    // There is no form for what cannot be done.
+    if let Some(over) = is_over(&one::find(console, asked, id).await?, deed.word()) {
+        return Ok(over);
+    }
     page(&template(console, asked, id, deed, Form::new(fields)).await?)
 }
 
@@ -124,7 +146,7 @@ pub(super) async fn ask_rotate(
     Path(id): Path<String>,
     asked: Asked,
 ) -> Answer {
-    let fields = Fields::from([("overlap", "24h")]);
+    let fields = Fields::from([("overlap", "0")]);
     ask(&console, &asked, &id, Deed::Rotate, fields).await
 }
 
@@ -133,8 +155,7 @@ pub(super) async fn ask_revoke(
     Path(id): Path<String>,
     asked: Asked,
 ) -> Answer {
-    let fields = Fields::from([("reason", ""), ("family", "yes")]);
-    ask(&console, &asked, &id, Deed::Revoke, fields).await
+    ask(&console, &asked, &id, Deed::Revoke, Fields::default()).await
 }
 
 pub(super) async fn ask_disable(
@@ -168,15 +189,26 @@ pub(super) async fn revoke(
         reason: asked.form.text("reason").to_owned(),
         family: asked.form.has("family"),
     };
+    let before = one::find(&console, &asked, &id).await?;
     match console.authority().token_revoke(asked.ctx()?, request).await {
-        Ok(token) => Ok(done(
-            &format!("/tokens/{id}"),
-            format!(
-                "{} is revoked: every request with it is refused from now on.",
-                token.facts.name
-            ),
-        )),
+        Ok(token) => Ok(done(&format!("/tokens/{id}"), revoked(&before, &token))),
         Err(error) => again(&console, &asked, &id, Deed::Revoke, &error).await,
+    }
+}
+
+/// What was ended, in words. A secret that had ended before is not told of again.
+fn revoked(before: &TokenDetails, after: &TokenDetails) -> String {
+    let others = |token: &TokenDetails| {
+        let others = token.family_members.iter().filter(|member| member.id != token.id);
+        others.filter(|member| member.state == "revoked").count()
+    };
+    let name = &after.facts.name;
+    match others(after).saturating_sub(others(before)) {
+        0 => format!("{name} is revoked: every request with it is refused from now on."),
+        ended => format!(
+            "{name} is revoked, and {} of its family: every request with them is refused from now on.",
+            several(ended as u64, "other secret"),
+        ),
     }
 }
 
@@ -195,7 +227,7 @@ pub(super) async fn enable(
     State(console): State<Console>,
     Path(id): Path<String>,
     asked: Asked,
-) -> Result<axum::response::Response, Fault> {
+) -> Answer {
     let request = TokenRef { id: id.clone() };
     let token = console.authority().token_enable(asked.ctx()?, request).await?;
     Ok(done(&format!("/tokens/{id}"), format!("{} is enabled.", token.facts.name)))

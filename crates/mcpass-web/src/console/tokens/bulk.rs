@@ -92,6 +92,17 @@ fn request(form: &Fields) -> Result<TokenBulk, ApiError> {
     })
 }
 
+/// When that is, in words, for what the list offers.
+fn end(expires: &str) -> String {
+    match expires {
+        "365d" => "a year from now".to_owned(),
+        _ => match expires.strip_suffix('d').and_then(|days| days.parse().ok()) {
+            Some(days) => format!("{} from now", several(days, "day")),
+            None => format!("at {}", cut(expires, 40)),
+        },
+    }
+}
+
 /// What is done, as a button and afterwards.
 fn words(action: &str) -> (&'static str, &'static str) {
     match action {
@@ -118,8 +129,7 @@ async fn template(
         "revoke" => format!("{tokens} will end for good, with every request refused."),
         "disable" => format!("{tokens} will be refused until enabled again."),
         "extend" => {
-            let end = request.expires.unwrap_or_default();
-            format!("{tokens} will end {end} from now instead.")
+            format!("{tokens} will end {} instead.", end(&request.expires.unwrap_or_default()))
         }
         "add_group" => format!("{tokens} will get what the group {group} gives."),
         _ => format!("{tokens} will lose what the group {group} gives."),

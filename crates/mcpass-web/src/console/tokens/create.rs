@@ -11,6 +11,7 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
 use crate::console::form::{Choice, Form};
 use crate::console::frame::{Frame, Section};
+use crate::console::pick;
 use crate::console::show::cut;
 use crate::console::users::Choosable;
 use crate::console::{Console, go, page, refused};
@@ -34,8 +35,8 @@ const EXPIRIES: [(&str, &str); 5] = [
     ("30d", "30 days"),
     ("90d", "90 days"),
     ("365d", "1 year"),
-    ("date", "on"),
     ("never", "never"),
+    ("date", "on"),
 ];
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
@@ -80,10 +81,11 @@ pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer
     }
 }
 
-/// A form with the typed pattern among the chosen ones.
+/// A form with the typed pattern and groups among the chosen ones.
 pub(super) fn settled(form: &Fields) -> Fields {
-    let chosen = draft::chosen(form);
-    form.without(&["permission", "pattern"]).and("permission", &chosen)
+    let (chosen, groups) = (draft::chosen(form), pick::chosen(form));
+    let fields = form.without(&["permission", "pattern", "group", "group_name"]);
+    fields.and("permission", &chosen).and("group", &groups)
 }
 
 async fn create(console: &Console, asked: &Asked) -> Result<String, Fault> {
@@ -104,7 +106,7 @@ fn request(form: &Fields) -> Result<TokenCreate, ApiError> {
         name: form.text("name").to_owned(),
         user: form.text("user").to_owned(),
         permissions: draft::chosen(form),
-        groups: form.all("group"),
+        groups: pick::chosen(form),
         per_minute: number(form, "per_minute")?,
         per_hour: number(form, "per_hour")?,
         max_context: number(form, "max_context")?,
@@ -143,7 +145,7 @@ async fn template(
     form: Form,
 ) -> Result<Page, Fault> {
     let fields = form.fields();
-    let (chosen, groups) = (draft::chosen(fields), fields.all("group"));
+    let (chosen, groups) = (draft::chosen(fields), pick::chosen(fields));
     let draft = draft::draft(console, asked, shelves, &chosen, &groups).await?;
     let viewer = asked.viewer()?;
     let users = if viewer.may("mcpass.view_user") && viewer.may("mcpass.add_token") {

@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use http::Method;
-use mcpass_authority::api::{ApiError, LogFilter, LogList, TokenDetails, TokenRef};
-use mcpass_domain::TokenSecret;
+use mcpass_authority::api::{AccessView, ApiError, LogFilter, LogList, TokenDetails, TokenRef};
+use mcpass_domain::{Reason, TokenSecret};
 
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
@@ -37,6 +37,8 @@ struct Page {
 #[derive(Debug)]
 struct Test {
     is_good: bool,
+    /// Whether it says nothing of the token: it is for other networks than this machine.
+    is_elsewhere: bool,
     told: String,
     answer: String,
     row: Vec<Row>,
@@ -87,11 +89,16 @@ pub(super) async fn test(
             .with_hint("nothing was sent; if the secret is lost, rotate the token")
             .into());
     }
-    template.test = Some(try_out(&console, &asked, &template.id, &secret).await?);
+    template.test = Some(try_out(&console, &asked, &template.token, &secret).await?);
     page(&template)
 }
 
-async fn try_out(console: &Console, asked: &Asked, id: &str, secret: &str) -> Result<Test, Fault> {
+async fn try_out(
+    console: &Console,
+    asked: &Asked,
+    token: &TokenDetails,
+    secret: &str,
+) -> Result<Test, Fault> {
     let Some(listen) = console.listen() else {
         return Ok(failed("mcpass does not listen for MCP clients"));
     };
@@ -100,12 +107,21 @@ async fn try_out(console: &Console, asked: &Asked, id: &str, secret: &str) -> Re
         Err(why) => return Ok(failed(&why)),
     };
     let request = LogList {
-        filter: LogFilter { token: Some(id.to_owned()), ..LogFilter::default() },
+        filter: LogFilter { token: Some(token.id.to_string()), ..LogFilter::default() },
         limit: Some(1),
         ..LogList::default()
     };
     let rows = console.authority().log_list(asked.ctx()?, request).await?.items;
     let now = console.now();
+    if let Some(refusal) = rows.first().filter(|row| is_elsewhere(row)) {
+        return Ok(Test {
+            is_good: false,
+            is_elsewhere: true,
+            told: elsewhere(&token.facts.cidrs, &refusal.remote_ip),
+            answer: String::new(),
+            row: vec![Row::new(refusal, now)],
+        });
+    }
     let told = match heard.tools() {
         Some(1) => "It works: the agent sees 1 tool.".to_owned(),
         Some(tools) => format!("It works: the agent sees {tools} tools."),
@@ -113,15 +129,30 @@ async fn try_out(console: &Console, asked: &Asked, id: &str, secret: &str) -> Re
     };
     Ok(Test {
         is_good: heard.tools().is_some(),
+        is_elsewhere: false,
         told,
         answer: heard.shown(),
         row: rows.iter().map(|access| Row::new(access, now)).collect(),
     })
 }
 
+/// Whether a request was refused for where it came from.
+fn is_elsewhere(access: &AccessView) -> bool {
+    access.reason == Reason::ForbiddenNetwork.as_str()
+}
+
+/// What is said where mcpass is none of those whom the token is for.
+fn elsewhere(networks: &[String], ip: &str) -> String {
+    format!(
+        "It cannot be tried from here: the token works from {} alone, and mcpass calls from {ip}. \
+         Elsewhere it is refused, as it should be.",
+        networks.join(", ")
+    )
+}
+
 fn failed(why: &str) -> Test {
     let told = format!("There was no answer: {why}.");
-    Test { is_good: false, told, answer: String::new(), row: Vec::new() }
+    Test { is_good: false, is_elsewhere: false, told, answer: String::new(), row: Vec::new() }
 }
 
 async fn template(

@@ -8,32 +8,29 @@ use crate::console::asked::Asked;
 use crate::console::catalogue::{self, Matrix, Preview, Shelf};
 use crate::console::fault::Fault;
 use crate::console::fields::Fields;
+use crate::console::pick::{self, Pick};
 use crate::console::show::{cut, plain};
 
 /// The part of a page that grants.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
-    pub(super) groups: Vec<Choosable>,
-    /// Those that it has and the viewer knows nothing of, which stay.
-    pub(super) unknown: Vec<String>,
+    pub(super) groups: Pick,
     pub(super) matrix: Matrix,
+    /// What was typed and is no permission.
+    pub(super) typed: String,
+    /// What is wrong with it.
+    pub(super) wrong: Option<String>,
     pub(super) preview: Preview,
+    /// Whether the viewer may add a server, should there be none.
+    pub(super) adds_servers: bool,
     /// Whether everything is about to be granted, and has to be confirmed.
     pub(super) asks_about_everything: bool,
-}
-
-/// A group that can be chosen.
-#[derive(Clone, Debug)]
-pub(super) struct Choosable {
-    pub(super) name: String,
-    pub(super) told: String,
-    pub(super) is_chosen: bool,
 }
 
 /// A button of the form that changes what is chosen, and shows the form again.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Step {
-    /// Add the pattern that was typed.
+    /// Add the pattern or the group that was typed.
     Add,
     /// Add the permissions of an area: server and area.
     Area(String),
@@ -74,32 +71,41 @@ pub(super) async fn draft(
     chosen: &[String],
     groups: &[String],
 ) -> Result<Draft, Fault> {
-    let all = if asked.viewer()?.may("mcpass.view_group") {
-        console.authority().group_list(asked.ctx()?).await?
-    } else {
-        Vec::new()
-    };
+    let sees_groups = asked.viewer()?.may("mcpass.view_group");
+    let all =
+        if sees_groups { console.authority().group_list(asked.ctx()?).await? } else { Vec::new() };
     let own: Vec<_> = all
         .iter()
         .filter(|group| groups.contains(&group.name))
         .map(|group| (group.name.clone(), group.permissions.clone()))
         .collect();
     let (grants, wrong) = catalogue::grants(chosen, &own);
-    let choosable = all.iter().map(|group| Choosable {
-        told: cut(&plain(&group.permissions.join(", ")), 120),
-        is_chosen: groups.contains(&group.name),
-        name: group.name.clone(),
-    });
-    let unknown = groups.iter().filter(|name| !all.iter().any(|group| group.name == **name));
-    let preview = catalogue::preview(console, asked, chosen, groups, wrong).await?;
+    // Groups that the viewer may not see are those of the token, and stay.
+    let pick = if sees_groups { Pick::of(&all, groups) } else { Pick::hidden(groups) };
+    let chosen: Vec<_> = chosen.iter().filter(|text| !wrong.contains(text)).cloned().collect();
+    let preview = catalogue::preview(console, asked, chosen.clone(), pick.known()).await?;
     let asks_about_everything = grants.iter().any(|grant| grant.permission.is_everything());
     Ok(Draft {
-        unknown: if all.is_empty() { unknown.cloned().collect() } else { Vec::new() },
-        groups: choosable.collect(),
-        matrix: catalogue::matrix(shelves, chosen, &grants),
+        groups: pick,
+        matrix: catalogue::matrix(shelves, &chosen, &grants),
+        wrong: no_permissions(&wrong),
+        typed: wrong.join(" "),
+        adds_servers: asked.viewer()?.may("mcpass.add_server"),
         asks_about_everything,
         preview,
     })
+}
+
+/// What is said of texts that are no permissions.
+fn no_permissions(wrong: &[String]) -> Option<String> {
+    let texts: Vec<_> = wrong.iter().map(|text| cut(&plain(text), 80)).collect();
+    let (last, others) = texts.split_last()?;
+    let told = if others.is_empty() {
+        format!("{last} is no permission")
+    } else {
+        format!("{} and {last} are no permissions", others.join(", "))
+    };
+    Some(format!("{told}: write server.name, such as github.list_*"))
 }
 
 /// The form after a step.
@@ -111,7 +117,9 @@ pub(super) async fn after(
 ) -> Result<Fields, Fault> {
     let form = asked.form.clone();
     let mut chosen = chosen(&form);
-    let mut fields = form.without(&["pattern", "step", "csrf"]);
+    let groups = pick::chosen(&form);
+    let fields = form.without(&["pattern", "group", "group_name", "step", "csrf"]);
+    let mut fields = fields.and("group", &groups);
     match step {
         Step::Add | Step::Preview => {}
         Step::Area(name) => {

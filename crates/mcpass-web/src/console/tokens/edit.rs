@@ -6,13 +6,14 @@ use mcpass_authority::api::{ApiError, TokenDetails, TokenEdit};
 
 use super::create::{expires, number, settled};
 use super::draft::{self, Draft, Step};
-use super::one;
+use super::{act, one};
 use crate::console::asked::Asked;
 use crate::console::catalogue::{self, Shelf};
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
 use crate::console::form::{Form, VERSION};
 use crate::console::frame::{Frame, Section};
+use crate::console::pick;
 use crate::console::{Console, done, page, refused};
 
 #[derive(Template)]
@@ -90,6 +91,9 @@ pub(super) async fn show_permissions(
     asked: Asked,
 ) -> Answer {
     let token = one::find(&console, &asked, &id).await?;
+    if let Some(over) = act::is_over(&token, "Change") {
+        return Ok(over);
+    }
     // What is held already is not asked about again.
     let fields = granted(&token).and("everything", &["yes".to_owned()]);
     let shelves = catalogue::shelves(&console, &asked).await?;
@@ -141,7 +145,7 @@ async fn permit(console: &Console, asked: &Asked, token: &TokenDetails) -> Resul
         id: token.id.to_string(),
         permissions: Some(permissions),
         // Who knows of no groups is shown none, and leaves them as they are.
-        groups: asked.form.has("groups").then(|| asked.form.all("group")),
+        groups: asked.form.has("groups").then(|| pick::chosen(&asked.form)),
         ..TokenEdit::default()
     };
     console.authority().token_edit(&asked.ctx_of_form()?, request).await?;
@@ -155,7 +159,7 @@ async fn template(
     token: &TokenDetails,
     form: Form,
 ) -> Result<Page, Fault> {
-    let (chosen, groups) = (draft::chosen(form.fields()), form.fields().all("group"));
+    let (chosen, groups) = (draft::chosen(form.fields()), pick::chosen(form.fields()));
     let (id, name) = (token.id.to_string(), token.facts.name.clone());
     let live = |state: &str| matches!(state, "active" | "disabled");
     let others = token.family_members.iter().filter(|one| one.id != token.id && live(&one.state));

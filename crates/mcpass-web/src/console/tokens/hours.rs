@@ -3,7 +3,7 @@
 use mcpass_authority::api::TokenUsage;
 use mcpass_domain::Timestamp;
 
-use crate::console::show::{Span, Strip};
+use crate::console::show::{Span, Strip, When};
 
 const HOUR: i64 = 3_600_000_000;
 const HOURS: i64 = 24;
@@ -11,9 +11,9 @@ const HOURS: i64 = 24;
 /// The requests of a family as bars.
 pub(super) fn strip(usage: &TokenUsage, now: Timestamp) -> Strip {
     let title = if usage.hours_are_whole {
-        "Requests by hour (UTC)"
+        "Requests by hour"
     } else {
-        "The newest requests, some thousands of each secret, by hour (UTC)"
+        "The newest requests, some thousands of each secret, by hour"
     };
     Strip { spans: spans(usage, now), title: title.to_owned() }
 }
@@ -34,8 +34,8 @@ fn spans(usage: &TokenUsage, now: Timestamp) -> Vec<Span> {
 
 /// An hour without requests.
 fn span(hour: i64) -> Span {
-    let at = Timestamp::from_micros(hour.saturating_mul(HOUR)).to_string();
-    Span { label: at.get(11..16).unwrap_or_default().to_owned(), ..Span::default() }
+    let at = Timestamp::from_micros(hour.saturating_mul(HOUR));
+    Span { hour: When::hour(at), ok: 0, errors: 0, refused: 0 }
 }
 
 #[cfg(test)]
@@ -63,7 +63,7 @@ mod tests {
         };
         let spans = spans(&usage, at("2026-11-29T03:20:00Z"));
         assert_eq!(spans.len(), 24);
-        assert_eq!((spans[0].label.as_str(), spans[23].label.as_str()), ("04:00", "03:00"));
+        assert_eq!((spans[0].hour.text(), spans[23].hour.text()), ("04:00", "03:00"));
         let numbers = |at: usize| (spans[at].ok, spans[at].errors, spans[at].refused);
         assert_eq!((numbers(22), numbers(23)), ((9, 1, 2), (0, 0, 0)));
         assert_eq!(spans.iter().map(|span| span.ok).sum::<u64>(), 9);

@@ -20,6 +20,8 @@ const PATH: &str = "/tokens";
 /// The names that a list's address may hold.
 pub(super) const FILTERS: &[&str] =
     &["state", "user", "group", "may", "unused", "created", "expiring", "q", "sort", "cursor"];
+/// What is listed if nobody says.
+const USUAL_STATE: &str = "unrevoked";
 /// Rows on a page.
 const ROWS: u32 = 50;
 
@@ -32,6 +34,9 @@ struct Page {
     types_user: bool,
     form: Form,
     is_filtered: bool,
+    /// Whether the list cannot be made as it was asked for.
+    is_wrong: bool,
+    has_revoked: bool,
     rows: Vec<Row>,
     pager: Pager,
     /// Whether looking ended before the page was full.
@@ -40,7 +45,7 @@ struct Page {
     sum: Vec<(String, &'static str)>,
     heads: Vec<Head>,
     /// Groups that selected tokens can be added to.
-    groups: Vec<String>,
+    groups: Choosable,
     /// The filter as hidden fields, for what is done to all that fit.
     hidden: Vec<(String, String)>,
 }
@@ -75,12 +80,12 @@ const COLUMNS: [(&str, &str, &str); 9] = [
     ("Name", "", "name"),
     ("Token", "w-m hide-s", ""),
     ("User", "w-s hide-s", ""),
-    ("State", "w-l", ""),
-    ("Created", "w-s hide-s hide-m", "created"),
-    ("Expires", "w-s hide-s", "expires"),
-    ("Last used", "w-m hide-s", "last_used"),
+    ("State", "w-token-state", ""),
+    ("Created", "w-ago hide-s hide-m", "created"),
+    ("Expires", "w-ago hide-s", "expires"),
+    ("Last used", "w-used hide-s", "last_used"),
     ("Today", "w-xs num hide-s", ""),
-    ("Groups", "w-s hide-s hide-m", ""),
+    ("Groups", "w-s hide-s hide-m hide-l", ""),
 ];
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
@@ -100,18 +105,18 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         Err(error) => return Err(error.into()),
     };
     let counts = counts?;
-    let (choices, users) = choices?;
-    let groups = choices.iter().find(|choice| choice.name == "group");
-    let groups = groups.into_iter().flat_map(|choice| &choice.options);
+    let (choices, users, groups) = choices?;
     let now = console.now();
     let template = Page {
         frame: asked.frame(Section::Tokens, "Tokens").at_top(),
-        groups: groups.map(|group| group.value.clone()).filter(|name| !name.is_empty()).collect(),
+        groups,
         choices,
         types_user: users == Choosable::Many,
         sum: sum(&counts),
         heads: heads(&query),
-        hidden: query.without(&["sort", "cursor"]).pairs().to_vec(),
+        hidden: hidden(&query),
+        is_wrong: wrong.is_some(),
+        has_revoked: counts.revoked > 0,
         form: match &wrong {
             Some(error) => Form::refused(query.clone(), error),
             None => Form::new(query.clone()),
@@ -125,6 +130,13 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         Some(error) => refused(&template, &error),
         None => page(&template),
     }
+}
+
+/// The filter of the list, for what is done to all that fit it: just those.
+fn hidden(query: &Fields) -> Vec<(String, String)> {
+    let filter = query.without(&["sort", "cursor"]);
+    let state = filter.some("state").or_else(|| usual_state(query)).unwrap_or_default();
+    filter.with("state", &state).pairs().to_vec()
 }
 
 /// The page has words of its own for two of the fields.
@@ -141,7 +153,7 @@ fn request(query: &Fields) -> TokenList {
     TokenList {
         user: query.some("user"),
         group: query.some("group"),
-        state: query.some("state"),
+        state: query.some("state").or_else(|| usual_state(query)),
         unused: query.some("unused"),
         created: query.some("created"),
         expiring: query.some("expiring"),
@@ -155,6 +167,14 @@ fn request(query: &Fields) -> TokenList {
     }
 }
 
+/// What is listed if nobody says: what was revoked is there when it is looked for. Of what is
+/// unused or ends soon the authority lists active tokens.
+fn usual_state(query: &Fields) -> Option<String> {
+    let is_report = query.has("unused") || query.has("expiring");
+    let is_search = query.has("q");
+    (!is_report && !is_search).then(|| USUAL_STATE.to_owned())
+}
+
 fn sum(counts: &TokenCountsView) -> Vec<(String, &'static str)> {
     let line = |number: u64, word: &str, query| (format!("{} {word}", count(number)), query);
     vec![
@@ -162,6 +182,7 @@ fn sum(counts: &TokenCountsView) -> Vec<(String, &'static str)> {
         line(counts.expiring, "expire within 7 days", "/tokens?expiring=7d"),
         line(counts.unused, "unused for 30 days", "/tokens?unused=30d"),
         line(counts.disabled, "disabled", "/tokens?state=disabled"),
+        line(counts.expired, "expired", "/tokens?state=expired"),
         line(counts.revoked, "revoked", "/tokens?state=revoked"),
     ]
 }
@@ -193,9 +214,10 @@ async fn choices(
     console: &Console,
     asked: &Asked,
     query: &Fields,
-) -> Result<(Vec<Choice>, Choosable), Fault> {
+) -> Result<(Vec<Choice>, Choosable, Choosable), Fault> {
     let states = [
-        ("", "any state"),
+        ("", "not revoked"),
+        ("all", "any state"),
         ("active", "active"),
         ("disabled", "disabled"),
         ("expired", "expired"),
@@ -204,7 +226,7 @@ async fn choices(
     let mut choices = vec![Choice::new("state", "State", query, states)];
     let ctx = asked.ctx()?;
     let viewer = asked.viewer()?;
-    let mut users = Choosable::Nobody;
+    let (mut users, mut groups) = (Choosable::Nobody, Choosable::Nobody);
     if viewer.may("mcpass.view_user") {
         let all = console.authority().user_list(ctx).await?;
         users = Choosable::of(all.into_iter().map(|user| user.name));
@@ -215,8 +237,11 @@ async fn choices(
         choices.push(Choice::new("user", "User", query, any.chain(users)));
     }
     if viewer.may("mcpass.view_group") {
-        let groups = console.authority().group_list(ctx).await?;
-        let groups = groups.into_iter().map(|group| (group.name.clone(), group.name));
+        let all = console.authority().group_list(ctx).await?;
+        groups = Choosable::of(all.into_iter().map(|group| group.name));
+    }
+    if let Choosable::Names(names) = &groups {
+        let groups = names.iter().map(|name| (name.clone(), name.clone()));
         let any = std::iter::once((String::new(), "any group".to_owned()));
         choices.push(Choice::new("group", "Group", query, any.chain(groups)));
     }
@@ -226,7 +251,7 @@ async fn choices(
     choices.push(Choice::new("created", "Created within", query, created));
     let expiring = [("", "at any time"), ("7d", "7 days"), ("30d", "30 days")];
     choices.push(Choice::new("expiring", "Expires within", query, expiring));
-    Ok((choices, users))
+    Ok((choices, users, groups))
 }
 
 fn row(token: TokenView, now: Timestamp) -> Row {

@@ -16,7 +16,7 @@ use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::log;
-use crate::console::show::{Badge, Meter, Strip, When, chars, count};
+use crate::console::show::{Badge, Meter, Strip, When, chars, count, several};
 use crate::console::{Console, page};
 
 /// Requests and changes that are shown.
@@ -29,6 +29,8 @@ pub(super) struct Page {
     id: String,
     token: TokenDetails,
     state: Badge,
+    /// Who created it, by name where that is known.
+    created_by: String,
     /// Whether it can still be changed.
     is_live: bool,
     times: Times,
@@ -104,6 +106,7 @@ pub(super) async fn template(
     let (question, explanation) = explain(console, asked, &id).await?;
     let facts = &token.facts;
     let limits = facts.limits;
+    let created_by = audit::who(console, asked, &facts.created_by).await?;
     let request = TokenRef { id: id.clone() };
     let usage = console.authority().token_usage(asked.ctx()?, request).await?;
     let meters = usage.windows.iter().map(|window| Meter {
@@ -114,9 +117,13 @@ pub(super) async fn template(
     Ok(Page {
         meters: meters.collect(),
         strip: hours::strip(&usage, now),
-        today: count(usage.secrets.iter().map(|secret| secret.requests_today).sum::<u64>()),
+        today: several(
+            usage.secrets.iter().map(|secret| secret.requests_today).sum::<u64>(),
+            "request",
+        ),
         frame: asked.frame(Section::Tokens, facts.name.clone()),
         state: Badge::token(&facts.state, &facts.state_text, facts.user_active),
+        created_by,
         is_live: matches!(facts.state.as_str(), "active" | "disabled"),
         times: Times {
             created: When::new(facts.created_at, now),

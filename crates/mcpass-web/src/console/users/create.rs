@@ -6,9 +6,10 @@ use mcpass_authority::api::UserCreate;
 
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
-use crate::console::fields::segment;
+use crate::console::fields::{Fields, segment};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
+use crate::console::pick::{self, Pick};
 use crate::console::{Console, done, page, refused};
 
 #[derive(Template)]
@@ -16,10 +17,13 @@ use crate::console::{Console, done, page, refused};
 struct Page {
     frame: Frame,
     form: Form,
-    groups: Vec<String>,
+    groups: Pick,
+    /// Whether the viewer may make superusers.
+    makes_superusers: bool,
 }
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
+    asked.viewer()?.must("mcpass.add_user")?;
     page(&template(&console, &asked, Form::default()).await?)
 }
 
@@ -29,7 +33,7 @@ pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer
         name: form.text("name").to_owned(),
         superuser: form.has("superuser"),
         permissions: form.words("permissions"),
-        groups: form.all("group"),
+        groups: pick::chosen(form),
     };
     match console.authority().user_create(asked.ctx()?, request).await {
         Ok(user) => {
@@ -46,16 +50,17 @@ pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer
 async fn template(console: &Console, asked: &Asked, form: Form) -> Result<Page, Fault> {
     Ok(Page {
         frame: asked.frame(Section::Users, "Add user"),
-        groups: groups(console, asked).await?,
+        makes_superusers: asked.viewer()?.session.is_superuser,
+        groups: groups(console, asked, form.fields()).await?,
         form,
     })
 }
 
-/// The names of the groups that the viewer knows of.
-pub(super) async fn groups(console: &Console, asked: &Asked) -> Result<Vec<String>, Fault> {
+/// The groups that the viewer knows of, with those chosen that the form chooses.
+pub(super) async fn groups(console: &Console, asked: &Asked, form: &Fields) -> Result<Pick, Fault> {
     if !asked.viewer()?.may("mcpass.view_group") {
-        return Ok(Vec::new());
+        return Ok(Pick::default());
     }
     let groups = console.authority().group_list(asked.ctx()?).await?;
-    Ok(groups.into_iter().map(|group| group.name).collect())
+    Ok(Pick::of(&groups, &pick::chosen(form)))
 }

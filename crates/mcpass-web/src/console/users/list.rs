@@ -10,7 +10,7 @@ use crate::console::fault::Answer;
 use crate::console::fields::segment;
 use crate::console::form::Pager;
 use crate::console::frame::{Frame, Section};
-use crate::console::show::{Badge, Tone, When, count};
+use crate::console::show::{Badge, Tone, When, count, several};
 use crate::console::{Console, page};
 
 #[derive(Template)]
@@ -20,6 +20,7 @@ struct Page {
     rows: Vec<Row>,
     text: String,
     sum: String,
+    may_add: bool,
     pager: Pager,
 }
 
@@ -42,7 +43,8 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     let users = console.authority().user_list(asked.ctx()?).await?;
     let active = users.iter().filter(|user| user.is_active).count();
     let superusers = users.iter().filter(|user| user.is_superuser).count();
-    let sum = format!("{} active · {} superusers", count(active as u64), count(superusers as u64));
+    let sum =
+        format!("{} active · {}", count(active as u64), several(superusers as u64, "superuser"));
     // They come in the order of their names, so a name says where the next page begins.
     let query = asked.query.only(&["q", "cursor"]);
     let after = query.text("cursor");
@@ -58,6 +60,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         rows: on_page.into_iter().map(|user| row(user, now)).collect(),
         text: asked.query.text("q").to_owned(),
         sum,
+        may_add: asked.viewer()?.may("mcpass.add_user"),
     };
     page(&template)
 }

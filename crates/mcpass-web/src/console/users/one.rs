@@ -13,7 +13,8 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::fields::{Fields, segment};
 use crate::console::form::{Form, VERSION};
 use crate::console::frame::{Frame, Section};
-use crate::console::show::{Badge, When, cut, several};
+use crate::console::pick::{self, Pick};
+use crate::console::show::{Badge, When, browser, cut, several};
 use crate::console::{Console, done, page, refused};
 
 const FEW: u32 = 50;
@@ -27,12 +28,20 @@ pub(super) struct Page {
     path: String,
     state: Badge,
     created: When,
-    groups: Vec<String>,
+    groups: Pick,
     /// None for who may not see them.
     tokens: Option<Tokens>,
     /// None for who may not see them.
     sessions: Option<Vec<Session>>,
     is_self: bool,
+    /// Whether the viewer may change the user.
+    may_change: bool,
+    /// Whether the viewer may make superusers.
+    makes_superusers: bool,
+    /// Whether the viewer may create tokens for the user.
+    may_create: bool,
+    /// Whether the viewer may end the user's sessions.
+    may_end: bool,
     pub(super) link: Option<(IssuedLink, When)>,
 }
 
@@ -59,6 +68,7 @@ struct Row {
 #[derive(Debug)]
 struct Session {
     id: String,
+    browser: String,
     agent: String,
     ip: String,
     seen: When,
@@ -80,9 +90,10 @@ pub(super) async fn take(
     let form = &asked.form;
     let request = UserEdit {
         user: user.clone(),
-        superuser: Some(form.has("superuser")),
+        // Nobody else is shown the box.
+        superuser: asked.viewer()?.session.is_superuser.then(|| form.has("superuser")),
         permissions: Some(form.words("permissions")),
-        groups: form.has("groups").then(|| form.all("group")),
+        groups: form.has("groups").then(|| pick::chosen(form)),
         ..UserEdit::default()
     };
     match console.authority().user_edit(&asked.ctx_of_form()?, request).await {
@@ -116,19 +127,25 @@ pub(super) async fn template(
     } else {
         None
     };
+    let makes_superusers = viewer.session.is_superuser;
+    let form = match error {
+        Some(error) => Form::again(asked.form.clone(), error, &fields(&user)),
+        None => Form::new(fields(&user)),
+    };
     Ok(Page {
         frame: asked.frame(Section::Users, user.name.clone()),
-        form: match error {
-            Some(error) => Form::again(asked.form.clone(), error, &fields(&user)),
-            None => Form::new(fields(&user)),
-        },
         path: path(&user.name),
         state: state(&user),
         created: When::new(user.created_at, now),
-        groups: groups(console, asked).await?,
+        groups: groups(console, asked, form.fields()).await?,
+        form,
         tokens,
         sessions,
         is_self,
+        may_change: viewer.may("mcpass.change_user") && (makes_superusers || !user.is_superuser),
+        makes_superusers,
+        may_create: is_self || viewer.may("mcpass.add_token"),
+        may_end: is_self || viewer.may("mcpass.delete_session"),
         link: None,
         user,
     })
@@ -168,7 +185,8 @@ fn fields(user: &UserView) -> Fields {
 fn session(session: &SessionView, now: mcpass_domain::Timestamp) -> Session {
     Session {
         id: session.id.to_string(),
-        agent: cut(&session.user_agent, 120),
+        browser: browser(&session.user_agent),
+        agent: cut(&session.user_agent, 200),
         ip: session.ip.clone(),
         seen: When::new(session.last_seen_at, now),
     }
