@@ -8,6 +8,7 @@ use super::arguments::{Arguments, key};
 use super::errors::Failure;
 use super::json::Object;
 use super::page::Room;
+use super::value::exact;
 use super::write::update::Target;
 use super::write::work::Work;
 use super::write::{answer, create, remove, update};
@@ -165,7 +166,7 @@ async fn one<'a>(
     };
     done.map_err(|failure| {
         if failure == Failure::not_found(&writable.model().name) {
-            let id: String = item.id.to_string().trim_matches('"').chars().take(64).collect();
+            let id: String = exact::to_text(item.id).trim_matches('"').chars().take(64).collect();
             return Failure::new(format!("Object with id {id} not found"));
         }
         failure
@@ -244,7 +245,7 @@ impl Tally {
         answer.text("operation", operation.word()).number("total_items", number(total));
         answer.number("success_count", number(success.len()));
         answer.number("error_count", number(self.errors.len()));
-        let errors: Vec<String> = self.errors.iter().map(ToString::to_string).collect();
+        let errors: Vec<String> = self.errors.iter().map(exact::to_text).collect();
         let (errors, errors_left) = answer::fitting(&errors, 3, &mut room);
         let (success, success_left) = answer::fitting(&success, 3, &mut room);
         let mut results = Object::new();
@@ -255,7 +256,7 @@ impl Tally {
             answer.number("_left_out", number(errors_left + success_left));
         }
         let json = answer.finish();
-        match serde_json::from_str(&json) {
+        match exact::read_value(&json) {
             Ok(body) if is_undone => Err(Failure::of(body)),
             _ => Ok(json),
         }

@@ -83,7 +83,9 @@ impl EngineError {
     pub fn for_callers(&self) -> String {
         match self {
             Self::Violation(_) => "Data integrity error: a constraint was violated".to_owned(),
-            Self::Value(_) => "Invalid input data".to_owned(),
+            Self::Value(_) => "Invalid input data: a value is none of its field's type. describe \
+                               tells the types, sql_type those of the database's own."
+                .to_owned(),
             Self::TimedOut(limit) => format!(
                 "The database took longer than {} ms. Ask for less: a narrower filter, fewer rows, \
                  or no total_count.",

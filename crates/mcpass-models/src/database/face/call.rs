@@ -7,7 +7,7 @@ use crate::database::access::Operation;
 use crate::database::errors::Failure;
 use crate::database::{
     Database, action, actions, autocomplete, bulk, create, delete, describe, find, get, history,
-    json, list, related, update,
+    json, list, related, update, value::exact,
 };
 use crate::local::Caller;
 use crate::provider::{Arguments, Outcome, ToolFailure};
@@ -67,6 +67,6 @@ fn told(answer: Result<String, Failure>, is_indented: bool) -> Result<Outcome, T
             let text = if is_indented { json::indent(&structured) } else { structured.clone() };
             Ok(Outcome { text, structured })
         }
-        Err(failure) => Err(ToolFailure(failure.body().to_string())),
+        Err(failure) => Err(ToolFailure(exact::to_text(failure.body()))),
     }
 }

@@ -12,7 +12,7 @@ use crate::database::get::one;
 use crate::database::json::{Object, array};
 use crate::database::page::Room;
 use crate::database::rows::{Columns, key_json};
-use crate::database::value::REDACTED;
+use crate::database::value::{REDACTED, exact};
 
 /// The arguments of `history_`.
 pub const ARGUMENTS: [&str; 3] = ["id", "limit", "offset"];
@@ -131,7 +131,7 @@ impl Teller<'_> {
         if is_whole {
             for (name, image) in [("before", before), ("after", after)] {
                 if let Some(image) = image {
-                    entry.value(name, &Value::Object(image));
+                    entry.raw(name, &exact::to_text(&Value::Object(image)));
                 }
             }
         }
@@ -143,7 +143,7 @@ impl Teller<'_> {
 
     /// The values of an image that the caller may see now, whatever was so then.
     fn seen(&self, image: &str) -> Map<String, Value> {
-        let image: Map<String, Value> = serde_json::from_str(image).unwrap_or_default();
+        let image: Map<String, Value> = exact::read(image).ok().flatten().unwrap_or_default();
         let links: Vec<&str> =
             self.granted.links().map(|(relation, _)| relation.name.as_str()).collect();
         let see = |(name, value): (String, Value)| {

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::super::model::{Field, FieldKind, Stored};
+use super::super::model::{Choice, Field, FieldKind, Stored};
 use super::super::sql::{Datum, Dialect};
 use super::{exact, list, moment};
 
@@ -20,7 +20,8 @@ pub fn accept(field: &Field, dialect: Dialect, value: &Value) -> Result<Datum, S
         }
         return Err("This field cannot be null.".to_owned());
     }
-    if !field.choices.is_empty() && field.label(value).is_none() {
+    let is_choice = |choice: &Choice| exact::is_same(&choice.value, value);
+    if !field.choices.is_empty() && !field.choices.iter().any(is_choice) {
         let choices: Vec<_> = field.choices.iter().map(|each| each.value.to_string()).collect();
         let shown = shown(value);
         return Err(format!(

@@ -130,7 +130,7 @@ pub fn to_text(value: &Value) -> String {
     }
     match value {
         Value::String(text) => {
-            let is_marked = text.starts_with(&[MARK, MARK]);
+            let is_marked = text.starts_with("\0\0");
             let mut out = String::with_capacity(text.len() + 2);
             quote(&mut out, text.get(usize::from(is_marked)..).unwrap_or_default());
             out
@@ -146,6 +146,12 @@ pub fn to_text(value: &Value) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// A value as it is told to whom it came from: with its numbers as doubles.
+pub fn plain(value: &Value) -> Value {
+    let text = to_text(value);
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 
 /// Whether two values are the same, numbers by what they are worth.

@@ -1,6 +1,8 @@
 //! Arrays of PostgreSQL between JSON lists and the text that the database has for them
 //! (`arrays.html`, section 8.15.6).
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::super::json::quote;
@@ -148,8 +150,12 @@ fn items(out: &mut String, item: &Field, dialect: Dialect, value: &Value) -> Res
             Datum::Real(number) => out.push_str(&number.to_string()),
             Datum::Text(text) => quoted(out, &text),
             Datum::Bytes(bytes) => {
-                let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                quoted(out, &format!("\\x{digits}"));
+                // Its backslash is one of the text's, too.
+                out.push_str("\"\\\\x");
+                for byte in bytes {
+                    let _ = write!(out, "{byte:02x}");
+                }
+                out.push('"');
             }
         }
     }

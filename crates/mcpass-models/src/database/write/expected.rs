@@ -77,7 +77,7 @@ pub(super) async fn check(
             values.raw(name, json);
         }
     }
-    let values: Value = serde_json::from_str(&values.finish()).unwrap_or_default();
+    let values: Value = exact::read_value(&values.finish()).unwrap_or_default();
     let model = &writable.model().name;
     different.truncate(20);
     let text = format!(

@@ -9,6 +9,7 @@ use super::super::json::Object;
 use super::super::model::{Field, Model, Relation, RelationKind};
 use super::super::page::Room;
 use super::super::sql::Datum;
+use super::super::value::exact;
 use super::create::Written;
 use super::update::Target;
 use super::work::Work;
@@ -232,7 +233,7 @@ async fn check_single(
 /// An entry of `inlines.errors`.
 fn error_of(name: &str, id: Option<&Value>, index: Option<usize>, failure: &Failure) -> Value {
     let name: String = name.chars().take(64).collect();
-    let mut entry = json!({"model": name, "id": id});
+    let mut entry = json!({"model": name, "id": id.map(exact::plain)});
     if let (Some(entry), Some(body)) = (entry.as_object_mut(), failure.body().as_object()) {
         entry.extend(index.map(|index| ("index".to_owned(), index.into())));
         entry.extend(body.clone());

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::exact;
 use crate::database::access::Operation;
-use crate::database::fixture::Blog;
+use crate::database::face::Face;
+use crate::database::fixture::{Blog, Holder};
+use crate::provider::Provider as _;
 
 /// Arguments as a client writes them.
 fn given(json: &str) -> Value {
@@ -48,7 +50,42 @@ async fn numbers_are_written_and_found_with_all_their_digits() {
     };
     let conflict = blog.call(Operation::Update, "wide", expected("1.11")).await.unwrap_err();
     assert_eq!(conflict["code"], "conflict");
+    assert_eq!(exact::to_text(&conflict["current"]["b"]), json);
     blog.call(Operation::Update, "wide", expected("1.1")).await.unwrap();
+    let items = r#"{"operation":"update","items":[{"id":7.50,"data":{}},{"id":9.0,"data":{"big":1}},
+        {"id":2,"data":{"big":1},"expected":{"b":{"n":1.10}}}]}"#;
+    let told = blog.call(Operation::Bulk, "wide", given(items)).await.unwrap_err();
+    let told = exact::to_text(&told);
+    assert!(
+        !told.contains("\\u0000") && told.contains("Got 7.50.") && told.contains("id 9.0 "),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_client_sees_and_writes_all_digits() {
+    let tables = "CREATE TABLE wide (id integer PRIMARY KEY, num numeric, b jsonb)";
+    let face = Face::new("blog", Blog::postgres_of(&[tables], "").await.database);
+    let holder = Holder::of(&["blog.*"]);
+    let call = async |tool: &'static str, json: &str| {
+        let arguments = face.arguments(json).unwrap().unwrap();
+        match face.call(tool, arguments, holder.caller()).await {
+            Ok(outcome) => outcome.structured,
+            Err(failure) => failure.0,
+        }
+    };
+    let made = call("create_wide", r#"{"data":{"id":1,"num":0.123456789012345678901,"b":[1.10]}}"#);
+    let made = made.await;
+    assert!(made.contains("\"0.123456789012345678901\"") && made.contains("[1.10]"), "{made}");
+    let other = r#"{"id":1,"data":{"num":"1"},"expected":{"b":[12345678901234567890123]}}"#;
+    let conflict = call("update_wide", other).await;
+    assert!(conflict.contains("conflict") && conflict.contains("[1.10]"), "{conflict}");
+    call("update_wide", r#"{"id":1,"data":{"b":[12345678901234567890123]}}"#).await;
+    let history = call("history_wide", r#"{"id":1}"#).await;
+    assert!(
+        history.contains("[12345678901234567890123]") && history.contains("[1.10]"),
+        "{history}"
+    );
 }
 
 const ODD: &str = "\
