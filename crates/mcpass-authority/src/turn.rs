@@ -362,7 +362,8 @@ pub(crate) fn refuse_unfit(request: &impl Serialize) -> Result<(), ApiError> {
     let json = json(request)?;
     if holds_nul(&json) {
         let message = "this holds the control character NUL (U+0000), which no text here has";
-        return Err(ApiError::new(ApiError::INVALID, message));
+        let field = serde_json::from_str(&json).ok().and_then(|value| field_with_nul(&value));
+        return Err(ApiError { field, ..ApiError::new(ApiError::INVALID, message) });
     }
     if !redact::holds_token(&json) {
         return Ok(());
@@ -374,6 +375,13 @@ pub(crate) fn refuse_unfit(request: &impl Serialize) -> Result<(), ApiError> {
     .with_hint(
         "name the token by its id (tok_…); `mcpass token list` finds it by its first 12 characters",
     ))
+}
+
+/// The innermost member that holds the letter, by name.
+fn field_with_nul(value: &serde_json::Value) -> Option<String> {
+    let (name, member) =
+        value.as_object()?.iter().find(|(_, member)| holds_nul(&member.to_string()))?;
+    Some(field_with_nul(member).unwrap_or_else(|| name.clone()))
 }
 
 /// Whether a text in this JSON has the letter NUL, which stands there escaped.
@@ -395,6 +403,8 @@ mod tests {
         for text in ["\0", "a\0b", "\\\0", "\\u0000\0"] {
             assert!(holds_nul(&of(text)), "{text:?}");
         }
+        let request = serde_json::json!({"id": "a", "filter": {"text": "b", "user": ["\0"]}});
+        assert_eq!(field_with_nul(&request).as_deref(), Some("user"));
         for text in ["", "a\\u0000b", "\\\\u0000", "u0000", "\u{1}"] {
             assert!(!holds_nul(&of(text)), "{text:?}");
         }

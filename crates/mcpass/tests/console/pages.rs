@@ -6,7 +6,7 @@ use mcpass_testkit::Behaviour;
 use mcpass_testkit::browser::{Find, Theme};
 use mcpass_testkit::clients::CLIENTS;
 
-use crate::{Desk, holds, tokens};
+use crate::{Desk, PASSWORD, holds, tokens};
 
 /// Bytes of a first page at most.
 pub(crate) const LIGHT: u64 = 100_000;
