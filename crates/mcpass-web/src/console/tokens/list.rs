@@ -210,7 +210,7 @@ async fn choices(
     query: &Fields,
 ) -> Result<(Vec<Choice>, Choosable, Choosable), Fault> {
     let states = [
-        ("", "not revoked"),
+        ("", "unrevoked"),
         ("all", "any state"),
         ("active", "active"),
         ("disabled", "disabled"),
