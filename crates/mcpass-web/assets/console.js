@@ -462,4 +462,6 @@ function prepare(from) {
 prepare(document);
 
 // On a phone the way to this page may lie beyond the edge of the bar.
-one(".side a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+const toCurrent = () => one(".side a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+matchMedia("(max-width: 640px)").addEventListener("change", toCurrent);
+toCurrent();

@@ -216,7 +216,7 @@ async fn choices(
     query: &Fields,
 ) -> Result<(Vec<Choice>, Choosable, Choosable), Fault> {
     let states = [
-        ("", "not revoked"),
+        ("", "unrevoked"),
         ("all", "any state"),
         ("active", "active"),
         ("disabled", "disabled"),
