@@ -131,7 +131,7 @@ impl<P: Provider> Service<P> {
         let tool = self.provider.tool(canonical);
         let tool = tool.ok_or_else(|| Fault::unknown_tool(name))?;
         let text = message.arguments.map_or("null", RawValue::get);
-        let arguments = self.provider.arguments(text).map_err(|_| no_object())?;
+        let arguments = self.provider.arguments(text).map_err(|_| invalid(unreadable(text)))?;
         let arguments = arguments.unwrap_or_default();
         let faults = schema::faults(&tool.input, &arguments);
         let outcome = if faults.is_empty() {
@@ -239,15 +239,22 @@ pub(crate) fn structured_chars(value: &Value) -> u64 {
     u64::try_from(chars).unwrap_or(u64::MAX).saturating_add(MODERN_EXTRA)
 }
 
+/// Why arguments cannot be read. They are JSON, so an object can only hold a number that is none
+/// here.
+fn unreadable(text: &str) -> &'static str {
+    if text.starts_with('{') {
+        "`params.arguments` holds a number that is out of range; where it is meant, give it as a \
+         string"
+    } else {
+        "`params.arguments` must be an object"
+    }
+}
+
 fn arguments(message: &Message<'_>) -> Result<Map<String, Value>, Fault> {
     let text = message.arguments.map_or("null", RawValue::get);
     let arguments: Option<Map<String, Value>> =
-        serde_json::from_str(text).map_err(|_| no_object())?;
+        serde_json::from_str(text).map_err(|_| invalid(unreadable(text)))?;
     Ok(arguments.unwrap_or_default())
-}
-
-fn no_object() -> Fault {
-    invalid("`params.arguments` must be an object")
 }
 
 fn check_prompt(prompt: &Prompt, given: &Map<String, Value>) -> Result<(), Fault> {

@@ -114,9 +114,7 @@ fn about(server: &str, form: ToolsForm) -> About {
 impl Database {
     /// Whether there is a tool for this operation on the model at a position.
     fn offers(&self, at: usize, operation: Operation) -> bool {
-        self.catalogue
-            .at(at)
-            .is_some_and(|model| model.is_exposed && (model.is_writable() || !operation.writes()))
+        self.catalogue.at(at).is_some_and(|model| model.is_exposed && operation.is_of(model))
     }
 }
 

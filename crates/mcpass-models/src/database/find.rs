@@ -102,9 +102,8 @@ fn is_meant(granted: &Granted<'_>, query: &str) -> bool {
 fn operations(access: &Access<'_>, granted: &Granted<'_>) -> Vec<&'static str> {
     let model = granted.model();
     let may = |right| access.may(model, right);
-    let tools = Operation::ALL.iter().filter(|operation| {
-        operation.is_listed(may) && (model.is_writable() || !operation.writes())
-    });
+    let tools = Operation::ALL.iter();
+    let tools = tools.filter(|operation| operation.is_listed(may) && operation.is_of(model));
     tools.map(|operation| operation.word()).collect()
 }
 

@@ -195,3 +195,9 @@ fn what_a_result_is_said_to_take_is_enough_in_both_eras() {
         assert!(u64::try_from(result.to_string().chars().count()).unwrap() <= said);
     }
 }
+
+#[test]
+fn arguments_that_cannot_be_read_say_why() {
+    assert!(unreadable("[1]").ends_with("must be an object"));
+    assert!(unreadable("{\"a\":1e400}").contains("out of range"));
+}

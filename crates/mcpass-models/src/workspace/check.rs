@@ -105,7 +105,7 @@ fn check_response(
         {
             refuse(format!("`{title}` ({id}) asks for an answer: give it as `response`."))
         }
-        (ItemType::Number, Some(text)) if text.trim().parse::<f64>().is_err() => {
+        (ItemType::Number, Some(text)) if !text.trim().parse::<f64>().is_ok_and(f64::is_finite) => {
             refuse(format!("`{title}` ({id}) asks for a number, and `response` is none."))
         }
         (ItemType::Choice, Some(text)) => {

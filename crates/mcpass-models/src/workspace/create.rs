@@ -1,7 +1,8 @@
 //! Tools that add items.
 
 use mcpass_domain::workspace::{
-    Action, Item, ItemChange, ItemId, ItemType, Kind, ShelfStatus, TestResult, statuses,
+    Action, FeatureStatus, Item, ItemChange, ItemId, ItemType, Kind, ShelfStatus, TestResult,
+    WorkStatus, statuses,
 };
 use serde_json::{Map, Value};
 
@@ -27,6 +28,7 @@ pub(super) async fn run(call: Call<'_>, kind: Kind) -> Result<Value, ToolFailure
         items.push(new(&call, &owner, id, nth, record)?);
     }
     check_results(&call, &items).await?;
+    check_shipped(&call, &items).await?;
     let mut all = items.clone();
     for (checklist, record) in items.iter().zip(&records) {
         all.extend(items_of(&call, checklist, record)?);
@@ -160,6 +162,14 @@ pub(super) fn derive(kind: Kind, body: &mut Map<String, Value>) -> Result<(), To
         debug_assert!(totals.keys().all(|word| TestResult::parse(word).is_some()));
         body.insert("totals".to_owned(), totals.into());
     }
+    let phases = body.get("workflow").and_then(Value::as_array).into_iter().flatten();
+    let mut phases: Vec<_> = phases.filter_map(|each| each["phase"].as_str()).collect();
+    let count = phases.len();
+    phases.sort_unstable();
+    phases.dedup();
+    if phases.len() < count {
+        return refuse("A phase stands in `workflow` more than once.");
+    }
     let has_choices =
         body.get("choices").and_then(Value::as_array).is_some_and(|choices| !choices.is_empty());
     let is_choice = body.get("type").and_then(Value::as_str) == Some(ItemType::Choice.as_str());
@@ -167,6 +177,27 @@ pub(super) fn derive(kind: Kind, body: &mut Map<String, Value>) -> Result<(), To
         return refuse(
             "An item of type choice needs `choices`, and an item of another type has none.",
         );
+    }
+    Ok(())
+}
+
+/// What has shipped has no critical test case that is not done.
+pub(super) async fn check_shipped(call: &Call<'_>, items: &[Item]) -> Result<(), ToolFailure> {
+    let is_open = |item: &&Item| {
+        item.id.kind() == Kind::TestCase
+            && item.status != WorkStatus::Done.as_str()
+            && record::body(item).get("is_critical") == Some(&true.into())
+    };
+    for case in items.iter().filter(is_open) {
+        let Some(feature) = case.feature else { continue };
+        let feature = call.find(feature).await?;
+        if feature.status == FeatureStatus::Shipped.as_str() {
+            return refuse(format!(
+                "The feature `{}` has shipped, so a critical test case of it has to be done. \
+                 Write it as uncritical, or for another feature.",
+                feature.title
+            ));
+        }
     }
     Ok(())
 }

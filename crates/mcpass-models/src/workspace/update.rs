@@ -31,6 +31,9 @@ pub(super) async fn run(call: Call<'_>, kind: Kind) -> Result<Value, ToolFailure
     }
     check_status(&call, &before, &after).await?;
     create::check_results(&call, std::slice::from_ref(&after)).await?;
+    if changed.iter().any(|name| name == "is_critical" || name == "feature_id") {
+        create::check_shipped(&call, std::slice::from_ref(&after)).await?;
+    }
     let action = if changed == ["status"] { Action::Status } else { Action::Update };
     call.commit(vec![done(action, after.clone(), (old, new))]).await?;
     Ok(answer(&Item { version: after.version + 1, ..after }, &changed))

@@ -1,6 +1,7 @@
 //! The tools, and which rights each needs.
 
 use super::Right;
+use crate::database::model::Model;
 
 /// What a tool does with a model; `find_models` is of no model and open to any token.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -104,6 +105,17 @@ impl Operation {
     /// Whether it writes, so that it is not offered for views and read-only models.
     pub const fn writes(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Delete | Self::Action | Self::Bulk)
+    }
+
+    /// Whether there is such a tool of a model, whoever calls.
+    pub fn is_of(self, model: &Model) -> bool {
+        (model.is_writable() || !self.writes())
+            && !(self.names_a_row() && model.primary_key.is_empty())
+    }
+
+    /// Whether it is on one row that is named by its key, so that there has to be one.
+    pub const fn names_a_row(self) -> bool {
+        matches!(self, Self::Get | Self::Update | Self::Delete | Self::Related | Self::History)
     }
 
     /// Whether its text is indented, as Django Admin MCP's is.

@@ -88,13 +88,17 @@ impl EngineError {
                 .to_owned(),
             Self::TimedOut(limit) => format!(
                 "The database took longer than {} ms. Ask for less: a narrower filter, fewer rows, \
-                 or no total_count.",
+                 or with_total false.",
                 limit.as_millis()
             ),
             Self::TooLarge => "The rows are too large. Ask for fewer of them with limit, or for \
                                fewer fields with fields."
                 .to_owned(),
-            Self::Busy => "The database is busy. Try again.".to_owned(),
+            Self::Busy => {
+                "The database is busy: all connections are in use, or others hold a lock \
+                           on these rows. Try again."
+                    .to_owned()
+            }
             Self::Lost(_) | Self::Unreachable(_) | Self::Missing | Self::Url(_) => {
                 "The database cannot be reached. Nothing was changed.".to_owned()
             }

@@ -87,17 +87,18 @@ fn of_pool(error: sqlx::Error, pool: &PgPool) -> EngineError {
 
 fn pool(options: PgConnectOptions, bounds: Bounds, session: &'static str) -> PgPool {
     let timeout = bounds.statement_timeout.as_millis().to_string();
+    // A wait for a lock ends before the statement does, so that it is told from slow work.
+    let patience = (bounds.statement_timeout.as_millis() * 4 / 5).clamp(1, 5_000).to_string();
     PgPoolOptions::new()
         .max_connections(bounds.connections)
         .acquire_timeout(bounds.statement_timeout)
         .after_connect(move |connection, _| {
-            let timeout = timeout.clone();
+            let (timeout, patience) = (timeout.clone(), patience.clone());
             Box::pin(async move {
                 sqlx::raw_sql(session).execute(&mut *connection).await?;
-                sqlx::query("SELECT set_config('statement_timeout', $1, false)")
-                    .bind(timeout)
-                    .execute(connection)
-                    .await?;
+                let set = "SELECT set_config('statement_timeout', $1, false), \
+                           set_config('lock_timeout', $2, false)";
+                sqlx::query(set).bind(timeout).bind(patience).execute(connection).await?;
                 Ok(())
             })
         })
@@ -111,7 +112,7 @@ macro_rules! session {
         concat!(
             "SET application_name = 'mcpass'; SET TIME ZONE 'UTC'; SET DateStyle = 'ISO, YMD'; ",
             "SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1; ",
-            "SET standard_conforming_strings = on; SET lock_timeout = '5s'; ",
+            "SET standard_conforming_strings = on; ",
             "SET idle_in_transaction_session_timeout = '60s'; ",
             $own
         )

@@ -168,3 +168,22 @@ async fn a_database_is_told_from_others_by_where_it_is() {
     assert!(identity.starts_with("postgres://") && !identity.contains('@'), "{identity}");
     assert_ne!(other.database.engine.identity(), identity);
 }
+
+#[tokio::test]
+async fn a_wait_for_a_lock_is_told_from_slow_work() {
+    for blog in Blog::both("").await {
+        let engine = Engine::open(&blog.url, bounds()).await.unwrap();
+        let other = Engine::open(&blog.url, bounds()).await.unwrap();
+        let text = "UPDATE tag SET name = name WHERE id = 1";
+        let mut held = other.begin().await.unwrap();
+        held.execute(literal(&other, text)).await.unwrap();
+        let waited = async {
+            let mut late = engine.begin().await?;
+            late.execute(literal(&engine, text)).await
+        };
+        let error = waited.await.unwrap_err();
+        assert!(matches!(error, EngineError::Busy), "{error:?}");
+        assert!(error.for_callers().contains("hold a lock"));
+        held.rollback().await;
+    }
+}

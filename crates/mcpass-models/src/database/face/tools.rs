@@ -81,7 +81,7 @@ fn compact(operation: Operation, models: &[&str]) -> Value {
     let (mut properties, mut required) = usual(operation);
     properties.insert("model".to_owned(), json!({"enum": models}));
     required.insert(0, "model");
-    if needs_id(operation) {
+    if operation.names_a_row() {
         properties.insert("id".to_owned(), json!({}));
     }
     if operation == Operation::Create {
@@ -116,7 +116,7 @@ fn full(database: &Database, model: &Model, operation: Operation) -> Tool {
         }
         _ => {}
     }
-    if needs_id(operation) {
+    if operation.names_a_row() {
         properties.insert("id".to_owned(), schema::key(model));
     }
     let name = format!("{}_{}", operation.word(), model.name);
@@ -131,17 +131,6 @@ fn has_children(database: &Database, model: &Model) -> bool {
         matches!(relation.kind, RelationKind::Reverse { .. })
             && database.catalogue.at(relation.model).is_some_and(|there| there.is_exposed)
     })
-}
-
-const fn needs_id(operation: Operation) -> bool {
-    matches!(
-        operation,
-        Operation::Get
-            | Operation::Update
-            | Operation::Delete
-            | Operation::Related
-            | Operation::History
-    )
 }
 
 /// The arguments that stand in a definition, but for those that depend on the model; and those that

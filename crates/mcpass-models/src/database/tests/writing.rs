@@ -267,7 +267,7 @@ async fn a_write_waits_for_others_no_longer_than_it_may() {
     sqlx::raw_sql(AssertSqlSafe("BEGIN IMMEDIATE".to_owned())).execute(&mut other).await.unwrap();
     let given = json!({"id": 1, "data": {"title": "Late"}});
     let body = blog.call(Update, "article", given.clone()).await.unwrap_err();
-    assert_eq!(body, json!({"error": "The database is busy. Try again."}));
+    assert!(body["error"].as_str().unwrap().contains("busy"), "{body}");
     sqlx::raw_sql(AssertSqlSafe("ROLLBACK".to_owned())).execute(&mut other).await.unwrap();
     assert!(blog.call(Update, "article", given).await.is_ok());
 }

@@ -322,3 +322,15 @@ async fn an_update_costs_the_same_whatever_the_row_holds() {
     // The row, its references, the change, the row again, the history.
     assert_eq!(costs, [5, 5]);
 }
+
+#[tokio::test]
+async fn nothing_is_expected_of_a_value_that_is_not_shown() {
+    for blog in Blog::both("").await {
+        let given = json!({"id": 1, "data": {"name": "Anna"},
+            "expected": {"password": "***REDACTED***"}});
+        let body = blog.call(Update, "author", given).await.unwrap_err();
+        assert_eq!(body["code"], "validation_error", "{body}");
+        assert_eq!(body["validation_errors"]["fields_with_errors"], json!(["password"]));
+        assert_eq!(blog.row("author", 1).await["name"], "Ana");
+    }
+}

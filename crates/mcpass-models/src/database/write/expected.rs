@@ -38,6 +38,10 @@ pub(super) async fn check(
     let (mut faults, mut unknown) = (Faults::default(), Vec::new());
     for (given, value) in expected {
         let field = writable.granted().open_field(given);
+        if writable.granted().readable_field(given).is_some_and(|field| field.is_redacted) {
+            faults.add(given, "Its value is not shown, so nothing can be expected of it.");
+            continue;
+        }
         let name = field.map_or(given.as_str(), |field| field.name.as_str());
         let Some(json) = current(name) else {
             unknown.push(format!("'{}'", given.chars().take(64).collect::<String>()));

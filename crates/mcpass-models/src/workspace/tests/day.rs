@@ -103,6 +103,8 @@ fn checklists_record_who_checked_what_when_and_with_which_result() {
         (0, Some("yes"), "takes no `response`"),
         (1, None, "asks for an answer"),
         (1, Some("soon"), "asks for a number"),
+        (1, Some("NaN"), "asks for a number"),
+        (1, Some("-inf"), "asks for a number"),
         (2, Some("c"), "one of: a, b."),
     ] {
         let text = check(nth, "passed", response).unwrap_err();

@@ -188,3 +188,36 @@ fn more_than_a_page_of_contents_goes_along() {
     let all = json!({"feature_id": feature, "with_contents": true});
     assert_eq!(room.call("features_delete", all)["deleted"], 21 * 50 + 1);
 }
+
+#[test]
+fn a_workflow_names_a_phase_once() {
+    let room = Room::new();
+    let twice = json!([{"phase": "code_review", "status": "skipped"},
+        {"phase": "code_review", "status": "completed"}]);
+    let feature = room.feature();
+    let text = room.refused("features_update", json!({"feature_id": feature, "workflow": twice}));
+    assert!(text.contains("more than once"), "{text}");
+}
+
+#[test]
+fn what_has_shipped_gets_no_critical_test_case_that_is_not_done() {
+    let room = Room::new();
+    let feature = room.feature();
+    let plain = room.cases(&feature, &[false])[0].clone();
+    room.walk(&feature, &WAY);
+    room.walk(&feature, &["shipped"]);
+    let cases = json!([{"title": "pays", "is_critical": true}]);
+    let text =
+        room.refused("test_cases_create", json!({"feature_id": feature, "test_cases": cases}));
+    assert!(text.contains("has shipped"), "{text}");
+    let text =
+        room.refused("test_cases_update", json!({"test_case_id": plain, "is_critical": true}));
+    assert!(text.contains("has shipped"), "{text}");
+    room.cases(&feature, &[false]);
+    let product =
+        room.call("features_info", json!({"feature_id": feature}))["feature"]["product_id"].clone();
+    let free = json!({"product_id": product, "test_cases": cases});
+    let free = room.call("test_cases_create", free)["test_cases"][0]["id"].clone();
+    let moved = json!({"test_case_id": free, "feature_id": feature});
+    assert!(room.refused("test_cases_update", moved).contains("has shipped"));
+}

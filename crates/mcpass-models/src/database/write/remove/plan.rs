@@ -43,7 +43,6 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// When the caller may not, or others refer to them that stay.
     pub(super) async fn of(work: &mut Work<'a>, root: Batch<'a>) -> Result<Self, Failure> {
-        let model = root.writable.model();
         let mut plan = Self::default();
         plan.add(root)?;
         let mut next = 0;
@@ -55,8 +54,14 @@ impl<'a> Plan<'a> {
             }
             next += 1;
         }
-        plan.check_restricted(work, model).await?;
+        plan.check_restricted(work).await?;
         Ok(plan)
+    }
+
+    /// Others refer to rows that were to be deleted: told of what the call named, whatever stays.
+    fn protected(&self) -> Failure {
+        let root = self.batches.first().map_or("", |batch| &batch.writable.model().name);
+        Failure::protected(root)
     }
 
     fn add(&mut self, mut batch: Batch<'a>) -> Result<(), Failure> {
@@ -134,7 +139,7 @@ impl<'a> Plan<'a> {
             work.access.cascade(child)?;
             // Whether they exist for the caller cannot be told of rows that have no name.
             return match &child.scope {
-                Some(_) => Err(Failure::protected(&child.name)),
+                Some(_) => Err(self.protected()),
                 None => Ok(()),
             };
         }
@@ -155,7 +160,7 @@ impl<'a> Plan<'a> {
         }
         let is_within = |row: &mut Row| row.pop() == Some(Datum::Integer(1));
         if !rows.iter_mut().all(is_within) {
-            return Err(Failure::protected(&child.name));
+            return Err(self.protected());
         }
         self.add(Batch { writable, columns, rows })
     }
@@ -172,19 +177,19 @@ impl<'a> Plan<'a> {
         let needs_right = owner.granted().access().may_link(&link, &[Right::Delete]);
         if (!goes || needs_right.is_err()) && has_links(work, &link, field, values).await? {
             needs_right?;
-            return Err(Failure::protected(&owner.model().name));
+            return Err(self.protected());
         }
         self.unlinked.push((link, field, values.to_vec()));
         Ok(())
     }
 
     /// Rows that must not be left without what they refer to.
-    async fn check_restricted(&self, work: &mut Work<'a>, root: &'a Model) -> Result<(), Failure> {
+    async fn check_restricted(&self, work: &mut Work<'a>) -> Result<(), Failure> {
         for (child, fields, values) in &self.restricted {
             let seen = self.seen.get(child.name.as_str());
             let Some(seen) = seen.filter(|_| !child.primary_key.is_empty()) else {
                 if exists(work, child, fields, values).await? {
-                    return Err(Failure::protected(&root.name));
+                    return Err(self.protected());
                 }
                 continue;
             };
@@ -201,7 +206,7 @@ impl<'a> Plan<'a> {
                 sql.push(" WHERE ").has_values(fields, some);
                 for row in work.rows(sql.finish()).await? {
                     if !seen.contains(&super::super::super::rows::key_json(child, &row)) {
-                        return Err(Failure::protected(&root.name));
+                        return Err(self.protected());
                     }
                 }
             }
