@@ -40,9 +40,10 @@ async fn conditions_are_tried_when_a_database_is_opened() {
             assert!(error.contains(setting) && error.contains(said), "{settings}: {error}");
         }
         // An empty `:user` is no number, and that is not the condition's fault.
-        let number = match blog.url.starts_with("sqlite:") {
-            true => "where = 'tenant = CAST(:user AS integer)'",
-            false => "where = 'tenant = :user::bigint'",
+        let number = if blog.url.starts_with("sqlite:") {
+            "where = 'tenant = CAST(:user AS integer)'"
+        } else {
+            "where = 'tenant = :user::bigint'"
         };
         for good in [
             number,
