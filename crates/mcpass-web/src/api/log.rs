@@ -357,7 +357,7 @@ impl Following {
             let json = serde_json::to_string(row).unwrap_or_default();
             let _ = write!(text, "event: row\ndata: {json}\n");
             if rows.peek().is_none() {
-                let _ = write!(text, "id: {}\n", batch.after);
+                let _ = writeln!(text, "id: {}", batch.after);
             }
             text.push('\n');
         }

@@ -190,8 +190,9 @@ async fn long_json_bytes_and_links_are_shortened_too() {
 
 #[tokio::test]
 async fn a_row_that_has_no_room_is_named_in_a_list() {
-    let columns: String =
+    let columns: Vec<_> =
         (0..300).map(|at| format!(", c{at} text DEFAULT 'words words'")).collect();
+    let columns = columns.concat();
     let table = format!("CREATE TABLE wide (id integer PRIMARY KEY{columns});");
     let rows = "INSERT INTO wide (id) VALUES (1), (2);";
     let blogs =

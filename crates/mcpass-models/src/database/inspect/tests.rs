@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::super::access::{Operation, Right};
 use super::super::fixture::{Blog, Holder};
-use super::super::model::{FieldKind, Model, OnDelete, RelationKind};
+use super::super::model::{FieldKind, Ident, Model, OnDelete, RelationKind};
 use super::super::settings::{DatabaseSettings, InvalidSettings};
 
 fn relation<'a>(model: &'a Model, name: &str) -> &'a super::super::model::Relation {
@@ -108,7 +108,7 @@ async fn types_of_postgres_alone() {
 }
 
 /// Names in tools and in permissions.
-async fn named(blog: &Blog, table: &str) -> (String, String) {
+fn named(blog: &Blog, table: &str) -> (String, String) {
     let models = blog.database.catalogue.models().iter();
     let found = models.filter(|model| model.table.name.as_str() == table);
     let found: Vec<_> = found.map(|model| (model.name.clone(), model.codename.clone())).collect();
@@ -123,39 +123,36 @@ async fn a_table_that_is_made_later_takes_no_permission_over() {
         Blog::postgres_of(&["CREATE TABLE \"user-data\" (id integer PRIMARY KEY)"], "").await,
     ];
     for before in both {
-        assert_eq!(
-            named(&before, "user-data").await,
-            ("user_data".to_owned(), "user-data".to_owned())
-        );
+        assert_eq!(named(&before, "user-data"), ("user_data".to_owned(), "user-data".to_owned()));
         let sql = "CREATE TABLE user_data (id integer PRIMARY KEY); \
                    CREATE TABLE \"userData\" (id integer PRIMARY KEY); \
                    INSERT INTO user_data VALUES (7)";
         before.execute(sql.to_owned()).await;
         let after = before.again("").await;
         assert_eq!(
-            named(&after, "user_data").await,
+            named(&after, "user_data"),
             ("user_data".to_owned(), "user_data".to_owned()),
             "what is exactly called so"
         );
-        let (other, codename) = named(&after, "user-data").await;
+        let (other, codename) = named(&after, "user-data");
         assert_eq!(codename, "user-data", "as it was");
         assert!(other.starts_with("user_data_") && other != "user_data_2", "{other}");
         let old = Holder::of(&["blog.view_user-data"]);
         let access = old.access(&after.database);
         let seen: Vec<_> =
             access.models(Right::View).map(|each| each.model().table.name.clone()).collect();
-        assert_eq!(seen.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["user-data"]);
+        assert_eq!(seen.iter().map(Ident::as_str).collect::<Vec<_>>(), ["user-data"]);
         let refused = after.call_as(&old, Operation::List, "user_data", json!({})).await;
         assert!(refused.is_err(), "{refused:?}");
         let third = before.again("").await;
-        assert_eq!(named(&third, "user-data").await.0, other, "the same each time");
+        assert_eq!(named(&third, "user-data").0, other, "the same each time");
     }
 }
 
 #[tokio::test]
 async fn a_table_of_another_schema_takes_no_permission_over() {
     let blog = Blog::postgres_of(&["CREATE TABLE tag (id integer PRIMARY KEY)"], "").await;
-    assert_eq!(named(&blog, "tag").await, ("tag".to_owned(), "tag".to_owned()));
+    assert_eq!(named(&blog, "tag"), ("tag".to_owned(), "tag".to_owned()));
     blog.execute("CREATE SCHEMA s2; CREATE TABLE s2.tag (id integer PRIMARY KEY)".to_owned()).await;
     let both = blog.again("schemas = [\"s2\", \"public\"]").await;
     let models = both.database.catalogue.models().iter();

@@ -206,9 +206,7 @@ fn numbers_keep_their_digits() {
         assert!(whole.contains(part), "{part}: {whole}");
     }
     let wide = FieldKind::Decimal { digits: None, places: None };
-    fn of(kind: FieldKind, value: &Value) -> Result<Datum, String> {
-        comparable(&field(kind), Dialect::Postgres, value)
-    }
+    let of = |kind: FieldKind, value: &Value| comparable(&field(kind), Dialect::Postgres, value);
     assert_eq!(of(wide, &data["num"]), Ok(text(number)));
     let read =
         |json: &str| exact::read(&format!("{{\"v\":{json}}}")).unwrap().unwrap()["v"].clone();
