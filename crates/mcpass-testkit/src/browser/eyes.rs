@@ -209,6 +209,16 @@ impl Browser {
         self.run(SHIFT, &[]).await?.as_f64().context("a number")
     }
 
+    /// What moved, from where to where, for [`Browser::layout_shift`] that should be none.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn moved(&self) -> Result<Vec<String>> {
+        let moved = self.run(MOVED, &[]).await?;
+        let moved = moved.as_array().context("a list")?.iter();
+        Ok(moved.filter_map(|one| one.as_str().map(str::to_owned)).collect())
+    }
+
     /// Opens an address with an empty cache, and weighs all that came.
     ///
     /// # Errors
@@ -252,6 +262,17 @@ observer.observe({ type: 'layout-shift', buffered: true });
 const shifts = observer.takeRecords().filter(each => !each.hadRecentInput);
 observer.disconnect();
 return shifts.reduce((sum, each) => sum + each.value, 0);
+";
+
+const MOVED: &str = r"
+const observer = new PerformanceObserver(() => {});
+observer.observe({ type: 'layout-shift', buffered: true });
+const shifts = observer.takeRecords().filter(each => !each.hadRecentInput);
+observer.disconnect();
+const box = each => `${each.x},${each.y} ${each.width}x${each.height}`;
+const name = node => node?.outerHTML?.slice(0, 80) ?? node?.textContent;
+return shifts.flatMap(shift => shift.sources.map(each =>
+    `${name(each.node)}: ${box(each.previousRect)} to ${box(each.currentRect)}`));
 ";
 
 const WEIGHT: &str = r"

@@ -23,7 +23,7 @@ pub(crate) async fn look(desk: &Desk, name: &str) -> Result<()> {
     let browser = &desk.browser;
     browser.find(Find::Css("main h1")).await?;
     let shift = browser.layout_shift().await?;
-    ensure!(shift < STILL, "it moves by {shift}");
+    ensure!(shift < STILL, "it moves by {shift}: {:#?}", browser.moved().await?);
     let mut found = Vec::new();
     for theme in [Theme::Light, Theme::Dark] {
         browser.theme(theme).await?;

@@ -76,7 +76,7 @@ const CASES: &[Case] = &[
     case(
         "post /api/v1/servers",
         "/api/v1/servers",
-        r#"{"name":"new","url":"http://127.0.0.1:9/mcp"}"#,
+        r#"{"name":"newer","url":"http://127.0.0.1:9/mcp"}"#,
         "mcpass.add_server",
         CREATE,
     ),

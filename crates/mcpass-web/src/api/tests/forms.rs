@@ -70,7 +70,6 @@ async fn the_letter_nul_is_refused_wherever_it_stands() {
     for path in [
         "/api/v1/users/%00",
         "/api/v1/groups/a%00",
-        "/api/v1/tokens/%00",
         "/api/v1/tokens?text=a%00b",
         "/api/v1/tokens?user=%00",
         "/api/v1/tokens?group=%00",
@@ -84,6 +83,9 @@ async fn the_letter_nul_is_refused_wherever_it_stands() {
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {}", answer.text);
         assert_eq!(answer.code(), "request.invalid", "{path}");
     }
+    // What is no id names nothing.
+    let answer = world.ask(ROOT, "GET", "/api/v1/tokens/%00", "").await;
+    assert_eq!((answer.status, &*answer.code()), (StatusCode::NOT_FOUND, "id.not_found"));
 }
 
 #[tokio::test]

@@ -123,7 +123,10 @@ async fn of_many_groups_a_form_shows_those_that_are_chosen() {
     // The same in the form of a user.
     let bo = bench.get("/users/bo", &ana).await.body;
     assert!(!bo.contains(r#"name="group""#) && bo.contains(r#"name="group_name""#), "{bo}");
-    bench.post("/users/bo", &ana, "group_name=team-003,team-004&permissions=").await.to();
+    bench
+        .post("/users/bo", &ana, "groups=yes&group_name=team-003,team-004&permissions=")
+        .await
+        .to();
     let bo = bench.get("/users/bo", &ana).await.body;
     assert_eq!(bo.matches(r#"name="group" value="#).count(), 2, "{bo}");
 }
