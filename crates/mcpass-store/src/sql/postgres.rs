@@ -19,6 +19,10 @@ pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 pub(super) const FIND: &str = "strpos";
 /// Before a column: its indexes are not for this condition. PostgreSQL knows by its statistics.
 pub(super) const LOOK: &str = "";
+/// Tokens whose words are looked through: PostgreSQL has no index for that.
+pub(super) const ALONG_WORDS: &str = "mcp_tokens";
+/// Tokens whose standing is looked at.
+pub(super) const ALONG_STANDING: &str = "mcp_tokens";
 /// A token's name, sorted byte by byte.
 pub(super) const NAME: &str = "name COLLATE \"C\"";
 /// Rows of one large `INSERT`. With the columns of the access log far below the 65,535 markers

@@ -27,6 +27,12 @@ pub(super) const FIND: &str = "instr";
 /// Before a column: its indexes are not for this condition. Without statistics, SQLite takes any
 /// condition for one that few rows meet.
 pub(super) const LOOK: &str = "+";
+/// Tokens in the order of their ids, with their words beside them. SQLite would look into the table
+/// for each: to it all indexes that begin with the id are alike.
+pub(super) const ALONG_WORDS: &str = "mcp_tokens INDEXED BY mcp_tokens_by_words";
+/// Tokens with all that decides their standing beside them. It finds few of many in a quarter of the
+/// time; where many are found, they have to be sorted.
+pub(super) const ALONG_STANDING: &str = "mcp_tokens INDEXED BY mcp_tokens_by_standing";
 /// A token's name, sorted byte by byte.
 pub(super) const NAME: &str = "name";
 /// Rows of one large `INSERT`. With the columns of the access log far below the 32,766 markers

@@ -8,18 +8,22 @@ use sqlx::QueryBuilder;
 use super::super::{codec, failure};
 use super::cells::Cells;
 use super::change::Connection;
-use super::dialect::{Db, FIND, LOOK, NAME};
+use super::dialect::{ALONG_STANDING, ALONG_WORDS, Db, FIND, LOOK, NAME};
 use crate::{
     CountMoments, PageRequest, SortValue, StateFilter, StoreError, TokenCounts, TokenFilter,
     TokenKey, TokenPlace, TokenSort,
 };
 
-/// What `select` selects of the tokens of a filter.
-pub(super) fn query(select: &str, filter: &TokenFilter) -> QueryBuilder<Db> {
+/// What `select` selects of the tokens of a filter. `is_sorted` says that another order than that of
+/// their creation is wanted, along an index of its own.
+pub(super) fn query(select: &str, filter: &TokenFilter, is_sorted: bool) -> QueryBuilder<Db> {
     let TokenFilter { user, group, state, unused_since, created_since, expires, text } = filter;
     let from = match group {
         // In the order of the group's index, so that a small group is found without a scan.
         Some(_) => "mcp_token_groups JOIN mcp_tokens ON id = token_id",
+        None if user.is_some() || is_sorted => "mcp_tokens",
+        None if text.is_some() => ALONG_WORDS,
+        None if unused_since.is_some() => ALONG_STANDING,
         None => "mcp_tokens",
     };
     let mut query = QueryBuilder::new(format!("{select}{from} WHERE 1 = 1"));
@@ -128,7 +132,7 @@ pub(super) async fn counts(
     let mut query = if *filter == TokenFilter::default() {
         QueryBuilder::new(counts_of_all(now, soon, unused))
     } else {
-        query(&counts_of_some(now, soon, unused), filter)
+        query(&counts_of_some(now, soon, unused), filter, false)
     };
     let row = query.build().persistent(false).fetch_one(db).await;
     let row = row.map_err(|error| failure::of(error, "count tokens"))?;

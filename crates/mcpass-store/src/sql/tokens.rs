@@ -17,7 +17,9 @@ use super::change::{Connection, versioned};
 use super::dialect::Db;
 use super::token_list;
 use crate::filter::search_text;
-use crate::{Page, PageRequest, SortValue, StoreError, TokenFilter, TokenPlace, TokenSort};
+use crate::{
+    Page, PageRequest, SortValue, StoreError, TokenFilter, TokenKey, TokenPlace, TokenSort,
+};
 
 type Row = <Db as Database>::Row;
 
@@ -258,7 +260,7 @@ pub(super) async fn sorted(
     sort: TokenSort,
     page: &PageRequest<TokenPlace>,
 ) -> Result<Page<Token, TokenPlace>, StoreError> {
-    let mut query = token_list::query(select!(""), filter);
+    let mut query = token_list::query(select!(""), filter, sort.key != TokenKey::Created);
     token_list::push_page(&mut query, filter, sort, page);
     let rows = query.build().fetch_all(&mut *db).await;
     let rows = rows.map_err(|error| failure::of(error, "list tokens"))?;

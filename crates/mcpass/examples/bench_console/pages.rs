@@ -145,7 +145,7 @@ fn bulk() -> Vec<Page> {
     let done = ("confirmed", "yes");
     vec![
         form("ask: revoke 10 %", &[("action", "revoke")], "will end for good"),
-        form("ask: extend 10 %", &[("action", "extend"), ("expires", "90d")], "will end 90d"),
+        form("ask: extend 10 %", &[("action", "extend"), ("expires", "never")], "tokens will"),
         form(
             "ask: add 10 % to a group",
             &[("action", "add_group"), ("to_group", "group1")],
