@@ -14,7 +14,7 @@ use super::super::{codec, failure};
 use super::bulk::{Bulk, Values};
 use super::cells::Cells;
 use super::change::{Connection, versioned};
-use super::dialect::Db;
+use super::dialect::{ALONG_ROTATION, Db};
 use super::token_list;
 use crate::filter::search_text;
 use crate::{
@@ -166,12 +166,11 @@ pub(super) async fn outgoing(
     db: &mut Connection,
     now: Timestamp,
 ) -> Result<Vec<Token>, StoreError> {
-    let query = sqlx::query(select!(
-        "mcp_tokens WHERE rotated_at IS NOT NULL AND revoked_at IS NULL AND expires_at > $1 \
-         ORDER BY id"
-    ))
-    .bind(now.as_micros());
-    let rows = query.fetch_all(&mut *db).await;
+    let mut query = QueryBuilder::<Db>::new(select!(""));
+    query.push(ALONG_ROTATION);
+    query.push(" WHERE rotated_at IS NOT NULL AND revoked_at IS NULL AND expires_at > ");
+    query.push_bind(now.as_micros()).push(" ORDER BY id");
+    let rows = query.build().fetch_all(&mut *db).await;
     read(db, &rows.map_err(|error| failure::of(error, "read tokens"))?).await
 }
 
