@@ -11,11 +11,12 @@ use serde_json::Value;
 
 mod apply;
 mod careful;
+mod invalid;
 mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use apply::InvalidSettings;
+pub use invalid::InvalidSettings;
 
 /// Settings of a database server.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -8,7 +8,8 @@ use super::super::model::{
 };
 use super::super::sql::Dialect;
 use super::super::value::accept;
-use super::apply::{InvalidSettings, fit, one, scope};
+use super::apply::{fit, one, scope};
+use super::invalid::InvalidSettings;
 use super::{ActionSettings, ModelSettings, OnDeleteSetting};
 
 /// What new rows have where a call says nothing. Such fields need not be given any more.
