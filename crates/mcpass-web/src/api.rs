@@ -88,4 +88,4 @@ async fn tidy(response: Response) -> Response {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,6 +4,8 @@ mod callers;
 mod forms;
 mod world;
 
+pub(crate) use self::world::Well;
+
 use super::*;
 
 fn document() -> String {

@@ -97,8 +97,9 @@ impl Sessions for Cookies {
     }
 }
 
+/// A server with which all is well.
 #[derive(Debug)]
-struct Well;
+pub(crate) struct Well;
 
 impl Operations for Well {
     fn not_ready(&self) -> Option<String> {

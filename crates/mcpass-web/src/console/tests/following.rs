@@ -12,20 +12,8 @@ use tower::ServiceExt as _;
 
 use super::families::answered;
 use super::{Bench, HOST, PASSWORD, clock};
-use crate::{Operations, Site};
-
-#[derive(Debug)]
-struct Well;
-
-impl Operations for Well {
-    fn not_ready(&self) -> Option<String> {
-        None
-    }
-
-    fn metrics(&self) -> String {
-        String::new()
-    }
-}
+use crate::Site;
+use crate::api::tests::Well;
 
 impl Bench {
     /// An answer of the console or the API, before its body.
