@@ -6,6 +6,7 @@
     reason = "clippy's exception for tests does not reach their helpers"
 )]
 
+mod bulk;
 mod control;
 mod guards;
 mod harness;
