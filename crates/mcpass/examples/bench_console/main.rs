@@ -82,7 +82,7 @@ async fn main() -> Result<()> {
             slow.push(page.what);
         }
     }
-    println!("\nStyle, script and icons, loaded once: {} kB.", assets.div_ceil(1_000));
+    println!("\nStyle, script and icons, loaded once, compressed: {} kB.", assets.div_ceil(1_000));
     println!(
         "Over {} ms: {}.",
         AIM.as_millis(),
@@ -191,7 +191,7 @@ impl Person {
         Ok(Duration::from_millis(ticks.iter().sum::<u64>() * 10))
     }
 
-    /// Bytes of what the first page brings along.
+    /// Bytes of what the first page brings along, as a browser asks for it.
     async fn assets(&mut self) -> Result<usize> {
         let page = self.visitor.get("/").await?.text();
         let places = page.split('"').filter(|text| text.starts_with("/assets/"));
@@ -199,8 +199,9 @@ impl Person {
         ensure!(places.len() == 3, "style, script and icons, not {places:?}");
         let mut bytes = 0;
         for place in places {
-            let answer = self.visitor.get(place).await?;
-            ensure!(answer.status == 200, "{place}: {}", answer.shown());
+            let headers = [("Accept-Encoding", "gzip, deflate, br")];
+            let answer = self.visitor.send("GET", place, &headers, "").await?;
+            ensure!(answer.status == 200, "{place}: status {}", answer.status);
             bytes += answer.body.len();
         }
         Ok(bytes)
