@@ -21,8 +21,8 @@ use parking_lot::Mutex;
 use crate::{
     AccessBatch, AccessFilter, AccessHours, AuditFilter, Commit, CountMoments, Creation,
     HistoryObject, HistoryRow, HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep,
-    SpentCalls, Store, StoreError, StoreErrorKind, TokenCounts, TokenFilter, TokenPlace, TokenSort,
-    WorkspaceStore,
+    SpentCalls, Store, StoreError, StoreErrorKind, TokenCounts, TokenFilter, TokenOutline,
+    TokenPlace, TokenSort, WorkspaceStore,
 };
 
 /// What a [`FaultyStore`] does wrong.
@@ -166,6 +166,15 @@ impl Store for FaultyStore {
         page: &PageRequest<TokenPlace>,
     ) -> Result<Page<Token, TokenPlace>, StoreError> {
         self.read(self.inner.token_sorted(filter, sort, page)).await
+    }
+
+    async fn token_outlines(
+        &self,
+        filter: &TokenFilter,
+        group: Option<GroupId>,
+        page: &PageRequest<TokenId>,
+    ) -> Result<Page<TokenOutline, TokenId>, StoreError> {
+        self.read(self.inner.token_outlines(filter, group, page)).await
     }
 
     async fn token_counts(

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mcpass_domain::{GroupId, Reason, Timestamp, Token, TokenId, UserId};
+use mcpass_domain::{FamilyId, GroupId, Reason, Timestamp, Token, TokenId, TokenName, UserId};
 
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -143,6 +143,56 @@ impl TokenPlace {
             TokenKey::Name => SortValue::Text(token.name.as_str().to_owned()),
         };
         Self { value, id: token.id }
+    }
+}
+
+/// What says whether something can be done to a token, without all that it may do. To read ten
+/// thousand of them takes a third of the time that whole tokens take.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenOutline {
+    /// Its identity.
+    pub id: TokenId,
+    /// The family it belongs to.
+    pub family: FamilyId,
+    /// What people call it.
+    pub name: TokenName,
+    /// Whether it is switched on.
+    pub is_active: bool,
+    /// When it ends; none is never.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it was ended by hand.
+    pub is_revoked: bool,
+    /// Whether another secret took its place.
+    pub is_rotated: bool,
+    /// How it stands to the group that was asked about, if one was.
+    pub membership: Option<Membership>,
+}
+
+/// How a token stands to a group.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Membership {
+    /// Whether it is in it.
+    pub is_member: bool,
+    /// In how many groups it is at all.
+    pub groups: usize,
+}
+
+impl TokenOutline {
+    /// That of a token, which may be asked about a group.
+    pub fn of(token: &Token, group: Option<GroupId>) -> Self {
+        Self {
+            id: token.id,
+            family: token.family,
+            name: token.name.clone(),
+            is_active: token.is_active,
+            expires_at: token.expires_at,
+            is_revoked: token.revocation.is_some(),
+            is_rotated: token.rotated_at.is_some(),
+            membership: group.map(|group| Membership {
+                is_member: token.groups.contains(&group),
+                groups: token.groups.len(),
+            }),
+        }
     }
 }
 

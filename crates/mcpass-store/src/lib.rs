@@ -30,8 +30,8 @@ use mcpass_domain::{
 
 pub use error::{StoreError, StoreErrorKind};
 pub use filter::{
-    AccessFilter, AuditFilter, CountMoments, Creation, Page, PageRequest, SortValue, StateFilter,
-    TokenCounts, TokenFilter, TokenKey, TokenPlace, TokenSort,
+    AccessFilter, AuditFilter, CountMoments, Creation, Membership, Page, PageRequest, SortValue,
+    StateFilter, TokenCounts, TokenFilter, TokenKey, TokenOutline, TokenPlace, TokenSort,
 };
 pub use history::{HistoryObject, HistoryRow, HistoryStore};
 pub use sign_in::{SignInChange, SignInStore, SignInSweep};
@@ -179,6 +179,14 @@ pub trait Store: HistoryStore + SignInStore + WorkspaceStore {
         sort: TokenSort,
         page: &PageRequest<TokenPlace>,
     ) -> Result<Page<Token, TokenPlace>, StoreError>;
+    /// The outlines of tokens that fit a filter, newest first; they say how the tokens stand to a
+    /// group, if one is given.
+    async fn token_outlines(
+        &self,
+        filter: &TokenFilter,
+        group: Option<GroupId>,
+        page: &PageRequest<TokenId>,
+    ) -> Result<Page<TokenOutline, TokenId>, StoreError>;
     /// How many tokens fit a filter, by state.
     async fn token_counts(
         &self,

@@ -27,8 +27,8 @@ use parking_lot::Mutex;
 use crate::{
     AccessBatch, AccessFilter, AccessHours, AuditFilter, Commit, CountMoments, Creation,
     HistoryObject, HistoryRow, HistoryStore, Page, PageRequest, Position, SignInStore, SignInSweep,
-    SpentCalls, Store, StoreError, TokenCounts, TokenFilter, TokenPlace, TokenSort, WorkspaceStore,
-    clean,
+    SpentCalls, Store, StoreError, TokenCounts, TokenFilter, TokenOutline, TokenPlace, TokenSort,
+    WorkspaceStore, clean,
 };
 use history::Histories;
 use ledger::Ledger;
@@ -54,6 +54,17 @@ impl MemoryStore {
     pub fn new() -> Self {
         Self::default()
     }
+}
+
+/// The tokens of a page and one more, newest first.
+fn newest<'a>(
+    state: &'a State,
+    filter: &'a TokenFilter,
+    page: &'a PageRequest<TokenId>,
+) -> impl Iterator<Item = &'a Token> {
+    let tokens = state.ledger.tokens.values().rev();
+    let beyond = tokens.filter(|token| page.after.is_none_or(|after| token.id < after));
+    beyond.filter(|token| matching::token(token, filter)).take(page.fetch())
 }
 
 #[async_trait]
@@ -106,14 +117,19 @@ impl Store for MemoryStore {
         page: &PageRequest<TokenId>,
     ) -> Result<Page<Token, TokenId>, StoreError> {
         let state = self.state.lock();
-        let fitting = state
-            .ledger
-            .tokens
-            .values()
-            .rev()
-            .filter(|token| page.after.is_none_or(|after| token.id < after))
-            .filter(|token| matching::token(token, filter));
-        Ok(Page::cut(fitting.take(page.fetch()).cloned().collect(), page, |token| token.id))
+        let found = newest(&state, filter, page).cloned().collect();
+        Ok(Page::cut(found, page, |token: &Token| token.id))
+    }
+
+    async fn token_outlines(
+        &self,
+        filter: &TokenFilter,
+        group: Option<GroupId>,
+        page: &PageRequest<TokenId>,
+    ) -> Result<Page<TokenOutline, TokenId>, StoreError> {
+        let state = self.state.lock();
+        let found = newest(&state, filter, page).map(|token| TokenOutline::of(token, group));
+        Ok(Page::cut(found.collect(), page, |outline| outline.id))
     }
 
     async fn token_sorted(

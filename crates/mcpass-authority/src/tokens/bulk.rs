@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use mcpass_domain::{FamilyId, GroupId, Revocation, Timestamp, Token, TokenId};
+use mcpass_store::{Membership, PageRequest, TokenOutline};
 
-use super::standing::{MAX_REASON, refuse_revoked};
-use super::{edit, list};
+use super::list;
+use super::standing::MAX_REASON;
 use crate::api::{ApiError, BulkItem, BulkView, TokenBulk, TokenList, TokenMatch};
 use crate::failure::store_failed;
 use crate::parse;
@@ -31,6 +32,19 @@ impl Deed {
         matches!(self, Self::Disable | Self::Revoke(_))
     }
 
+    /// Which group it is about.
+    const fn group(&self) -> Option<GroupId> {
+        match self {
+            Self::AddGroup(group) | Self::RemoveGroup(group) => Some(*group),
+            Self::Disable | Self::Extend(_) | Self::Revoke(_) => None,
+        }
+    }
+
+    /// Whether what a token may do decides whether this caller may do it.
+    const fn is_guarded(&self, turn: &Turn) -> bool {
+        !self.ends() && !turn.caller.is_all_powerful()
+    }
+
     const fn audit(&self) -> &'static str {
         match self {
             Self::Disable => "token.disable",
@@ -42,52 +56,120 @@ impl Deed {
 
 pub(super) async fn bulk(turn: &mut Turn, request: &TokenBulk) -> Result<BulkView, ApiError> {
     let deed = deed(turn, request).await?;
+    let is_simple = request.dry_run && request.ids.is_empty() && !deed.is_guarded(turn);
+    match &request.filter {
+        Some(filter) if is_simple && filter.permission.is_none() => {
+            glance(turn, request, &deed, filter).await
+        }
+        _ => go_through(turn, request, &deed).await,
+    }
+}
+
+/// What a dry run answers where it takes no more of a token than its outline to know.
+async fn glance(
+    turn: &Turn,
+    request: &TokenBulk,
+    deed: &Deed,
+    filter: &TokenMatch,
+) -> Result<BulkView, ApiError> {
+    let filter = list::filter(turn, &listed(filter)).await?;
+    let (group, page) = (deed.group(), PageRequest { after: None, limit: MAX_TOKENS });
+    let found = turn.core.store.token_outlines(&filter, group, &page).await;
+    let found = found.map_err(store_failed)?;
+    refuse_more(found.next.is_some())?;
+    let mut outlines = found.items;
+    if group.is_some() {
+        let known = outlines.iter().map(|one| (one.id, one.family)).unzip();
+        let others = siblings(turn, known).await?;
+        outlines.extend(others.iter().map(|token| TokenOutline::of(token, group)));
+    }
+    let mut tally = Tally::default();
+    for outline in &outlines {
+        tally.count(turn, deed, outline, why_not(outline, deed));
+    }
+    tally.view(request)
+}
+
+async fn go_through(
+    turn: &mut Turn,
+    request: &TokenBulk,
+    deed: &Deed,
+) -> Result<BulkView, ApiError> {
     let mut tokens = tokens(turn, request).await?;
-    if matches!(deed, Deed::AddGroup(_) | Deed::RemoveGroup(_)) {
-        add_siblings(turn, &mut tokens).await?;
+    if deed.group().is_some() {
+        let known = tokens.iter().map(|token| (token.id, token.family)).unzip();
+        tokens.extend(siblings(turn, known).await?);
     }
     turn.learn(&tokens).await?;
     let mut plan = Plan::default();
-    let mut items = Vec::new();
-    let (mut changed, mut would_change) = (Vec::new(), 0);
-    let (mut open_streams, mut open_sessions) = (0, 0);
+    let mut tally = Tally::default();
+    let mut changed = Vec::new();
     for before in &tokens {
-        let after = done(turn, before, &deed);
-        if let Ok(after) = &after {
-            guard(turn, (before, after), &deed)?;
+        let outline = TokenOutline::of(before, deed.group());
+        let why_not = why_not(&outline, deed);
+        if why_not.is_none() {
+            let after = done(turn.now, before, deed);
+            guard(turn, (before, &after), deed)?;
             // What is only asked needs no words for the audit log.
             if !request.dry_run {
-                turn.update_token(&mut plan, deed.audit(), (before, after), note(&deed))?;
-                changed.push(after.clone());
-            }
-            would_change += 1;
-            if deed.ends() {
-                let open = turn.open(before.id);
-                open_streams += open.streams;
-                open_sessions += open.sessions;
+                turn.update_token(&mut plan, deed.audit(), (before, &after), note(deed))?;
+                changed.push(after);
             }
         }
-        items.push(BulkItem {
-            id: before.id,
-            name: before.name.to_string(),
-            changed: after.is_ok(),
-            why_not: after.err(),
-        });
+        tally.count(turn, deed, &outline, why_not);
     }
-    let view = BulkView {
-        dry_run: request.dry_run,
-        matched: tokens.len() as u64,
-        changed: would_change,
-        items,
-        open_streams,
-        open_sessions,
-    };
-    refuse_unexpected(request, &view)?;
+    let view = tally.view(request)?;
     if !plan.is_empty() {
         turn.publish_tokens(&mut plan, &changed);
         turn.commit(plan).await?;
     }
     Ok(view)
+}
+
+/// What becomes of the tokens, one after the other.
+#[derive(Default)]
+struct Tally {
+    items: Vec<BulkItem>,
+    changed: u64,
+    open_streams: u64,
+    open_sessions: u64,
+}
+
+impl Tally {
+    fn count(&mut self, turn: &Turn, deed: &Deed, token: &TokenOutline, why_not: Option<&str>) {
+        if why_not.is_none() {
+            self.changed += 1;
+            if deed.ends() {
+                let open = turn.open(token.id);
+                self.open_streams += open.streams;
+                self.open_sessions += open.sessions;
+            }
+        }
+        self.items.push(BulkItem {
+            id: token.id,
+            name: token.name.to_string(),
+            changed: why_not.is_none(),
+            why_not: why_not.map(str::to_owned),
+        });
+    }
+
+    /// The answer, if it is the one that was expected.
+    fn view(self, request: &TokenBulk) -> Result<BulkView, ApiError> {
+        let Self { items, changed, open_streams, open_sessions } = self;
+        if let Some(expected) = request.expected.filter(|expected| *expected != changed) {
+            let message = format!("{changed} tokens would change, not {expected}");
+            return Err(ApiError::new("bulk.unexpected", message)
+                .with_hint("look at them again with `dry_run`"));
+        }
+        Ok(BulkView {
+            dry_run: request.dry_run,
+            matched: items.len() as u64,
+            changed,
+            items,
+            open_streams,
+            open_sessions,
+        })
+    }
 }
 
 async fn deed(turn: &mut Turn, request: &TokenBulk) -> Result<Deed, ApiError> {
@@ -119,39 +201,44 @@ async fn deed(turn: &mut Turn, request: &TokenBulk) -> Result<Deed, ApiError> {
 }
 
 async fn tokens(turn: &mut Turn, request: &TokenBulk) -> Result<Vec<Token>, ApiError> {
-    let too_many = || {
-        ApiError::invalid("filter", format!("these are more than {MAX_TOKENS} tokens"))
-            .with_hint("do it in parts: a narrower filter, or ids")
-    };
     match (&request.filter, request.ids.as_slice()) {
         (Some(filter), []) => {
+            let page = (None, MAX_TOKENS);
             let (found, next) =
-                list::newest(turn, &listed(filter), (None, MAX_TOKENS), list::MAX_LOOKED_AT)
-                    .await?;
-            if next.is_some() { Err(too_many()) } else { Ok(found) }
+                list::newest(turn, &listed(filter), page, list::MAX_LOOKED_AT).await?;
+            refuse_more(next.is_some())?;
+            Ok(found)
         }
-        (None, ids) if ids.len() > MAX_TOKENS as usize => Err(too_many()),
-        (None, ids @ [_, ..]) => turn
-            .tokens(ids)
-            .await
-            .map_err(|error| ApiError { field: Some("ids".to_owned()), ..error }),
+        (None, ids @ [_, ..]) => {
+            refuse_more(ids.len() > MAX_TOKENS as usize)?;
+            let found = turn.tokens(ids).await;
+            found.map_err(|error| ApiError { field: Some("ids".to_owned()), ..error })
+        }
         _ => Err(ApiError::invalid("ids", "give `ids` or a `filter`, and not both")),
     }
 }
 
-/// Adds the live secrets of the same families: what a token may do belongs to its family.
-async fn add_siblings(turn: &Turn, tokens: &mut Vec<Token>) -> Result<(), ApiError> {
-    let known: HashSet<TokenId> = tokens.iter().map(|token| token.id).collect();
-    let families: HashSet<FamilyId> = tokens.iter().map(|token| token.family).collect();
+fn refuse_more(is_more: bool) -> Result<(), ApiError> {
+    if !is_more {
+        return Ok(());
+    }
+    Err(ApiError::invalid("filter", format!("these are more than {MAX_TOKENS} tokens"))
+        .with_hint("do it in parts: a narrower filter, or ids"))
+}
+
+/// The other live secrets of the same families: what a token may do belongs to its family.
+async fn siblings(
+    turn: &Turn,
+    (known, families): (HashSet<TokenId>, HashSet<FamilyId>),
+) -> Result<Vec<Token>, ApiError> {
     // Only a rotation that is not over leaves two of a family alive.
     let outgoing = turn.core.store.token_outgoing(turn.now).await.map_err(store_failed)?;
     let shared: BTreeSet<FamilyId> =
         outgoing.iter().map(|token| token.family).filter(|one| families.contains(one)).collect();
     let shared: Vec<FamilyId> = shared.into_iter().collect();
-    let members = turn.core.store.token_families(&shared).await.map_err(store_failed)?;
-    let is_other = |token: &Token| !known.contains(&token.id) && parse::is_live(token, turn.now);
-    tokens.extend(members.into_iter().filter(is_other));
-    Ok(())
+    let mut members = turn.core.store.token_families(&shared).await.map_err(store_failed)?;
+    members.retain(|token| !known.contains(&token.id) && parse::is_live(token, turn.now));
+    Ok(members)
 }
 
 fn listed(filter: &TokenMatch) -> TokenList {
@@ -170,45 +257,40 @@ fn listed(filter: &TokenMatch) -> TokenList {
     }
 }
 
-/// The token as it becomes, or why it stays as it is.
-fn done(turn: &Turn, before: &Token, deed: &Deed) -> Result<Token, String> {
-    let same = |what: &str| Err(what.to_owned());
-    if let Deed::Revoke(reason) = deed {
-        if before.revocation.is_some() {
-            return same("it is revoked already");
+/// Why a token stays as it is, if it does.
+fn why_not(token: &TokenOutline, deed: &Deed) -> Option<&'static str> {
+    let end = token.expires_at;
+    match (deed, token.membership) {
+        (Deed::Revoke(_), _) => token.is_revoked.then_some("it is revoked already"),
+        _ if token.is_revoked => Some("it is revoked, which is final"),
+        (Deed::Disable, _) => (!token.is_active).then_some("it is disabled already"),
+        (Deed::Extend(_), _) if end.is_none() => Some("it never ends"),
+        (Deed::Extend(wanted), _) if !is_later(*wanted, end) => Some("it ends later already"),
+        (Deed::Extend(_), _) => token.is_rotated.then_some("it was rotated, and ends with that"),
+        (Deed::AddGroup(_), Some(Membership { is_member: true, .. })) => {
+            Some("it is in that group already")
         }
-        let revocation = Some(Revocation { at: turn.now, reason: reason.clone() });
-        return Ok(Token { revocation, ..before.clone() });
+        (Deed::AddGroup(_), Some(Membership { groups, .. })) => {
+            (groups >= parse::MAX_LIST).then_some("it is in as many groups as a token can be")
+        }
+        (Deed::RemoveGroup(_), Some(Membership { is_member: true, .. })) => None,
+        (Deed::AddGroup(_) | Deed::RemoveGroup(_), _) => Some("it is not in that group"),
     }
-    refuse_revoked(before).map_err(|error| error.message)?;
+}
+
+/// The token as it becomes.
+fn done(now: Timestamp, before: &Token, deed: &Deed) -> Token {
     let mut after = before.clone();
     match deed {
-        Deed::Disable if !before.is_active => return same("it is disabled already"),
+        Deed::Revoke(reason) => {
+            after.revocation = Some(Revocation { at: now, reason: reason.clone() });
+        }
         Deed::Disable => after.is_active = false,
-        Deed::Extend(expires_at) if !is_later(*expires_at, before.expires_at) => {
-            return same(match before.expires_at {
-                None => "it never ends",
-                Some(_) => "it ends later already",
-            });
-        }
-        Deed::Extend(expires_at) => {
-            edit::refuse_longer_overlap(before, *expires_at).map_err(|error| error.message)?;
-            after.expires_at = *expires_at;
-        }
-        Deed::AddGroup(group) if before.groups.contains(group) => {
-            return same("it is in that group already");
-        }
-        Deed::AddGroup(_) if before.groups.len() >= parse::MAX_LIST => {
-            return same("it is in as many groups as a token can be");
-        }
+        Deed::Extend(expires_at) => after.expires_at = *expires_at,
         Deed::AddGroup(group) => after.groups.push(*group),
-        Deed::RemoveGroup(group) if before.groups.contains(group) => {
-            after.groups.retain(|one| one != group);
-        }
-        Deed::RemoveGroup(_) => return same("it is not in that group"),
-        Deed::Revoke(_) => {}
+        Deed::RemoveGroup(group) => after.groups.retain(|one| one != group),
     }
-    if after == *before { same("nothing changes") } else { Ok(after) }
+    after
 }
 
 /// Whether an end is beyond another one; none is never.
@@ -230,15 +312,4 @@ fn guard(turn: &mut Turn, (before, after): (&Token, &Token), deed: &Deed) -> Res
 
 fn note(deed: &Deed) -> &str {
     if let Deed::Revoke(reason) = deed { reason } else { "" }
-}
-
-fn refuse_unexpected(request: &TokenBulk, view: &BulkView) -> Result<(), ApiError> {
-    match request.expected {
-        Some(expected) if expected != view.changed => {
-            let message = format!("{} tokens would change, not {expected}", view.changed);
-            Err(ApiError::new("bulk.unexpected", message)
-                .with_hint("look at them again with `dry_run`"))
-        }
-        _ => Ok(()),
-    }
 }

@@ -172,10 +172,7 @@ fn own(turn: &mut Turn, token: &mut Token, request: &TokenEdit) -> Result<(), Ap
 
 /// A token that was rotated ends no later than the rotation said: a longer life is for the new
 /// one.
-pub(super) fn refuse_longer_overlap(
-    token: &Token,
-    expires_at: Option<Timestamp>,
-) -> Result<(), ApiError> {
+fn refuse_longer_overlap(token: &Token, expires_at: Option<Timestamp>) -> Result<(), ApiError> {
     let Some(end) = token.expires_at.filter(|_| token.rotated_at.is_some()) else { return Ok(()) };
     if expires_at.is_some_and(|wanted| wanted <= end) {
         return Ok(());

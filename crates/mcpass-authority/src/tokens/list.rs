@@ -163,7 +163,8 @@ pub(super) async fn counts(
     })
 }
 
-async fn filter(turn: &Turn, request: &TokenList) -> Result<TokenFilter, ApiError> {
+/// Which tokens are asked for, but for what they may do.
+pub(super) async fn filter(turn: &Turn, request: &TokenList) -> Result<TokenFilter, ApiError> {
     let now = turn.now;
     let user = match (request.user.as_deref(), turn.caller.reach()) {
         (Some(text), _) => Some(turn.user("user", text).await?.id),

@@ -13,6 +13,7 @@ on_each_store! {
     a_bulk_reaches_no_further_than_its_caller
     a_bulk_extends_and_never_shortens
     groups_of_a_family_change_together
+    what_is_asked_before_is_what_is_done
 }
 
 async fn bulk(harness: &Harness, ctx: &Context, request: TokenBulk) -> Result<BulkView, ApiError> {
@@ -177,4 +178,64 @@ async fn groups_of_a_family_change_together(harness: &Harness) {
     let change = TokenBulk { group, ..of_ids("remove_group", &[new.id]) };
     assert_eq!(bulk(harness, &operator(), change).await.unwrap().changed, 1);
     assert_eq!(harness.show(old.id).await.facts.groups, ["writers"]);
+}
+
+/// Tokens in all states that decide something, and the deeds that can be done to them. A question
+/// reads less of each token than the deed does.
+async fn what_is_asked_before_is_what_is_done(harness: &Harness) {
+    let authority = &harness.authority;
+    harness.user("ana").await;
+    let bo = harness.user_with("bo", &["blog.*"]).await;
+    let many: Vec<String> = (0..500).map(|n| format!("group-{n}")).collect();
+    for name in &many {
+        harness.group(name, &[]).await;
+    }
+    harness.group("writers", &["blog.put"]).await;
+    for user in ["ana", "bo"] {
+        for (expires, groups) in [
+            ("10d", texts(&["writers"])),
+            ("365d", texts(&["group-0", "writers"])),
+            ("never", texts(&[])),
+            ("10d", many.clone()),
+            ("1h", texts(&["writers"])),
+        ] {
+            let expires = Some(expires.to_owned());
+            let request = TokenCreate { expires, groups, ..named(user) };
+            let id = harness.issue(request).await.id;
+            let rotate = TokenRotate { id: id.to_string(), overlap: Some("2h".to_owned()) };
+            authority.token_rotate(&operator(), rotate).await.unwrap();
+        }
+        for action in ["revoke", "disable"] {
+            let one = harness.token(user, &[]).await;
+            bulk(harness, &operator(), of_ids(action, &[one.id])).await.unwrap();
+        }
+    }
+    harness.clock.advance(HOUR);
+    let all = TokenMatch::default();
+    // Of two secrets of a family, the older one.
+    let soon = TokenMatch { expiring: Some("1d".to_owned()), ..TokenMatch::default() };
+    for ctx in [&bo, &operator()] {
+        for (action, filter) in [
+            ("remove_group", &soon),
+            ("add_group", &soon),
+            ("add_group", &all),
+            ("remove_group", &all),
+            ("extend", &all),
+            ("disable", &all),
+            ("revoke", &all),
+        ] {
+            let request = TokenBulk {
+                filter: Some(filter.clone()),
+                group: action.ends_with("_group").then(|| "writers".to_owned()),
+                expires: (action == "extend").then(|| "30d".to_owned()),
+                ..of_ids(action, &[])
+            };
+            let dry = TokenBulk { dry_run: true, ..request.clone() };
+            let asked = bulk(harness, ctx, dry).await.unwrap();
+            assert!(asked.changed > 0 && asked.changed < asked.matched, "{action}: {asked:?}");
+            let done = bulk(harness, ctx, request).await.unwrap();
+            assert_eq!(BulkView { dry_run: false, ..asked }, done, "{action}");
+        }
+    }
+    harness.assert_published().await;
 }

@@ -2,34 +2,48 @@
 
 #![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
 
+use std::sync::LazyLock;
+
 use mcpass_domain::{AuditEvent, AuditId};
 use sqlx::QueryBuilder;
 
 use super::super::{codec, failure};
+use super::bulk::Bulk;
 use super::cells::Cells;
 use super::change::Connection;
 use super::dialect::{Db, LOOK};
 use crate::{AuditFilter, Page, PageRequest, StoreError};
 
-pub(super) async fn insert(db: &mut Connection, event: &AuditEvent) -> Result<(), StoreError> {
-    sqlx::query(
+static INSERT: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
         "INSERT INTO mcp_audit_log \
-         (id, occurred_at, actor, origin, action, object, before_json, after_json, note) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         (id, occurred_at, actor, origin, action, object, before_json, after_json, note) VALUES",
+        9,
+        "",
     )
-    .bind(event.id.as_bytes().as_slice())
-    .bind(event.at.as_micros())
-    .bind(event.actor.as_str())
-    .bind(event.origin.as_str())
-    .bind(event.action.as_str())
-    .bind(event.object.as_str())
-    .bind(event.before.as_deref())
-    .bind(event.after.as_deref())
-    .bind(event.note.as_str())
-    .execute(db)
-    .await
-    .map_err(|error| failure::of_write(error, "an audit row", &event.id))?;
-    Ok(())
+});
+
+pub(super) async fn insert(db: &mut Connection, events: &[AuditEvent]) -> Result<(), StoreError> {
+    let inserted = INSERT
+        .run(db, events, |values, event| {
+            values
+                .add(event.id.as_bytes().as_slice())
+                .add(event.at.as_micros())
+                .add(event.actor.as_str())
+                .add(event.origin.as_str())
+                .add(event.action.as_str())
+                .add(event.object.as_str())
+                .add(event.before.as_deref())
+                .add(event.after.as_deref())
+                .add(event.note.as_str());
+        })
+        .await;
+    inserted.map_err(|error| match events {
+        [event] => failure::of_write(error, "an audit row", &event.id),
+        events => {
+            failure::of_write(error, "an audit row", &format_args!("one of {}", events.len()))
+        }
+    })
 }
 
 pub(super) async fn list(

@@ -17,22 +17,33 @@ pub(super) type Query<'q> = sqlx::query::Query<'q, Db, <Db as Database>::Argumen
 
 pub(super) async fn apply(db: &mut Connection, commit: &Commit) -> Result<(), StoreError> {
     lock_ledger(db).await?;
-    let are_tokens =
-        |a: &Change, b: &Change| matches!((a, b), (Change::TokenInsert(_), Change::TokenInsert(_)));
     for run in commit.changes.chunk_by(are_tokens) {
         match run {
             [one] => apply_one(db, one).await?,
-            tokens => tokens::insert(db, tokens.iter().filter_map(new_token)).await?,
+            [Change::TokenUpdate(_), ..] => {
+                tokens::update(db, run.iter().filter_map(token)).await?;
+            }
+            inserts => tokens::insert(db, inserts.iter().filter_map(token)).await?,
         }
     }
-    for event in &commit.audit {
-        audit::insert(db, event).await?;
-    }
-    Ok(())
+    audit::insert(db, &commit.audit).await
 }
 
-const fn new_token(change: &Change) -> Option<&Token> {
-    if let Change::TokenInsert(token) = change { Some(token) } else { None }
+/// Whether these are tokens of which the same becomes, so that few statements do for all.
+const fn are_tokens(a: &Change, b: &Change) -> bool {
+    matches!(
+        (a, b),
+        (Change::TokenInsert(_), Change::TokenInsert(_))
+            | (Change::TokenUpdate(_), Change::TokenUpdate(_))
+    )
+}
+
+const fn token(change: &Change) -> Option<&Token> {
+    if let Change::TokenInsert(token) | Change::TokenUpdate(token) = change {
+        Some(token)
+    } else {
+        None
+    }
 }
 
 async fn apply_one(db: &mut Connection, change: &Change) -> Result<(), StoreError> {
@@ -46,7 +57,7 @@ async fn apply_one(db: &mut Connection, change: &Change) -> Result<(), StoreErro
         Change::ServerUpdate(server) => servers::update(db, server).await,
         Change::SignIn(change) => sign_in::apply(db, change).await,
         Change::TokenInsert(token) => tokens::insert(db, [token]).await,
-        Change::TokenUpdate(token) => tokens::update(db, token).await,
+        Change::TokenUpdate(token) => tokens::update(db, [token]).await,
         Change::UserInsert(user) => accounts::user_insert(db, user).await,
         Change::UserUpdate(user) => accounts::user_update(db, user).await,
     }

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     AccessBatch, AccessFilter, AccessHours, AuditFilter, Commit, CountMoments, Creation, Page,
-    PageRequest, Position, SpentCalls, Store, StoreError, TokenCounts, TokenFilter, TokenPlace,
-    TokenSort, clean,
+    PageRequest, Position, SpentCalls, Store, StoreError, TokenCounts, TokenFilter, TokenOutline,
+    TokenPlace, TokenSort, clean,
 };
 
 /// A small read or write.
@@ -139,6 +139,15 @@ impl Store for SqlStore {
         page: &PageRequest<TokenPlace>,
     ) -> Result<Page<Token, TokenPlace>, StoreError> {
         reading!(self, LONG, |db| tokens::sorted(db, filter, sort, page))
+    }
+
+    async fn token_outlines(
+        &self,
+        filter: &TokenFilter,
+        group: Option<GroupId>,
+        page: &PageRequest<TokenId>,
+    ) -> Result<Page<TokenOutline, TokenId>, StoreError> {
+        reading!(self, LONG, |db| tokens::outlines(db, filter, group, page))
     }
 
     async fn token_counts(

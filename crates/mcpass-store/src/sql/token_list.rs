@@ -14,9 +14,9 @@ use crate::{
     TokenKey, TokenPlace, TokenSort,
 };
 
-/// What `select` selects of the tokens of a filter. `is_sorted` says that another order than that of
-/// their creation is wanted, along an index of its own.
-pub(super) fn query(select: &str, filter: &TokenFilter, is_sorted: bool) -> QueryBuilder<Db> {
+/// Goes on with what is selected of the tokens of a filter. `is_sorted` says that another order than
+/// that of their creation is wanted, along an index of its own.
+pub(super) fn push_filter(query: &mut QueryBuilder<Db>, filter: &TokenFilter, is_sorted: bool) {
     let TokenFilter { user, group, state, unused_since, created_since, expires, text } = filter;
     let from = match group {
         // In the order of the group's index, so that a small group is found without a scan.
@@ -26,7 +26,7 @@ pub(super) fn query(select: &str, filter: &TokenFilter, is_sorted: bool) -> Quer
         None if unused_since.is_some() => ALONG_STANDING,
         None => "mcp_tokens",
     };
-    let mut query = QueryBuilder::new(format!("{select}{from} WHERE 1 = 1"));
+    query.push(from).push(" WHERE 1 = 1");
     if let Some(group) = group {
         query.push(" AND group_id = ").push_bind(group.as_bytes().to_vec());
     }
@@ -34,7 +34,7 @@ pub(super) fn query(select: &str, filter: &TokenFilter, is_sorted: bool) -> Quer
         query.push(" AND user_id = ").push_bind(user.as_bytes().to_vec());
     }
     if let Some((state, now)) = state {
-        push_state(&mut query, *state, now.as_micros());
+        push_state(query, *state, now.as_micros());
     }
     if let Some(before) = unused_since {
         let before = before.as_micros();
@@ -51,7 +51,6 @@ pub(super) fn query(select: &str, filter: &TokenFilter, is_sorted: bool) -> Quer
         query.push(format_args!(" AND {FIND}(search, ")).push_bind(text.to_lowercase());
         query.push(") > 0");
     }
-    query
 }
 
 /// The part of the list that is wanted, in its order.
@@ -129,11 +128,13 @@ pub(super) async fn counts(
     // Numbers of our own, so they may stand in the text.
     let [now, soon, unused] =
         [moments.now, moments.soon, moments.unused_since].map(Timestamp::as_micros);
-    let mut query = if *filter == TokenFilter::default() {
-        QueryBuilder::new(counts_of_all(now, soon, unused))
+    let mut query;
+    if *filter == TokenFilter::default() {
+        query = QueryBuilder::new(counts_of_all(now, soon, unused));
     } else {
-        query(&counts_of_some(now, soon, unused), filter, false)
-    };
+        query = QueryBuilder::new(counts_of_some(now, soon, unused));
+        push_filter(&mut query, filter, false);
+    }
     let row = query.build().persistent(false).fetch_one(db).await;
     let row = row.map_err(|error| failure::of(error, "count tokens"))?;
     let mut cells = Cells::new(&row, "count of tokens");

@@ -2,7 +2,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use mcpass_domain::{
@@ -18,7 +18,8 @@ use super::dialect::{ALONG_ROTATION, Db};
 use super::token_list;
 use crate::filter::search_text;
 use crate::{
-    Page, PageRequest, SortValue, StoreError, TokenFilter, TokenKey, TokenPlace, TokenSort,
+    Membership, Page, PageRequest, SortValue, StoreError, TokenFilter, TokenKey, TokenOutline,
+    TokenPlace, TokenSort,
 };
 
 type Row = <Db as Database>::Row;
@@ -77,7 +78,28 @@ pub(super) async fn insert(
     join_groups(db, tokens).await
 }
 
-pub(super) async fn update(db: &mut Connection, token: &Token) -> Result<(), StoreError> {
+/// Writes tokens and what groups they are in.
+pub(super) async fn update(
+    db: &mut Connection,
+    tokens: impl IntoIterator<Item = &Token>,
+) -> Result<(), StoreError> {
+    // Of one that comes twice, the last counts.
+    let mut last = BTreeMap::new();
+    for token in tokens {
+        update_one(db, token).await?;
+        last.insert(token.id, token);
+    }
+    let ids: Vec<&TokenId> = last.keys().collect();
+    for some in ids.chunks(MANY) {
+        let mut query = QueryBuilder::<Db>::new("DELETE FROM mcp_token_groups WHERE token_id IN (");
+        push_ids(&mut query, some.iter().map(|id| id.as_bytes().to_vec()));
+        let left = query.build().persistent(some.len() == 1).execute(&mut *db).await;
+        left.map_err(|error| failure::of(error, "write the groups of tokens"))?;
+    }
+    join_groups(db, last.into_values()).await
+}
+
+async fn update_one(db: &mut Connection, token: &Token) -> Result<(), StoreError> {
     let id = token.id.as_bytes().as_slice();
     let mut values = Values::new(17);
     add_changeable(&mut values, token);
@@ -91,13 +113,7 @@ pub(super) async fn update(db: &mut Connection, token: &Token) -> Result<(), Sto
         values,
     );
     let held = "SELECT version FROM mcp_tokens WHERE id = $1";
-    versioned(db, query, (held, id), ("token", &token.id)).await?;
-    sqlx::query("DELETE FROM mcp_token_groups WHERE token_id = $1")
-        .bind(id)
-        .execute(&mut *db)
-        .await
-        .map_err(|error| failure::of(error, "write a token's groups"))?;
-    join_groups(db, [token]).await
+    versioned(db, query, (held, id), ("token", &token.id)).await
 }
 
 /// `$1` to `$17`: the id, the version, and what an update may change.
@@ -259,11 +275,57 @@ pub(super) async fn sorted(
     sort: TokenSort,
     page: &PageRequest<TokenPlace>,
 ) -> Result<Page<Token, TokenPlace>, StoreError> {
-    let mut query = token_list::query(select!(""), filter, sort.key != TokenKey::Created);
+    let mut query = QueryBuilder::new(select!(""));
+    token_list::push_filter(&mut query, filter, sort.key != TokenKey::Created);
     token_list::push_page(&mut query, filter, sort, page);
     let rows = query.build().fetch_all(&mut *db).await;
     let rows = rows.map_err(|error| failure::of(error, "list tokens"))?;
     Ok(Page::cut(read(db, &rows).await?, page, |token| TokenPlace::of(token, sort.key)))
+}
+
+pub(super) async fn outlines(
+    db: &mut Connection,
+    filter: &TokenFilter,
+    group: Option<GroupId>,
+    page: &PageRequest<TokenId>,
+) -> Result<Page<TokenOutline, TokenId>, StoreError> {
+    let mut query = QueryBuilder::new(
+        "SELECT id, family_id, name, is_active, expires_at, revoked_at IS NOT NULL, \
+         rotated_at IS NOT NULL",
+    );
+    if let Some(group) = group {
+        let of_token = "FROM mcp_token_groups AS one WHERE one.token_id = id";
+        query.push(format_args!(", EXISTS (SELECT 1 {of_token} AND one.group_id = "));
+        query.push_bind(group.as_bytes().to_vec());
+        query.push(format_args!("), (SELECT COUNT(*) {of_token})"));
+    }
+    query.push(" FROM ");
+    token_list::push_filter(&mut query, filter, false);
+    let after = page.after.map(|id| TokenPlace { value: SortValue::None, id });
+    let places = PageRequest { after, limit: page.limit };
+    token_list::push_page(&mut query, filter, TokenSort::default(), &places);
+    let rows = query.build().fetch_all(&mut *db).await;
+    let rows = rows.map_err(|error| failure::of(error, "list tokens"))?;
+    let outlines = rows.iter().map(|row| outline(row, group.is_some()));
+    Ok(Page::cut(outlines.collect::<Result<_, _>>()?, page, |outline| outline.id))
+}
+
+fn outline(row: &Row, has_membership: bool) -> Result<TokenOutline, StoreError> {
+    let mut cells = Cells::new(row, "token");
+    Ok(TokenOutline {
+        id: TokenId::from_bytes(cells.bytes()?),
+        family: FamilyId::from_bytes(cells.bytes()?),
+        name: cells.parse()?,
+        is_active: cells.take()?,
+        expires_at: cells.moment_or_null()?,
+        is_revoked: cells.take()?,
+        is_rotated: cells.take()?,
+        membership: if has_membership {
+            Some(Membership { is_member: cells.take()?, groups: cells.number()? })
+        } else {
+            None
+        },
+    })
 }
 
 /// Reads rows, and the groups that stand in a table of their own.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use mcpass_domain::{Revocation, Token, TokenState};
-use mcpass_store::{Change, PageRequest, StateFilter, Store, TokenFilter};
+use mcpass_domain::{GroupId, Revocation, Token, TokenState};
+use mcpass_store::{
+    Change, PageRequest, StateFilter, Store, StoreErrorKind, TokenFilter, TokenOutline,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -26,6 +28,7 @@ fn population() -> Vec<Token> {
             _ => Some(at(NOW * i64::from(n))),
         };
         token.revocation = (n % 7 == 0).then(|| Revocation { at: at(50), reason: String::new() });
+        token.rotated_at = (n % 11 == 0).then(|| at(40));
         token.last_used_at = (n % 3 == 0).then(|| at(i64::from(n) * 10));
         token.note = ["Nightly", "\u{dc}ber Ana", "100%_done"][(n % 3) as usize].into();
         token
@@ -94,6 +97,25 @@ async fn all_pages(store: &dyn Store, filter: &TokenFilter, limit: u32) -> Vec<T
     }
 }
 
+async fn all_outlines(
+    store: &dyn Store,
+    filter: &TokenFilter,
+    group: Option<GroupId>,
+    limit: u32,
+) -> Vec<TokenOutline> {
+    let mut page = PageRequest { after: None, limit };
+    let mut outlines = Vec::new();
+    loop {
+        let part = store.token_outlines(filter, group, &page).await.unwrap();
+        assert!(part.items.len() <= limit as usize);
+        outlines.extend(part.items);
+        match part.next {
+            Some(next) => page.after = Some(next),
+            None => return outlines,
+        }
+    }
+}
+
 pub(crate) async fn every_token_filter_finds_what_it_says(store: Arc<dyn Store>) {
     let tokens = filled(&*store).await;
     let now = at(NOW);
@@ -140,6 +162,7 @@ pub(crate) async fn pages_hold_every_fitting_token_once(store: Arc<dyn Store>) {
         StateFilter::Expired,
         StateFilter::Revoked,
     ]);
+    let asked = prop::option::of((3..6_u32).prop_map(id));
     let texts = prop::sample::select(vec!["agent", "1", "ANA", "%", "_", "x"]);
     let filter = (
         prop::option::of((1..4_u32).prop_map(id)),
@@ -164,10 +187,14 @@ pub(crate) async fn pages_hold_every_fitting_token_once(store: Arc<dyn Store>) {
         TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(100) });
     tokio::task::block_in_place(|| {
         runner
-            .run(&(filter, 1..30_u32), |(filter, limit)| {
+            .run(&(filter, 1..30_u32, asked), |(filter, limit, asked)| {
                 let expected: Vec<Token> =
                     tokens.iter().rev().filter(|token| fits(token, &filter)).cloned().collect();
+                let outlines: Vec<TokenOutline> =
+                    expected.iter().map(|token| TokenOutline::of(token, asked)).collect();
                 prop_assert_eq!(handle.block_on(all_pages(&*store, &filter, limit)), expected);
+                let found = handle.block_on(all_outlines(&*store, &filter, asked, limit));
+                prop_assert_eq!(found, outlines);
                 Ok(())
             })
             .unwrap();
@@ -237,4 +264,37 @@ pub(crate) async fn the_store_answers_a_ping(store: Arc<dyn Store>) {
     assert_eq!(store.user_find(id(1)).await.unwrap(), None);
     assert_eq!(store.group_find(id(1)).await.unwrap(), None);
     assert_eq!(store.access_find(id(1)).await.unwrap(), None);
+}
+
+/// Updates of one commit share statements.
+pub(crate) async fn many_tokens_are_written_at_once_or_not_at_all(store: Arc<dyn Store>) {
+    let tokens = filled(&*store).await;
+    let moved = tokens.iter().enumerate().map(|(at, token)| Token {
+        groups: [id(4), id(3)].into_iter().skip(at % 3).collect(),
+        is_active: at % 2 == 0,
+        ..token.clone()
+    });
+    let moved: Vec<Token> = moved.collect();
+    // One comes twice, with what the first time made of it.
+    let again = Token {
+        groups: vec![id(4)],
+        note: "twice".to_owned(),
+        version: moved[7].version + 1,
+        ..moved[7].clone()
+    };
+    let updates = || moved.iter().chain([&again]).cloned().map(Change::TokenUpdate);
+
+    let mut stale: Vec<Change> = updates().collect();
+    stale.push(Change::TokenUpdate(Token { version: 99, ..moved[50].clone() }));
+    let error = commit(&*store, stale).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Conflict, "{error}");
+    assert_eq!(store.token_scan(None, 200).await.unwrap(), tokens);
+
+    commit(&*store, updates()).await.unwrap();
+    let mut expected = moved.clone();
+    expected[7] = again;
+    for token in &mut expected {
+        token.version += 1;
+    }
+    assert_eq!(store.token_scan(None, 200).await.unwrap(), expected);
 }
