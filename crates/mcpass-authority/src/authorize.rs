@@ -7,11 +7,10 @@
 
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use mcpass_domain::permission::{Grant, MANAGEMENT};
 use mcpass_domain::{
-    Actor, Ask, CidrList, Grants, Limits, Permission, Subject, Target, Timestamp, Token, TokenId,
-    UserId,
+    Actor, Ask, CidrList, Grants, GroupId, Limits, Permission, Subject, Target, Timestamp, Token,
+    TokenId, User, UserId,
 };
 use mcpass_store::Store;
 
@@ -100,6 +99,10 @@ pub(crate) struct Caller {
     pub(crate) origin: String,
     power: Power,
     reach: Reach,
+    /// The user that it is, or whose token it is.
+    owner: Option<UserId>,
+    /// The groups that it is in itself.
+    groups: Vec<GroupId>,
 }
 
 #[derive(Clone, Debug)]
@@ -126,10 +129,12 @@ pub(crate) async fn authorize(
     action: Action,
     now: Timestamp,
 ) -> Result<Caller, ApiError> {
-    let (power, reach) = match ctx.actor() {
-        Actor::System(_) | Actor::Operator(_) => (Power::Everything, Reach::All),
+    let (actor, origin) = (ctx.actor().to_string(), ctx.origin().to_owned());
+    let everything = |owner| (Power::Everything, Reach::All, owner, Vec::new());
+    let (power, reach, owner, groups) = match ctx.actor() {
+        Actor::System(_) | Actor::Operator(_) => everything(None),
         Actor::Token(id) => {
-            let subject = token_in_good_standing(store, world, *id, now).await?;
+            let (token, subject) = token_in_good_standing(store, world, *id, now).await?;
             let asked = Ask {
                 server: MANAGEMENT,
                 target: Target::Permission(action.permission()),
@@ -138,11 +143,21 @@ pub(crate) async fn authorize(
             if action.openness() != Openness::Everybody && !subject.allows(&asked) {
                 return Err(missing(action));
             }
-            (Power::Token(subject), Reach::All)
+            (Power::Token(subject), Reach::All, Some(token.user), token.groups)
         }
-        Actor::User(id) => user_power(store, world, *id, action).await?,
+        Actor::User(id) => {
+            let user = store.user_find(*id).await.map_err(store_failed)?;
+            let user = user.filter(|user| user.is_active);
+            let user = user.ok_or_else(|| not_active("your user is not active"))?;
+            if user.is_superuser {
+                everything(Some(user.id))
+            } else {
+                let (power, reach) = user_power(store, world, &user, action).await?;
+                (power, reach, Some(user.id), user.groups)
+            }
+        }
     };
-    Ok(Caller { actor: ctx.actor().to_string(), origin: ctx.origin().to_owned(), power, reach })
+    Ok(Caller { actor, origin, power, reach, owner, groups })
 }
 
 async fn token_in_good_standing(
@@ -150,7 +165,7 @@ async fn token_in_good_standing(
     world: &mut World,
     id: TokenId,
     now: Timestamp,
-) -> Result<Arc<Subject>, ApiError> {
+) -> Result<(Token, Arc<Subject>), ApiError> {
     let token = store.token_find(id).await.map_err(store_failed)?;
     let token = token.ok_or_else(|| not_active("the token you use is not known"))?;
     world.learn_tokens(store, std::slice::from_ref(&token)).await.map_err(store_failed)?;
@@ -158,22 +173,16 @@ async fn token_in_good_standing(
     match subject.state(now).refusal() {
         Some(reason) => Err(not_active(&format!("the token you use is {reason}"))),
         None if !subject.owner_is_active => Err(not_active("the user of your token is not active")),
-        None => Ok(subject),
+        None => Ok((token, subject)),
     }
 }
 
 async fn user_power(
     store: &dyn Store,
     world: &mut World,
-    id: UserId,
+    user: &User,
     action: Action,
 ) -> Result<(Power, Reach), ApiError> {
-    let user = store.user_find(id).await.map_err(store_failed)?;
-    let user = user.filter(|user| user.is_active);
-    let user = user.ok_or_else(|| not_active("your user is not active"))?;
-    if user.is_superuser {
-        return Ok((Power::Everything, Reach::All));
-    }
     world.learn_groups(store, &user.groups).await.map_err(store_failed)?;
     let grants = world.grants(&user.permissions, &user.groups);
     let asked =
@@ -182,13 +191,20 @@ async fn user_power(
         Ok((Power::User(grants), Reach::All))
     } else {
         match action.openness() {
-            Openness::Everybody | Openness::Owners => Ok((Power::User(grants), Reach::Own(id))),
+            Openness::Everybody | Openness::Owners => {
+                Ok((Power::User(grants), Reach::Own(user.id)))
+            }
             Openness::Nobody => Err(missing(action)),
         }
     }
 }
 
 impl Caller {
+    /// Whether it is in a group itself.
+    pub(crate) fn is_in(&self, group: GroupId) -> bool {
+        self.groups.contains(&group)
+    }
+
     /// The user who asks, if it is one.
     pub(crate) fn user(&self) -> Option<UserId> {
         self.actor.parse().ok()
@@ -272,6 +288,36 @@ impl Caller {
         Ok(())
     }
 
+    /// Refuses to put somebody or something into a group that the caller is not in: what the group
+    /// is given later would be theirs, and not the caller's. Whoever may change groups decides
+    /// that for all of them.
+    pub(crate) fn guard_groups(
+        &self,
+        before: &[GroupId],
+        after: &[GroupId],
+    ) -> Result<(), ApiError> {
+        let is_free = |group: &GroupId| before.contains(group) || self.is_in(*group);
+        if self.may(Action::ChangeGroup) || after.iter().all(is_free) {
+            return Ok(());
+        }
+        let message = "you cannot put this into a group that you are not in yourself";
+        Err(ApiError {
+            field: Some("groups".to_owned()),
+            ..ApiError::new("grant.not_held", message).with_hint(
+                "what a group is given later goes to all who are in it; whoever may change \
+                 groups (mcpass.change_group) can do this",
+            )
+        })
+    }
+
+    /// Refuses a secret that acts in a superuser's name, who is capped by nothing.
+    pub(crate) fn guard_owner(&self, owner: &User) -> Result<(), ApiError> {
+        if owner.is_superuser && self.owner != Some(owner.id) {
+            return self.guard_superuser();
+        }
+        Ok(())
+    }
+
     /// Refuses limits beyond those of a token that manages tokens.
     pub(crate) fn guard_limits(&self, limits: &Limits) -> Result<(), ApiError> {
         let Power::Token(own) = &self.power else { return Ok(()) };
@@ -312,15 +358,14 @@ impl Caller {
     /// Refuses networks from which a token that manages tokens could not be used itself.
     pub(crate) fn guard_networks(&self, networks: &CidrList) -> Result<(), ApiError> {
         let Power::Token(own) = &self.power else { return Ok(()) };
-        let within = |network: &IpNet| own.networks.iter().any(|own| own.contains(network));
-        if own.networks.is_empty() || !networks.is_empty() && networks.iter().all(within) {
+        if networks.is_within(&own.networks) {
             return Ok(());
         }
         Err(refused(&format!("the token you use is bound to {}", own.networks), "cidrs"))
     }
 
-    /// Refuses to bring to life a token that can do more than the caller: a new secret, or one
-    /// that is switched on again.
+    /// Refuses to bring to life a token that can do more than the caller: a new secret, one that
+    /// is switched on again, or one that is bound less than before.
     pub(crate) fn guard_whole(&self, token: &Token, grants: &Grants) -> Result<(), ApiError> {
         self.guard_grants(&Grants::default(), grants)?;
         self.guard_limits(&token.limits)?;

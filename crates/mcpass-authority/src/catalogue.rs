@@ -226,6 +226,7 @@ async fn preview(turn: &mut Turn, request: &Preview) -> Result<PreviewView, ApiE
     let groups = turn.groups("groups", &request.groups).await?;
     let store = Arc::clone(&turn.core.store);
     turn.world.learn_groups(store.as_ref(), &groups).await.map_err(store_failed)?;
+    turn.caller.guard_groups(&[], &groups)?;
     let grants = turn.world.grants(&permissions, &groups);
     turn.caller.guard_grants(&Grants::default(), &grants)?;
     let is_shown = turn.caller.reach() == Reach::All;

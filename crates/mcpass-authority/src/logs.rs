@@ -138,6 +138,9 @@ async fn audit(turn: &mut Turn, request: &AuditList) -> Result<Page<AuditView>, 
 /// Rows name users and groups by their ids, which last; people by their names. A name that both
 /// a user and a server have means the user: a server's row is found by its action, too.
 async fn audit_object(turn: &Turn, object: &str) -> Result<String, ApiError> {
+    if parse::names_itself(object) {
+        return Ok(object.to_owned());
+    }
     let store = &turn.core.store;
     if let Some(user) = store.user_find_by_name(object).await.map_err(store_failed)? {
         return Ok(user.id.to_string());
@@ -150,6 +153,9 @@ async fn audit_object(turn: &Turn, object: &str) -> Result<String, ApiError> {
 
 /// Rows name who did it by an id, or as `operator:NAME`; people name a user.
 async fn audit_actor(turn: &Turn, actor: &str) -> Result<String, ApiError> {
+    if parse::names_itself(actor) {
+        return Ok(actor.to_owned());
+    }
     let user = turn.core.store.user_find_by_name(actor).await.map_err(store_failed)?;
     Ok(user.map_or_else(|| actor.to_owned(), |user| user.id.to_string()))
 }

@@ -3,10 +3,13 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use mcpass_domain::id;
 use mcpass_domain::{CidrList, Group, GroupId, Limits, Permission, Token, ToolClass, User, UserId};
 
+use mcpass_store::{PageRequest, TokenFilter};
+
 use crate::api::ApiError;
-use crate::authorize::Reach;
+use crate::authorize::{Action, Reach};
 use crate::failure::store_failed;
 use crate::turn::Turn;
 
@@ -20,13 +23,20 @@ pub(crate) fn field<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<
 }
 
 /// Reads the name of something that is made now. The console has pages of its own at `/users/new`
-/// and the like, and a browser reads `.` and `..` in an address as places (RFC 3986 5.2.4).
+/// and the like, and a browser reads `.` and `..` in an address as places (RFC 3986 5.2.4). What
+/// looks like an id, or like an operator in the audit log, would be taken for that.
 pub(crate) fn new_name<T: FromStr<Err: Display>>(text: &str) -> Result<T, ApiError> {
-    if matches!(text, "new" | "." | "..") {
+    if matches!(text, "new" | "." | "..") || names_itself(text) {
         return Err(ApiError::invalid("name", format!("`{text}` cannot be a name"))
             .with_hint("choose one that says who or what it is"));
     }
     field("name", text)
+}
+
+/// Whether the audit log has this text as it is: an id, `operator:NAME` or `system:PART`.
+pub(crate) fn names_itself(text: &str) -> bool {
+    let is_actor = text.starts_with("operator:") || text.starts_with("system:");
+    is_actor || id::is_id(text)
 }
 
 /// Reads permissions; one that is given twice counts once.
@@ -77,14 +87,15 @@ pub(crate) fn limits(
 
 /// A text for people: lines are fine, control characters are not.
 pub(crate) fn prose(name: &str, text: &str, most: usize) -> Result<String, ApiError> {
-    let text = text.trim();
+    // Browsers end the lines of a form with both (HTML, form submission).
+    let text = text.trim().replace("\r\n", "\n");
     if text.chars().count() > most {
         return Err(ApiError::invalid(name, format!("{name} has at most {most} characters")));
     }
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
         return Err(ApiError::invalid(name, format!("{name} holds a control character")));
     }
-    Ok(text.to_owned())
+    Ok(text)
 }
 
 /// `read`, `write` or `destructive`.
@@ -164,18 +175,36 @@ impl Turn {
         })
     }
 
-    /// The group of this name or id.
+    /// The group of this name or id, if the caller may know of it.
     pub(crate) async fn group(&self, name: &str, text: &str) -> Result<Group, ApiError> {
         let store = &self.core.store;
         let group = match text.parse::<GroupId>() {
             Ok(id) => store.group_find(id).await,
             Err(_) => store.group_find_by_name(text).await,
         };
-        group.map_err(store_failed)?.ok_or_else(|| ApiError {
+        let group = match group.map_err(store_failed)? {
+            Some(group) if self.knows(group.id).await? => Some(group),
+            _ => None,
+        };
+        group.ok_or_else(|| ApiError {
             field: Some(name.to_owned()),
             ..ApiError::new("group.not_found", format!("there is no group `{}`", shown(text)))
                 .with_hint("`mcpass group list` shows the groups, `mcpass group create` adds one")
         })
+    }
+
+    /// Whether the caller may know of a group. Who may touch only what is their own knows the groups
+    /// that they or their tokens are in.
+    async fn knows(&self, group: GroupId) -> Result<bool, ApiError> {
+        let Reach::Own(user) = self.caller.reach() else { return Ok(true) };
+        if self.caller.may(Action::ViewGroup) || self.caller.is_in(group) {
+            return Ok(true);
+        }
+        let (user, group) = (Some(user), Some(group));
+        let filter = TokenFilter { user, group, ..TokenFilter::default() };
+        let page = PageRequest { after: None, limit: 1 };
+        let found = self.core.store.token_outlines(&filter, None, &page).await;
+        Ok(!found.map_err(store_failed)?.items.is_empty())
     }
 
     /// The groups of these names or ids; one that is given twice counts once.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use mcpass_domain::time::id_from;
-use mcpass_domain::{AuditEvent, Timestamp, Token, TokenDigest, TokenId, redact};
+use mcpass_domain::{Actor, AuditEvent, Timestamp, Token, TokenDigest, TokenId, redact};
 use mcpass_store::{Change, Commit, Creation, StoreErrorKind};
 use serde::Serialize;
 
@@ -93,8 +93,11 @@ impl Authority {
         work: Work<R, T>,
     ) -> Result<T, ApiError> {
         refuse_unfit(&request)?;
-        let mut turn = Turn::begin(self.core(), ctx, action).await?;
-        work(&mut turn, &request).await
+        let done = async {
+            let mut turn = Turn::begin(self.core(), ctx, action).await?;
+            work(&mut turn, &request).await
+        };
+        tell_refusal(ctx, action, done.await)
     }
 
     /// Runs a use case that changes something.
@@ -156,7 +159,10 @@ impl Authority {
             let mut attempt = 1;
             loop {
                 // Each try begins with a fresh authorization and fresh reads.
-                let mut turn = Turn::begin(&core, &ctx, action).await?;
+                let mut turn = match Turn::begin(&core, &ctx, action).await {
+                    Ok(turn) => turn,
+                    Err(error) => return tell_refusal(&ctx, action, Err(error)),
+                };
                 if let Some(digest) = &digest {
                     turn.refuse_replay(&ctx, digest).await?;
                 }
@@ -164,7 +170,7 @@ impl Authority {
                     Err(error) if error.code == ApiError::CONFLICT && attempt < ATTEMPTS => {
                         attempt += 1;
                     }
-                    done => return done,
+                    done => return tell_refusal(&ctx, action, done),
                 }
             }
         });
@@ -204,6 +210,9 @@ impl Turn {
         {
             let message = format!("a key has 1 to {MAX_KEY} visible ASCII characters");
             return Err(ApiError::invalid("Idempotency-Key", message));
+        }
+        if redact::holds_token(key) {
+            return Err(ApiError { field: Some("Idempotency-Key".to_owned()), ..holds_secret() });
         }
         let request = *digest.as_bytes();
         let store = &self.core.store;
@@ -318,6 +327,22 @@ impl Turn {
     }
 }
 
+/// Tells the operator's log what somebody who signed in tried and may not do. What a token tries is
+/// in the access log.
+fn tell_refusal<T>(
+    ctx: &Context,
+    action: Action,
+    done: Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    if let (Err(error), Actor::User(user)) = (&done, ctx.actor())
+        && matches!(error.code.as_str(), ApiError::FORBIDDEN | "grant.not_held")
+    {
+        let (action, origin) = (action.permission(), ctx.origin());
+        tracing::warn!(%user, action, origin, code = %error.code, "refused to somebody signed in");
+    }
+    done
+}
+
 /// A connection lost during a commit leaves open whether it was written. Finds out as soon as
 /// the store answers again, by publishing what it holds.
 fn resolve_doubt(core: &Arc<Core>) {
@@ -365,16 +390,15 @@ pub(crate) fn refuse_unfit(request: &impl Serialize) -> Result<(), ApiError> {
         let field = serde_json::from_str(&json).ok().and_then(|value| field_with_nul(&value));
         return Err(ApiError { field, ..ApiError::new(ApiError::INVALID, message) });
     }
-    if !redact::holds_token(&json) {
-        return Ok(());
-    }
-    Err(ApiError::new(
-        "request.holds_secret",
-        "this holds a token's plaintext, which has no place here",
-    )
-    .with_hint(
-        "name the token by its id (tok_…); `mcpass token list` finds it by its first 12 characters",
-    ))
+    if redact::holds_token(&json) { Err(holds_secret()) } else { Ok(()) }
+}
+
+fn holds_secret() -> ApiError {
+    ApiError::new("request.holds_secret", "this holds a token's plaintext, which has no place here")
+        .with_hint(
+            "name the token by its id (tok_…); `mcpass token list` finds it by its first 12 \
+             characters",
+        )
 }
 
 /// The innermost member that holds the letter, by name.

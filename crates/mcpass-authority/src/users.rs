@@ -80,6 +80,7 @@ async fn create(turn: &mut Turn, request: &UserCreate) -> Result<UserView, ApiEr
         version: 0,
     };
     turn.learn_user_groups(&user).await?;
+    turn.caller.guard_groups(&[], &user.groups)?;
     let grants = turn.world.grants(&user.permissions, &user.groups);
     turn.caller.guard_grants(&Grants::default(), &grants)?;
 
@@ -132,11 +133,16 @@ async fn edit(turn: &mut Turn, request: &UserEdit) -> Result<UserView, ApiError>
     };
     turn.learn_user_groups(&before).await?;
     turn.learn_user_groups(&after).await?;
+    turn.caller.guard_groups(&before.groups, &after.groups)?;
     let had = turn.world.grants(&before.permissions, &before.groups);
     let has = turn.world.grants(&after.permissions, &after.groups);
     turn.caller.guard_grants(&had, &has)?;
     if after.is_active && !before.is_active {
         guard_return(turn, &after, &has).await?;
+    }
+
+    if before.is_superuser && !(after.is_superuser && after.is_active) {
+        refuse_no_superuser(turn, &before).await?;
     }
 
     let mut view = show::user(&turn.world, &after);
@@ -155,6 +161,22 @@ async fn edit(turn: &mut Turn, request: &UserEdit) -> Result<UserView, ApiError>
         turn.commit(plan).await?;
     }
     Ok(view)
+}
+
+/// Refuses to leave nobody in the console who may do everything. An operator can make another
+/// superuser at any time, and may.
+async fn refuse_no_superuser(turn: &Turn, last: &User) -> Result<(), ApiError> {
+    if turn.caller.user().is_none() {
+        return Ok(());
+    }
+    let users = turn.core.store.user_list().await.map_err(store_failed)?;
+    let others = users.iter().filter(|user| user.id != last.id);
+    if others.into_iter().any(|user| user.is_superuser && user.is_active) {
+        return Ok(());
+    }
+    let message = format!("{} is the only superuser who is active", last.name);
+    Err(ApiError::new("user.last_superuser", message)
+        .with_hint("make another user a superuser first"))
 }
 
 /// Refuses to bring back somebody who may do more than the caller, or whose tokens may: they work

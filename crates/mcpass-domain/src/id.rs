@@ -96,7 +96,13 @@ macro_rules! ids {
                 })
             }
         }
-    )*};
+    )*
+
+        /// Whether a text is the id of something, whatever it names.
+        pub fn is_id(text: &str) -> bool {
+            $(text.parse::<$name>().is_ok())||*
+        }
+    };
 }
 
 ids! {

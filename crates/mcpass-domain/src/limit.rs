@@ -50,6 +50,14 @@ impl Limits {
         })
     }
 
+    /// Whether whoever keeps to these keeps to `other` too.
+    pub const fn is_within(&self, other: &Self) -> bool {
+        let no_limit = other.max_context == 0;
+        self.per_minute <= other.per_minute
+            && self.per_hour <= other.per_hour
+            && (no_limit || self.max_context != 0 && self.max_context <= other.max_context)
+    }
+
     /// How many calls a window allows.
     pub const fn of(&self, window: Window) -> u32 {
         match window {

@@ -31,6 +31,13 @@ impl CidrList {
         self.0.is_empty() || self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// Whether every address that these let in is let in by `other` too: one network of it holds
+    /// each of them.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let within = |network: &IpNet| other.0.iter().any(|one| one.contains(network));
+        other.is_empty() || !self.is_empty() && self.0.iter().all(within)
+    }
+
     /// Whether there is no restriction.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -100,7 +100,8 @@ async fn no_wildcard_but_that_of_management_gives_management() {
 
 fn user_caller(permissions: &[&str]) -> Caller {
     let power = Power::User(Arc::new(grants(permissions)));
-    Caller { actor: "usr".to_owned(), origin: "test".to_owned(), power, reach: Reach::All }
+    let (actor, origin) = ("usr".to_owned(), "test".to_owned());
+    Caller { actor, origin, power, reach: Reach::All, owner: None, groups: Vec::new() }
 }
 
 fn grants(permissions: &[&str]) -> Grants {
@@ -137,8 +138,7 @@ fn nobody_gives_what_they_do_not_hold() {
 
 #[test]
 fn everything_may_be_given_by_who_may_do_everything() {
-    let power = Power::Everything;
-    let caller = Caller { actor: String::new(), origin: String::new(), power, reach: Reach::All };
+    let caller = Caller { power: Power::Everything, ..user_caller(&[]) };
     assert!(caller.guard_grants(&Grants::default(), &grants(&["*", "mcpass.*"])).is_ok());
     assert!(caller.guard_superuser().is_ok());
     assert!(user_caller(&["*", "mcpass.*"]).guard_superuser().is_err());

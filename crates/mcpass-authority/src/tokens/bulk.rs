@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mcpass_domain::{FamilyId, GroupId, Revocation, Timestamp, Token, TokenId};
 use mcpass_store::{Membership, PageRequest, TokenOutline};
 
+use super::edit::{self, is_later};
 use super::list;
 use super::standing::MAX_REASON;
 use crate::api::{ApiError, BulkItem, BulkView, TokenBulk, TokenList, TokenMatch};
@@ -109,7 +110,7 @@ async fn go_through(
         let why_not = why_not(&outline, deed);
         if why_not.is_none() {
             let after = done(turn.now, before, deed);
-            guard(turn, (before, &after), deed)?;
+            edit::guard(turn, before, &after)?;
             // What is only asked needs no words for the audit log.
             if !request.dry_run {
                 turn.update_token(&mut plan, deed.audit(), (before, &after), note(deed))?;
@@ -131,6 +132,7 @@ async fn go_through(
 struct Tally {
     items: Vec<BulkItem>,
     changed: u64,
+    revived: u64,
     open_streams: u64,
     open_sessions: u64,
 }
@@ -139,6 +141,8 @@ impl Tally {
     fn count(&mut self, turn: &Turn, deed: &Deed, token: &TokenOutline, why_not: Option<&str>) {
         if why_not.is_none() {
             self.changed += 1;
+            let has_expired = token.expires_at.is_some_and(|end| end <= turn.now);
+            self.revived += u64::from(matches!(deed, Deed::Extend(_)) && has_expired);
             if deed.ends() {
                 let open = turn.open(token.id);
                 self.open_streams += open.streams;
@@ -155,7 +159,7 @@ impl Tally {
 
     /// The answer, if it is the one that was expected.
     fn view(self, request: &TokenBulk) -> Result<BulkView, ApiError> {
-        let Self { items, changed, open_streams, open_sessions } = self;
+        let Self { items, changed, revived, open_streams, open_sessions } = self;
         if let Some(expected) = request.expected.filter(|expected| *expected != changed) {
             let message = format!("{changed} tokens would change, not {expected}");
             return Err(ApiError::new("bulk.unexpected", message)
@@ -165,6 +169,7 @@ impl Tally {
             dry_run: request.dry_run,
             matched: items.len() as u64,
             changed,
+            revived,
             items,
             open_streams,
             open_sessions,
@@ -291,23 +296,6 @@ fn done(now: Timestamp, before: &Token, deed: &Deed) -> Token {
         Deed::RemoveGroup(group) => after.groups.retain(|one| one != group),
     }
     after
-}
-
-/// Whether an end is beyond another one; none is never.
-fn is_later(end: Option<Timestamp>, than: Option<Timestamp>) -> bool {
-    than.is_some_and(|than| end.is_none_or(|end| end > than))
-}
-
-/// What the caller could not do to one token, it cannot do to many.
-fn guard(turn: &mut Turn, (before, after): (&Token, &Token), deed: &Deed) -> Result<(), ApiError> {
-    let had = turn.world.grants(&before.permissions, &before.groups);
-    let has = turn.world.grants(&after.permissions, &after.groups);
-    turn.caller.guard_grants(&had, &has)?;
-    let comes_back = before.expires_at.is_some_and(|end| end <= turn.now);
-    if matches!(deed, Deed::Extend(_)) && comes_back {
-        turn.caller.guard_whole(after, &has)?;
-    }
-    Ok(())
 }
 
 fn note(deed: &Deed) -> &str {

@@ -2,7 +2,7 @@
 
 use mcpass_domain::time::id_from;
 use mcpass_domain::token::DEFAULT_LIFETIME;
-use mcpass_domain::{Grants, Limits, RateLimitStyle, Timestamp, Token, TokenId, TokenSecret};
+use mcpass_domain::{Limits, RateLimitStyle, Timestamp, Token, TokenId, TokenSecret};
 use mcpass_store::Change;
 
 use crate::api::{ApiError, IssuedToken, Plaintext, TokenCreate};
@@ -23,6 +23,7 @@ pub(super) async fn create(
         return Err(ApiError::new("user.inactive", message)
             .with_hint("its tokens would be refused; activate the user first"));
     }
+    turn.caller.guard_owner(&user)?;
     let (secret, id) = fresh(turn)?;
     let token = Token {
         id,
@@ -53,10 +54,9 @@ pub(super) async fn create(
         version: 0,
     };
     turn.learn(std::slice::from_ref(&token)).await?;
+    turn.caller.guard_groups(&[], &token.groups)?;
     let grants = turn.world.grants(&token.permissions, &token.groups);
-    turn.caller.guard_grants(&Grants::default(), &grants)?;
-    turn.caller.guard_limits(&token.limits)?;
-    turn.caller.guard_networks(&token.networks)?;
+    turn.caller.guard_whole(&token, &grants)?;
 
     let mut plan = Plan::default();
     turn.insert_token(&mut plan, "token.create", &token)?;

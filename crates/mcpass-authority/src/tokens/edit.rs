@@ -76,11 +76,11 @@ pub(super) async fn edit(turn: &mut Turn, request: &TokenEdit) -> Result<TokenDe
     for before in &family {
         let mut after = before.clone();
         shared.change(&token, &mut after);
-        guard(turn, before, &after)?;
         if before.id == token.id {
             own(turn, &mut after, request)?;
             edited = after.clone();
         }
+        guard(turn, before, &after)?;
         turn.update_token(&mut plan, "token.edit", (before, &after), "")?;
         changed.push(after);
     }
@@ -123,8 +123,10 @@ async fn shared(turn: &Turn, token: &Token, request: &TokenEdit) -> Result<Share
     })
 }
 
-/// Guards what changes of a token. What stays as it is may be more than the caller has.
-fn guard(turn: &mut Turn, before: &Token, after: &Token) -> Result<(), ApiError> {
+/// Guards what changes of a token. What stays as it is may be more than the caller has, unless
+/// the token gets more out of it: a later end, wider networks, higher limits.
+pub(super) fn guard(turn: &mut Turn, before: &Token, after: &Token) -> Result<(), ApiError> {
+    turn.caller.guard_groups(&before.groups, &after.groups)?;
     let had = turn.world.grants(&before.permissions, &before.groups);
     let has = turn.world.grants(&after.permissions, &after.groups);
     turn.caller.guard_grants(&had, &has)?;
@@ -134,7 +136,16 @@ fn guard(turn: &mut Turn, before: &Token, after: &Token) -> Result<(), ApiError>
     if after.networks != before.networks {
         turn.caller.guard_networks(&after.networks)?;
     }
-    Ok(())
+    let ends_later = is_later(after.expires_at, before.expires_at);
+    let is_bound = after.networks.is_within(&before.networks)
+        && after.limits.is_within(&before.limits)
+        && !ends_later;
+    if is_bound { Ok(()) } else { turn.caller.guard_whole(after, &has) }
+}
+
+/// Whether an end is beyond another one; none is never.
+pub(super) fn is_later(end: Option<Timestamp>, than: Option<Timestamp>) -> bool {
+    than.is_some_and(|than| end.is_none_or(|end| end > than))
 }
 
 /// An expired token missed what its family became since: who edits it means the old state.
@@ -149,7 +160,7 @@ fn refuse_outlived(turn: &Turn, token: &Token, family: &[Token]) -> Result<(), A
 }
 
 /// What concerns the one token alone.
-fn own(turn: &mut Turn, token: &mut Token, request: &TokenEdit) -> Result<(), ApiError> {
+fn own(turn: &Turn, token: &mut Token, request: &TokenEdit) -> Result<(), ApiError> {
     if let Some(name) = &request.name {
         token.name = parse::field("name", name)?;
     }
@@ -160,11 +171,6 @@ fn own(turn: &mut Turn, token: &mut Token, request: &TokenEdit) -> Result<(), Ap
         let expires_at = when::expiry("expires", expires, turn.now)?;
         turn.caller.guard_expiry(expires_at)?;
         refuse_longer_overlap(token, expires_at)?;
-        // A later end gives an expired token back to whoever holds it.
-        if token.expires_at.is_some_and(|end| end <= turn.now) {
-            let grants = turn.world.grants(&token.permissions, &token.groups);
-            turn.caller.guard_whole(token, &grants)?;
-        }
         token.expires_at = expires_at;
     }
     Ok(())

@@ -4,6 +4,7 @@ use mcpass_domain::{Timestamp, Token, TokenState};
 
 use super::create::fresh;
 use crate::api::{ApiError, IssuedToken, Plaintext, TokenRotate};
+use crate::failure::store_failed;
 use crate::turn::{Plan, Turn};
 use crate::{parse, show, when};
 
@@ -22,6 +23,8 @@ pub(super) async fn rotate(
     // The plaintext goes to the caller, so it must not open more than the caller has.
     let grants = turn.world.grants(&old.permissions, &old.groups);
     turn.caller.guard_whole(&old, &grants)?;
+    let owner = turn.core.store.user_find(old.user).await.map_err(store_failed)?;
+    owner.map_or(Ok(()), |owner| turn.caller.guard_owner(&owner))?;
 
     let (secret, id) = fresh(turn)?;
     let new = Token {

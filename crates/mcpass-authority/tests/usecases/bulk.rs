@@ -1,7 +1,9 @@
 //! The same done to many tokens.
 
 use mcpass_authority::Context;
-use mcpass_authority::api::{ApiError, BulkView, TokenBulk, TokenCreate, TokenMatch, TokenRotate};
+use mcpass_authority::api::{
+    ApiError, BulkView, TokenBulk, TokenCreate, TokenMatch, TokenRotate, UserEdit,
+};
 use mcpass_domain::TokenId;
 use mcpass_store::faulty::Fault;
 
@@ -118,6 +120,8 @@ async fn a_bulk_reaches_no_further_than_its_caller(harness: &Harness) {
     assert_eq!(harness.show(other.id).await.facts.state, "active");
     let group = Some("writers".to_owned());
     let more = TokenBulk { group, ..of_ids("add_group", &[own.id]) };
+    assert_eq!(code(bulk(harness, &ana, more.clone()).await), "group.not_found");
+    harness.issue(TokenCreate { groups: texts(&["writers"]), ..named("ana") }).await;
     assert_eq!(code(bulk(harness, &ana, more).await), "grant.not_held");
 }
 
@@ -191,6 +195,9 @@ async fn what_is_asked_before_is_what_is_done(harness: &Harness) {
         harness.group(name, &[]).await;
     }
     harness.group("writers", &["blog.put"]).await;
+    let join =
+        UserEdit { user: "bo".to_owned(), add_groups: texts(&["writers"]), ..UserEdit::default() };
+    authority.user_edit(&operator(), join).await.unwrap();
     for user in ["ana", "bo"] {
         for (expires, groups) in [
             ("10d", texts(&["writers"])),
@@ -233,6 +240,7 @@ async fn what_is_asked_before_is_what_is_done(harness: &Harness) {
             let dry = TokenBulk { dry_run: true, ..request.clone() };
             let asked = bulk(harness, ctx, dry).await.unwrap();
             assert!(asked.changed > 0 && asked.changed < asked.matched, "{action}: {asked:?}");
+            assert_eq!(asked.revived > 0, action == "extend", "{asked:?}");
             let done = bulk(harness, ctx, request).await.unwrap();
             assert_eq!(BulkView { dry_run: false, ..asked }, done, "{action}");
         }

@@ -8,6 +8,7 @@
 
 mod bulk;
 mod control;
+mod escalation;
 mod guards;
 mod harness;
 mod logs;

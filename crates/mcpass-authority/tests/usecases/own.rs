@@ -138,11 +138,21 @@ async fn nobody_grants_what_they_do_not_hold(harness: &Harness) {
         with(&["blog.read"], &[]),
         with(&["mcpass.add_token"], &[]),
         with(&["*.read"], &[]),
-        with(&[], &["everything"]),
     ] {
         let shown = format!("{refused:?}");
         assert_eq!(code(authority.token_create(&ana, refused).await), "grant.not_held", "{shown}");
     }
+    // Of a group that is none of theirs they learn nothing.
+    let refused = authority.token_create(&ana, with(&[], &["everything"])).await;
+    assert_eq!(code(refused), "group.not_found");
+    let of_group = TokenList { group: Some("everything".to_owned()), ..TokenList::default() };
+    assert_eq!(code(authority.token_list(&ana, of_group.clone()).await), "group.not_found");
+    // A token of theirs is in it, and so they know it.
+    let request = TokenCreate { groups: texts(&["everything"]), ..named("ana") };
+    harness.issue(request).await;
+    assert_eq!(authority.token_list(&ana, of_group).await.unwrap().items.len(), 1);
+    let refused = authority.token_create(&ana, with(&[], &["everything"])).await;
+    assert_eq!(code(refused), "grant.not_held");
     for refused in [
         TokenEdit { add_permissions: texts(&["blog.read"]), ..TokenEdit::default() },
         TokenEdit { permissions: Some(texts(&["*"])), ..TokenEdit::default() },

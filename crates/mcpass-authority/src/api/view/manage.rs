@@ -34,6 +34,8 @@ pub struct BulkView {
     pub matched: u64,
     /// Those of them that changed, or would change.
     pub changed: u64,
+    /// Those of them that had expired, and work again, or would.
+    pub revived: u64,
     /// Each token that fits.
     pub items: Vec<BulkItem>,
     /// Streams that end with it, or would: those of tokens that are revoked or disabled.

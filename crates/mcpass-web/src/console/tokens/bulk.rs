@@ -129,7 +129,12 @@ async fn template(
         "revoke" => format!("{tokens} will end for good, with every request refused."),
         "disable" => format!("{tokens} will be refused until enabled again."),
         "extend" => {
-            format!("{tokens} will end {} instead.", end(&request.expires.unwrap_or_default()))
+            let end = end(&request.expires.unwrap_or_default());
+            let revived = match view.revived {
+                0 => String::new(),
+                some => format!(" {} of them had expired, and will work again.", count(some)),
+            };
+            format!("{tokens} will end {end} instead.{revived}")
         }
         "add_group" => format!("{tokens} will get what the group {group} gives."),
         _ => format!("{tokens} will lose what the group {group} gives."),
