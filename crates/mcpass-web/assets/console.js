@@ -236,6 +236,7 @@ const KEEP = 500;
 function follow(button) {
   const said = one("#live-said");
   let source = null;
+  let came = 0;
   let live = button.dataset.live;
   const stop = (text) => {
     source?.close();
@@ -246,6 +247,7 @@ function follow(button) {
   };
   const start = () => {
     source = new EventSource(live);
+    came = 0;
     button.textContent = "Stop following";
     button.setAttribute("aria-pressed", "true");
     said.hidden = false;
@@ -271,7 +273,8 @@ function follow(button) {
       for (const row of [...body.rows].slice(KEEP)) row.remove();
       const pager = one(".pager > span");
       if (pager) pager.textContent = `${body.rows.length} on this page`;
-      if (fresh.length > 0) said.textContent = `Following: ${fresh.length} new.`;
+      came += fresh.length;
+      if (came > 0) said.textContent = `Following: ${came} new.`;
     });
     source.addEventListener("trouble", (event) => stop(event.data));
     source.addEventListener("error", () => {

@@ -17,6 +17,7 @@ mod editing;
 mod families;
 mod following;
 mod further;
+mod giving;
 mod hostile;
 mod offers;
 

@@ -86,7 +86,7 @@ fn words(fault: &Fault) -> (&'static str, String, Option<String>) {
     let say = |title, what: &str, hint: &str| (title, what.to_owned(), Some(hint.to_owned()));
     match fault {
         Fault::Api(error) => {
-            let hint = error.hint.as_deref().and_then(hint);
+            let hint = error.hint.as_deref().and_then(hint).or_else(|| usual_hint(error));
             (title(error, fault.status()), sentence(error), hint)
         }
         Fault::Forged(why) => {
@@ -110,6 +110,11 @@ fn words(fault: &Fault) -> (&'static str, String, Option<String>) {
             say("Not done", "The form did not arrive as a whole.", "Send it again.")
         }
     }
+}
+
+/// What to do where the authority says no more than what is missing.
+fn usual_hint(error: &ApiError) -> Option<String> {
+    (error.code == ApiError::FORBIDDEN).then(|| "Ask a superuser for it.".to_owned())
 }
 
 fn title(error: &ApiError, status: StatusCode) -> &'static str {

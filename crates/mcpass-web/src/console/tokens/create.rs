@@ -64,11 +64,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
 pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer {
     let shelves = catalogue::shelves(&console, &asked).await?;
     if let Some(step) = Step::of(&asked.form) {
-        let form = match draft::after(&console, &asked, &shelves, &step).await {
-            Ok(fields) => Form::new(fields),
-            Err(Fault::Api(error)) => Form::refused(asked.form.clone(), &error),
-            Err(fault) => return Err(fault),
-        };
+        let form = draft::stepped(&console, &asked, &shelves, &step).await?;
         return page(&template(&console, &asked, &shelves, form).await?);
     }
     match create(&console, &asked).await {

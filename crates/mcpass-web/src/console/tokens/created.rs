@@ -123,6 +123,7 @@ async fn try_out(
         });
     }
     let told = match heard.tools() {
+        Some(0) => "It works, but it may use nothing yet: give it permissions.".to_owned(),
         Some(1) => "It works: the agent sees 1 tool.".to_owned(),
         Some(tools) => format!("It works: the agent sees {tools} tools."),
         None => heard.trouble().unwrap_or_else(|| "It answered with no list of tools.".to_owned()),

@@ -2,14 +2,17 @@
 //! preview. Creating a token and changing its permissions have this part in common.
 
 use mcpass_authority::api::{ApiError, TokenRef};
+use mcpass_domain::permission::Grant;
 
 use crate::console::Console;
 use crate::console::asked::Asked;
 use crate::console::catalogue::{self, Matrix, Preview, Shelf};
 use crate::console::fault::Fault;
 use crate::console::fields::Fields;
+use crate::console::form::Form;
 use crate::console::pick::{self, Pick};
 use crate::console::show::{cut, plain};
+use crate::console::trouble::{hint, sentence};
 
 /// The part of a page that grants.
 #[derive(Clone, Debug)]
@@ -23,8 +26,14 @@ pub(super) struct Draft {
     pub(super) preview: Preview,
     /// Whether the viewer may add a server, should there be none.
     pub(super) adds_servers: bool,
+    /// Whether the viewer knows of all servers, and not only of those they may use.
+    pub(super) sees_servers: bool,
     /// Whether everything is about to be granted, and has to be confirmed.
     pub(super) asks_about_everything: bool,
+    /// Whether mcpass itself may be managed with it.
+    pub(super) manages: bool,
+    /// Whether it is more than the viewer may give, so that its preview is not theirs to see.
+    pub(super) is_too_much: bool,
 }
 
 /// A button of the form that changes what is chosen, and shows the form again.
@@ -83,17 +92,39 @@ pub(super) async fn draft(
     // Groups that the viewer may not see are those of the token, and stay.
     let pick = if sees_groups { Pick::of(&all, groups) } else { Pick::hidden(groups) };
     let chosen: Vec<_> = chosen.iter().filter(|text| !wrong.contains(text)).cloned().collect();
-    let preview = catalogue::preview(console, asked, chosen.clone(), pick.known()).await?;
+    // What the viewer may not give stays in the form, where it can be taken out again.
+    let seen = catalogue::preview(console, asked, chosen.clone(), pick.known()).await;
+    let (preview, not_held) = match seen {
+        Ok(preview) => (preview, None),
+        Err(Fault::Api(error)) if is_too_much(&error) => (Preview::default(), Some(error)),
+        Err(fault) => return Err(fault),
+    };
     let asks_about_everything = grants.iter().any(|grant| grant.permission.is_everything());
+    let manages = |grant: &Grant| grant.permission.as_str().starts_with("mcpass.");
+    let viewer = asked.viewer()?;
     Ok(Draft {
         groups: pick,
         matrix: catalogue::matrix(shelves, &chosen, &grants),
-        wrong: no_permissions(&wrong),
+        wrong: no_permissions(&wrong).or_else(|| not_held.as_ref().map(whole)),
         typed: wrong.join(" "),
-        adds_servers: asked.viewer()?.may("mcpass.add_server"),
+        adds_servers: viewer.may("mcpass.add_server"),
+        sees_servers: viewer.may("mcpass.view_server"),
         asks_about_everything,
+        manages: grants.iter().any(manages),
+        is_too_much: not_held.is_some(),
         preview,
     })
+}
+
+/// Whether somebody chose more than they may give.
+fn is_too_much(error: &ApiError) -> bool {
+    matches!(error.code.as_str(), "grant.not_held" | "group.not_found")
+}
+
+/// What happened and what to do about it, in one line.
+fn whole(error: &ApiError) -> String {
+    let hint = error.hint.as_deref().and_then(hint).unwrap_or_default();
+    format!("{} {hint}", sentence(error)).trim().to_owned()
 }
 
 /// What is said of texts that are no permissions.
@@ -108,8 +139,21 @@ fn no_permissions(wrong: &[String]) -> Option<String> {
     Some(format!("{told}: write server.name, such as github.list_*"))
 }
 
-/// The form after a step.
-pub(super) async fn after(
+/// The form after a step, or as it was, with what is wrong with the step.
+pub(super) async fn stepped(
+    console: &Console,
+    asked: &Asked,
+    shelves: &[Shelf],
+    step: &Step,
+) -> Result<Form, Fault> {
+    match after(console, asked, shelves, step).await {
+        Ok(fields) => Ok(Form::new(fields)),
+        Err(Fault::Api(error)) => Ok(Form::refused(asked.form.clone(), &error)),
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn after(
     console: &Console,
     asked: &Asked,
     shelves: &[Shelf],

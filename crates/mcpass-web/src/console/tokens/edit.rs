@@ -97,7 +97,10 @@ pub(super) async fn show_permissions(
     // What is held already is not asked about again.
     let fields = granted(&token).and("everything", &["yes".to_owned()]);
     let shelves = catalogue::shelves(&console, &asked).await?;
-    page(&template(&console, &asked, &shelves, &token, Form::new(fields)).await?)
+    let mut template = template(&console, &asked, &shelves, &token, Form::new(fields)).await?;
+    // Nobody has tried to give anything yet.
+    template.draft.wrong = None;
+    page(&template)
 }
 
 /// What the form of the permissions begins with.
@@ -115,8 +118,8 @@ pub(super) async fn take_permissions(
     let token = one::find(&console, &asked, &id).await?;
     let shelves = catalogue::shelves(&console, &asked).await?;
     if let Some(step) = Step::of(&asked.form) {
-        let fields = draft::after(&console, &asked, &shelves, &step).await?;
-        return page(&template(&console, &asked, &shelves, &token, Form::new(fields)).await?);
+        let form = draft::stepped(&console, &asked, &shelves, &step).await?;
+        return page(&template(&console, &asked, &shelves, &token, form).await?);
     }
     match permit(&console, &asked, &token).await {
         Ok(()) => {

@@ -1,0 +1,80 @@
+//! Forms of somebody who may give little: what is too much stays in the form, and says so.
+
+use http::StatusCode;
+use mcpass_authority::api::UserEdit;
+
+use super::{Bench, operator};
+
+async fn allow(bench: &Bench, permission: &str) {
+    let edit = UserEdit {
+        user: "bo".to_owned(),
+        add_permissions: vec![permission.to_owned()],
+        ..UserEdit::default()
+    };
+    bench.authority.user_edit(&operator(), edit).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_form_is_kept_when_it_gives_too_much() {
+    let bench = Bench::new().await;
+    let bo = bench.sign_in("bo").await;
+    allow(&bench, "demo.read").await;
+    let other = bench.token("bo", "made by an operator").await;
+    for step in ["add&pattern=demo.write", &format!("from&from={other}"), "preview&group=nobodys"] {
+        let form = format!("name=my+agent&user=bo&expires=90d&step={step}");
+        let page = bench.post("/tokens/new", &bo, &form).await;
+        assert_eq!(page.status, StatusCode::OK, "{step}");
+        assert!(page.body.contains(r#"value="my agent""#), "{step}: {}", page.body);
+        assert!(page.body.contains("it is more than you may give"), "{step}: {}", page.body);
+        assert!(page.body.contains(r#"id="e-permissions""#), "{step}: {}", page.body);
+    }
+    let like_it = bench.get("/tokens/new?permission=demo.%2A&name=x", &bo).await;
+    assert_eq!(like_it.status, StatusCode::OK);
+    assert!(like_it.body.contains("You cannot grant demo.*"), "{}", like_it.body);
+
+    let own = "name=my+agent&user=bo&expires=90d&step=preview&permission=demo.read";
+    let page = bench.post("/tokens/new", &bo, own).await.body;
+    assert!(!page.contains("more than you may give"), "{page}");
+}
+
+#[tokio::test]
+async fn a_token_that_may_do_more_than_its_owner_can_be_narrowed_by_them() {
+    let bench = Bench::new().await;
+    let bo = bench.sign_in("bo").await;
+    let path = format!("/tokens/{}/permissions", bench.token("bo", "strong").await);
+    let page = bench.get(&path, &bo).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(!page.body.contains("You cannot grant"), "{}", page.body);
+    let version = page.body.split_once(r#"name="version" value=""#).unwrap().1;
+    let version = version.split('"').next().unwrap();
+    let more = format!("version={version}&permission=demo.%2A&permission=other.x");
+    let refused = bench.post(&path, &bo, &more).await;
+    assert!(refused.body.contains("You cannot grant other.x"), "{}", refused.body);
+    let less = format!("version={version}&permission=demo.%2A&permission=%21demo.write");
+    assert_eq!(bench.post(&path, &bo, &less).await.to(), path.replace("/permissions", ""));
+}
+
+#[tokio::test]
+async fn who_may_give_nothing_is_told_so() {
+    let bench = Bench::new().await;
+    let (ana, bo) = (bench.sign_in("ana").await, bench.sign_in("bo").await);
+    let told = "There is nothing that you may give yet";
+    assert!(bench.get("/tokens/new", &bo).await.body.contains(told));
+    let page = bench.get("/tokens/new?permission=mcpass.view_log", &ana).await.body;
+    assert!(!page.contains(told) && page.contains(r#"id="manages""#), "{page}");
+    assert!(!bench.get("/tokens/new", &ana).await.body.contains(r#"id="manages""#));
+    let refused = bench.get("/audit", &bo).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(refused.body.contains("Ask a superuser"), "{}", refused.body);
+}
+
+/// Browsers end lines with CR and LF.
+#[tokio::test]
+async fn a_note_has_lines() {
+    let bench = Bench::new().await;
+    let ana = bench.sign_in("ana").await;
+    let form = "name=mine&user=ana&expires=90d&permission=demo.x&note=one%0D%0Atwo";
+    let created = bench.post("/tokens/new", &ana, form).await.to().replace("/created", "");
+    let page = bench.get(&created, &ana).await.body;
+    assert!(page.contains("one\ntwo"), "{page}");
+}
