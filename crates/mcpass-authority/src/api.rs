@@ -14,7 +14,7 @@ mod wire;
 
 use serde::{Deserialize, Serialize};
 
-pub use error::ApiError;
+pub use error::{ApiError, FieldError};
 pub use request::{
     AuditList, CheckPermissions, DatabaseEdit, Explain, GroupCreate, GroupEdit, GroupRef,
     LogFilter, LogList, LogShow, LogTail, Preview, ServerAdd, ServerEdit, ServerRef, ServerTools,

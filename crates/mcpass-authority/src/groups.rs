@@ -2,7 +2,7 @@
 
 use mcpass_domain::permission::Grant;
 use mcpass_domain::time::id_from;
-use mcpass_domain::{Grants, Group, Source};
+use mcpass_domain::{Grants, Group, GroupName, Source};
 use mcpass_store::Change;
 
 use crate::api::{ApiError, GroupCreate, GroupEdit, GroupRef, GroupView};
@@ -88,6 +88,10 @@ impl Authority {
 }
 
 async fn create(turn: &mut Turn, request: &GroupCreate) -> Result<GroupView, ApiError> {
+    ApiError::all([
+        parse::new_name::<GroupName>(&request.name).err(),
+        parse::permissions("permissions", &request.permissions).err(),
+    ])?;
     let group = Group {
         id: id_from(turn.core.entropy.as_ref(), turn.now).map_err(no_entropy)?,
         name: parse::new_name(&request.name)?,

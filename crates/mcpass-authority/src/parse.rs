@@ -56,6 +56,20 @@ pub(crate) fn networks(texts: &[String]) -> Result<CidrList, ApiError> {
         .map_err(|error| ApiError::invalid("cidrs", error))
 }
 
+/// What is wrong with each of the limits.
+pub(crate) fn each_limit(
+    per_minute: Option<i64>,
+    per_hour: Option<i64>,
+    max_context: Option<i64>,
+) -> [Option<ApiError>; 3] {
+    let usual = Limits::default();
+    [
+        limits(usual, per_minute, None, None).err(),
+        limits(usual, None, per_hour, None).err(),
+        limits(usual, None, None, max_context).err(),
+    ]
+}
+
 /// Limits, with what is absent as it was.
 pub(crate) fn limits(
     before: Limits,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcpass_domain::time::id_from;
-use mcpass_domain::{Grants, User};
+use mcpass_domain::{Grants, User, UserName};
 use mcpass_store::{Change, PageRequest, SignInChange, StateFilter, TokenFilter};
 
 use crate::api::{ApiError, UserCreate, UserEdit, UserRef, UserView};
@@ -69,6 +69,10 @@ async fn create(turn: &mut Turn, request: &UserCreate) -> Result<UserView, ApiEr
     if request.superuser {
         turn.caller.guard_superuser()?;
     }
+    ApiError::all([
+        parse::new_name::<UserName>(&request.name).err(),
+        parse::permissions("permissions", &request.permissions).err(),
+    ])?;
     let user = User {
         id: id_from(turn.core.entropy.as_ref(), turn.now).map_err(no_entropy)?,
         name: parse::new_name(&request.name)?,

@@ -28,6 +28,18 @@ pub struct Problem {
     /// What the request was about, or has made: an id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// All fields that are wrong, if it is more than one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ProblemField>,
+}
+
+/// One of several fields that are wrong.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ProblemField {
+    /// Its name.
+    pub field: String,
+    /// What is wrong with it.
+    pub detail: String,
 }
 
 /// The type of all problems.
@@ -49,6 +61,7 @@ impl Problem {
             detail: detail.into(),
             field: None,
             object: None,
+            errors: Vec::new(),
         }
     }
 
@@ -81,7 +94,11 @@ impl Problem {
     }
 
     fn with_status(self, status: StatusCode) -> Self {
-        Self { field: self.field, object: self.object, ..Self::new(status, self.code, self.detail) }
+        Self {
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            ..self
+        }
     }
 
     /// The status of the answer.
@@ -117,7 +134,14 @@ impl From<ApiError> for Problem {
             Some(hint) => format!("{}; {hint}", error.message),
             None => error.message.clone(),
         };
-        Self { field: error.field, object: error.object, ..Self::new(status, code, detail) }
+        let mut errors = Vec::new();
+        if let (Some(field), false) = (&error.field, error.also.is_empty()) {
+            errors.push(ProblemField { field: field.clone(), detail: error.message });
+            let also = error.also.into_iter();
+            errors.extend(also.map(|one| ProblemField { field: one.field, detail: one.message }));
+        }
+        let problem = Self::new(status, code, detail);
+        Self { field: error.field, object: error.object, errors, ..problem }
     }
 }
 

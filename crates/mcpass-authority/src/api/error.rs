@@ -23,6 +23,18 @@ pub struct ApiError {
     /// What it is about, if that is not what was asked for: an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// The other fields of the request that are wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<FieldError>,
+}
+
+/// One of several fields that cannot be used.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct FieldError {
+    /// Its name.
+    pub field: String,
+    /// What is wrong with it, in one sentence without a full stop.
+    pub message: String,
 }
 
 impl ApiError {
@@ -49,7 +61,20 @@ impl ApiError {
             hint: None,
             field: None,
             object: None,
+            also: Vec::new(),
         }
+    }
+
+    /// Everything that is wrong with a request, so that nobody learns of it one by one.
+    ///
+    /// # Errors
+    /// The first of them, with the other fields.
+    pub fn all(errors: impl IntoIterator<Item = Option<Self>>) -> Result<(), Self> {
+        let mut errors = errors.into_iter().flatten();
+        let Some(mut first) = errors.next() else { return Ok(()) };
+        let field = |error: Self| Some(FieldError { field: error.field?, message: error.message });
+        first.also = errors.filter_map(field).collect();
+        Err(first)
     }
 
     /// A field of the request cannot be used.

@@ -2,7 +2,7 @@
 
 use mcpass_domain::time::id_from;
 use mcpass_domain::token::DEFAULT_LIFETIME;
-use mcpass_domain::{Limits, RateLimitStyle, Timestamp, Token, TokenId, TokenSecret};
+use mcpass_domain::{Limits, RateLimitStyle, Timestamp, Token, TokenId, TokenName, TokenSecret};
 use mcpass_store::Change;
 
 use crate::api::{ApiError, IssuedToken, Plaintext, TokenCreate};
@@ -17,6 +17,7 @@ pub(super) async fn create(
     turn: &mut Turn,
     request: &TokenCreate,
 ) -> Result<IssuedToken, ApiError> {
+    check(turn, request)?;
     let user = turn.user("user", &request.user).await?;
     if !user.is_active {
         let message = format!("the user {} is not active", user.name);
@@ -69,6 +70,23 @@ pub(super) async fn create(
         replaces: None,
         old_ends_at: None,
     })
+}
+
+/// Tells of all fields that cannot be used, and not of the first alone.
+fn check(turn: &Turn, request: &TokenCreate) -> Result<(), ApiError> {
+    let TokenCreate { per_minute, per_hour, max_context, .. } = *request;
+    let [minute, hour, context] = parse::each_limit(per_minute, per_hour, max_context);
+    ApiError::all([
+        parse::field::<TokenName>("name", &request.name).err(),
+        expiry(turn, request.expires.as_deref()).err(),
+        parse::permissions("permissions", &request.permissions).err(),
+        minute,
+        hour,
+        context,
+        style(request.rate_limit_style.as_deref()).err(),
+        parse::networks(&request.cidrs).err(),
+        parse::prose("note", &request.note, MAX_NOTE).err(),
+    ])
 }
 
 /// A new secret and the id it goes by.

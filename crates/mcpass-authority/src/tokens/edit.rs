@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use mcpass_domain::{CidrList, GroupId, Limits, Permission, RateLimitStyle, Timestamp, Token};
+use mcpass_domain::{
+    CidrList, GroupId, Limits, Permission, RateLimitStyle, Timestamp, Token, TokenName,
+};
 
 use super::create::{MAX_NOTE, style};
 use crate::api::{ApiError, TokenDetails, TokenEdit};
@@ -60,6 +62,7 @@ pub(super) async fn edit(turn: &mut Turn, request: &TokenEdit) -> Result<TokenDe
     // What is written rests on one read: the one whose version the store will check.
     let token = family.iter().find(|member| member.id == token.id).cloned().unwrap_or(token);
     turn.check_version(token.version)?;
+    check(turn, request)?;
     super::standing::refuse_revoked(&token)?;
     turn.learn(&family).await?;
 
@@ -90,6 +93,26 @@ pub(super) async fn edit(turn: &mut Turn, request: &TokenEdit) -> Result<TokenDe
         edited.version += i64::from(edited != token);
     }
     turn.token_details(&edited).await
+}
+
+/// Tells of all fields that cannot be used, and not of the first alone.
+fn check(turn: &Turn, request: &TokenEdit) -> Result<(), ApiError> {
+    let TokenEdit { per_minute, per_hour, max_context, .. } = *request;
+    let [minute, hour, context] = parse::each_limit(per_minute, per_hour, max_context);
+    let name = request.name.as_deref().map(|text| parse::field::<TokenName>("name", text));
+    let expires = request.expires.as_deref().map(|text| when::expiry("expires", text, turn.now));
+    let cidrs = request.cidrs.as_deref().map(parse::networks);
+    let note = request.note.as_deref().map(|text| parse::prose("note", text, MAX_NOTE));
+    ApiError::all([
+        name.and_then(Result::err),
+        expires.and_then(Result::err),
+        minute,
+        hour,
+        context,
+        style(request.rate_limit_style.as_deref()).err(),
+        cidrs.and_then(Result::err),
+        note.and_then(Result::err),
+    ])
 }
 
 async fn shared(turn: &Turn, token: &Token, request: &TokenEdit) -> Result<Shared, ApiError> {

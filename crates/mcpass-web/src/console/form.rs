@@ -3,7 +3,7 @@
 use mcpass_authority::api::ApiError;
 
 use super::fields::Fields;
-use super::trouble::{hint, sentence};
+use super::trouble::{hint, sentence, sentence_of};
 
 /// What stands in a form.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub(crate) struct Wrong {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
     pub(crate) field: Option<String>,
+    /// Other fields that are wrong, and why.
+    pub(crate) also: Vec<(String, String)>,
 }
 
 impl Form {
@@ -32,6 +34,11 @@ impl Form {
             message: sentence(error),
             hint: error.hint.as_deref().and_then(hint),
             field: error.field.clone(),
+            also: error
+                .also
+                .iter()
+                .map(|one| (one.field.clone(), sentence_of(&one.message)))
+                .collect(),
         };
         Self { fields: fields.shown(), error: Some(wrong) }
     }
@@ -53,6 +60,7 @@ impl Form {
             message: "This was changed since you opened the page.".to_owned(),
             hint: Some(format!("{told}What you typed is kept: save again to put it in place.")),
             field: None,
+            also: Vec::new(),
         };
         Self { fields: typed.with(VERSION, now.text(VERSION)).shown(), error: Some(wrong) }
     }
@@ -87,8 +95,12 @@ impl Form {
 
     /// What is wrong with this field.
     pub(crate) fn wrong(&self, name: &str) -> Option<&str> {
-        let error = self.error.as_ref().filter(|error| error.field.as_deref() == Some(name))?;
-        Some(&error.message)
+        let error = self.error.as_ref()?;
+        if error.field.as_deref() == Some(name) {
+            return Some(&error.message);
+        }
+        let also = error.also.iter().find(|(field, _)| field == name)?;
+        Some(&also.1)
     }
 
     /// A field's attributes. The one that has the focus at first leaves it to the one that is wrong.

@@ -41,6 +41,12 @@ async fn what_cannot_be_read_says_where_and_why() {
         assert_eq!(problem["field"].as_str(), field, "{body}: {problem}");
         assert_eq!(problem["status"], status);
     }
+    // All that is wrong, not the first alone.
+    let several = create(r#"{"name":"","user":"ana","per_minute":0,"cidrs":["x"]}"#).await.json();
+    let fields: Vec<_> =
+        several["errors"].as_array().unwrap().iter().map(|one| one["field"].clone()).collect();
+    assert_eq!(fields, ["name", "per_minute", "cidrs"], "{several}");
+    assert_eq!(several["field"], "name");
     let detail = create("{\n \"name\": }").await.json()["detail"].to_string();
     assert!(detail.contains("line 2 column 10"), "{detail}");
     let named = world.ask(ROOT, "PATCH", "/api/v1/tokens/{token}", r#"{"id":"{token}"}"#).await;

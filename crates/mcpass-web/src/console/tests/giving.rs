@@ -78,3 +78,20 @@ async fn a_note_has_lines() {
     let page = bench.get(&created, &ana).await.body;
     assert!(page.contains("one\ntwo"), "{page}");
 }
+
+#[tokio::test]
+async fn every_field_that_is_wrong_says_so_at_once() {
+    let bench = Bench::new().await;
+    let ana = bench.sign_in("ana").await;
+    let form = "name=&user=ana&expires=90d&per_minute=-5&cidrs=10.0.0.0%2F99&permission=demo.x";
+    let created = bench.post("/tokens/new", &ana, form).await;
+    let path = format!("/tokens/{}", bench.token("bo", "laptop").await);
+    let edited = bench.post(&path, &ana, &form.replace("expires=90d", "expires=keep")).await;
+    for page in [created, edited] {
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+        for field in ["name", "per_minute", "cidrs"] {
+            assert!(page.body.contains(&format!(r#"id="e-{field}""#)), "{field}: {}", page.body);
+        }
+        assert!(!page.body.contains(r#"id="e-per_hour""#));
+    }
+}
