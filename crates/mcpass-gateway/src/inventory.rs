@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcpass_domain::permission::Needs;
-use mcpass_domain::{Target, ToolClass};
+use mcpass_domain::{Monotonic, Target, ToolClass};
 use mcpass_protocol::{List, ListKind};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -24,6 +24,8 @@ use crate::upstream::needs::Wanted;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a list is shown again without asking the server.
 const TTL: Duration = Duration::from_secs(30);
+/// How long a server that did not list its tools is left alone.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// A tool as its server lists it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,9 +40,19 @@ pub struct ListedTool {
     pub needs: Needs,
 }
 
-/// The tools of one server as they were last listed for management.
+/// The tools of one server as they were last listed for management, or why they were not.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(Mutex<Option<(mcpass_domain::Monotonic, Arc<[ListedTool]>)>>);
+pub(crate) struct Kept(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    last: Option<(Monotonic, Listed)>,
+    /// Whether the server is asked at this moment by somebody who waits for no answer.
+    is_asked: bool,
+}
+
+/// What a server lists, or a reason for people.
+type Listed = Result<Arc<[ListedTool]>, String>;
 
 /// Something to be done on a thread of the data path.
 pub(crate) type Errand =
@@ -78,39 +90,61 @@ pub(crate) async fn errands(worker: &Arc<Worker>) {
 
 impl Shared {
     /// The tools of a server, all pages of its list. A `fresh` list is read now; another one may be
-    /// half a minute old.
+    /// half a minute old. Of a server that failed, only who wants a fresh list waits for an answer:
+    /// others hear of the failure, and the server is asked meanwhile.
     ///
     /// # Errors
     /// When the server is not served, or does not list its tools; with a reason for people.
-    pub async fn listed_tools(
-        &self,
-        server: &str,
-        fresh: bool,
-    ) -> Result<Arc<[ListedTool]>, String> {
+    pub async fn listed_tools(&self, server: &str, fresh: bool) -> Listed {
         let upstream = self
             .servers
             .find(server)
             .ok_or_else(|| format!("{server} is not served: it is switched off or not there"))?;
-        if let Some((at, tools)) = &*upstream.catalogue.kept.0.lock()
-            && !fresh
-            && self.monotonic().since(*at) < TTL
-        {
-            return Ok(Arc::clone(tools));
+        let kept = &upstream.catalogue.kept.0;
+        if !fresh {
+            let mut known = kept.lock();
+            let age = |at: Monotonic| self.monotonic().since(at);
+            match &known.last {
+                Some((at, Ok(tools))) if age(*at) < TTL => return Ok(Arc::clone(tools)),
+                Some((at, Err(why))) => {
+                    let (is_old, why) = (age(*at) >= RETRY, why.clone());
+                    if is_old && !known.is_asked && self.ask(&upstream, None).is_ok() {
+                        known.is_asked = true;
+                    }
+                    return Err(why);
+                }
+                Some(_) | None => {}
+            }
         }
         let (sender, receiver) = oneshot::channel();
-        let asked = Arc::clone(&upstream);
+        self.ask(&upstream, Some(sender))?;
+        receiver.await.map_err(|_| gone())?
+    }
+
+    /// Has the server asked, and what it lists kept.
+    fn ask(
+        &self,
+        upstream: &Arc<Upstream>,
+        who: Option<oneshot::Sender<Listed>>,
+    ) -> Result<(), String> {
+        let asked = Arc::clone(upstream);
         let errand: Errand = Box::new(move |worker| {
             Box::pin(async move {
-                // Whoever asked may have gone away.
-                let _ = sender.send(read(&worker, &asked).await);
+                let listed: Listed = read(&worker, &asked).await.map(Into::into);
+                let last = Some((worker.shared.monotonic(), listed.clone()));
+                *asked.catalogue.kept.0.lock() = Known { last, is_asked: false };
+                if let Some(who) = who {
+                    // Whoever asked may have gone away.
+                    let _ = who.send(listed);
+                }
             })
         });
-        let gone = || "mcpass is starting or shutting down".to_owned();
-        self.errands.sender.send(errand).map_err(|_| gone())?;
-        let tools: Arc<[ListedTool]> = receiver.await.map_err(|_| gone())??.into();
-        *upstream.catalogue.kept.0.lock() = Some((self.monotonic(), Arc::clone(&tools)));
-        Ok(tools)
+        self.errands.sender.send(errand).map_err(|_| gone())
     }
+}
+
+fn gone() -> String {
+    "mcpass is starting or shutting down".to_owned()
 }
 
 async fn read(worker: &Arc<Worker>, upstream: &Arc<Upstream>) -> Result<Vec<ListedTool>, String> {

@@ -19,6 +19,7 @@ mod cors;
 mod eras;
 mod harness;
 mod identify;
+mod inventory;
 mod limits;
 mod lists;
 mod lying;

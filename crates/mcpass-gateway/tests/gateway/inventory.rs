@@ -1,0 +1,58 @@
+//! What servers list for management, also those that do not.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use mcpass_testkit::eventually::eventually;
+use mcpass_testkit::{Behaviour, FakeUpstream};
+
+use crate::harness::Bed;
+
+/// Nobody waits twice for a server that is silent.
+#[tokio::test]
+async fn a_server_that_failed_keeps_nobody_waiting() -> Result<()> {
+    let upstream = FakeUpstream::start().await?;
+    let bed = Bed::start();
+    bed.serve(&[("fake", upstream.url())]);
+    upstream.behave_at("tools/list", Behaviour::Status(404));
+    let shared = &bed.shared;
+    let failed = shared.listed_tools("fake", false).await.unwrap_err();
+    let asked = || upstream.count("tools/list");
+    let before = asked();
+
+    // Not asked again so soon.
+    upstream.behave_at("tools/list", Behaviour::Held);
+    assert_eq!(shared.listed_tools("fake", false).await.unwrap_err(), failed);
+    assert_eq!(asked(), before);
+
+    // Asked now, once, by nobody who waits: it never answers.
+    bed.clock.advance(Duration::from_secs(5));
+    for _ in 0..3 {
+        assert_eq!(shared.listed_tools("fake", false).await.unwrap_err(), failed);
+    }
+    eventually("it is asked", async || Ok((asked() > before).then_some(()))).await?;
+    assert_eq!(shared.listed_tools("fake", false).await.unwrap_err(), failed);
+    assert_eq!(asked(), before + 1);
+
+    // It answers at last, and that is what is known of it.
+    upstream.behave_at("tools/list", Behaviour::Json);
+    eventually("its tools are known", async || {
+        upstream.release();
+        Ok(shared.listed_tools("fake", false).await.ok().filter(|tools| !tools.is_empty()))
+    })
+    .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_wants_a_fresh_list_waits_for_it() -> Result<()> {
+    let upstream = FakeUpstream::start().await?;
+    let bed = Bed::start();
+    bed.serve(&[("fake", upstream.url())]);
+    upstream.behave_at("tools/list", Behaviour::Status(404));
+    bed.shared.listed_tools("fake", false).await.unwrap_err();
+    upstream.behave_at("tools/list", Behaviour::Json);
+    let listed = bed.shared.listed_tools("fake", true).await.unwrap();
+    assert_eq!(bed.shared.listed_tools("fake", false).await.unwrap(), listed);
+    Ok(())
+}
