@@ -10,6 +10,7 @@
 //! | [`export`] | CSV of the access log |
 //! | [`identity`] | who asks: a proven token, or somebody who signed in |
 //! | [`problem`] | every error of the API |
+//! | `probe` | real calls to the MCP endpoint, as a client makes them |
 //! | [`snippets`] | what to paste into which client |
 
 mod answer;
@@ -22,6 +23,7 @@ pub mod identity;
 mod input;
 pub mod oidc;
 mod operations;
+mod probe;
 pub mod problem;
 pub mod snippets;
 

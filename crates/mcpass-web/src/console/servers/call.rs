@@ -16,7 +16,8 @@ use crate::console::fault::{Answer, Fault};
 use crate::console::form::Form;
 use crate::console::log::Row;
 use crate::console::show::cut;
-use crate::console::{Console, page, probe, refused};
+use crate::console::{Console, page, refused};
+use crate::probe;
 
 /// How long the token lives, should it not be revoked: longer than a call may take.
 const LIFE: &str = "1m";

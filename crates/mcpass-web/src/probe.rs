@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::show::{cut, plain};
+use crate::console::show::{cut, plain};
 
 /// How long the whole call may take.
 const PATIENCE: Duration = Duration::from_secs(20);
