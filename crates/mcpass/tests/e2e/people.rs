@@ -14,44 +14,44 @@ async fn api(who: &mut Visitor, method: &str, path: &str, body: &str) -> Result<
     who.send(method, &format!("/api/v1{path}"), &headers, body).await
 }
 
-async fn root(setup: &Setup) -> Result<Visitor> {
-    setup.mcpass.cli(&["user", "create", "root", "--superuser"]).await?;
-    let link = setup.mcpass.cli(&["user", "invite", "root"]).await?;
-    let mut root = Visitor::new(&setup.mcpass)?;
-    root.take_link(link["url"].as_str().context("a link")?, PASSWORD).await?;
-    Ok(root)
+async fn admin(setup: &Setup) -> Result<Visitor> {
+    setup.mcpass.cli(&["user", "create", "admin", "--superuser"]).await?;
+    let link = setup.mcpass.cli(&["user", "invite", "admin"]).await?;
+    let mut admin = Visitor::new(&setup.mcpass)?;
+    admin.take_link(link["url"].as_str().context("a link")?, PASSWORD).await?;
+    Ok(admin)
 }
 
 #[tokio::test]
 async fn whoever_is_invited_by_the_api_signs_in_until_their_session_is_ended() -> Result<()> {
     let setup = Setup::start().await?;
-    let mut root = root(&setup).await?;
-    let made = api(&mut root, "POST", "/users", r#"{"name":"ana"}"#).await?;
+    let mut admin = admin(&setup).await?;
+    let made = api(&mut admin, "POST", "/users", r#"{"name":"ana"}"#).await?;
     ensure!(made.status == 201, "{}", made.shown());
-    let invited = api(&mut root, "POST", "/users/ana/invite", "").await?;
+    let invited = api(&mut admin, "POST", "/users/ana/invite", "").await?;
     ensure!(invited.status == 200, "{}", invited.shown());
     ensure!(invited.header("cache-control") == Some("no-store"), "{}", invited.shown());
     let invited = invited.json()?;
     let link = invited["url"].as_str().context("a link")?;
     let mut ana = Visitor::new(&setup.mcpass)?;
     ana.take_link(link, PASSWORD).await?;
-    let again = api(&mut root, "POST", "/users/ana/invite", "").await?;
+    let again = api(&mut admin, "POST", "/users/ana/invite", "").await?;
     ensure!(again.status == 409 && again.json()?["code"] == "user.has_password");
 
     let own = api(&mut ana, "GET", "/users/ana/sessions", "").await?.json()?;
     ensure!(own[0]["is_current"] == true && own[0]["ip"] == "127.0.0.1", "{own}");
-    let others = api(&mut ana, "GET", "/users/root/sessions", "").await?;
+    let others = api(&mut ana, "GET", "/users/admin/sessions", "").await?;
     ensure!(others.status == 404, "{}", others.shown());
-    let seen = api(&mut root, "GET", "/users/ana/sessions", "").await?.json()?;
+    let seen = api(&mut admin, "GET", "/users/ana/sessions", "").await?.json()?;
     ensure!(seen[0]["id"] == own[0]["id"] && seen[0]["is_current"] == false, "{seen}");
     let path = format!("/users/ana/sessions/{}", own[0]["id"].as_str().context("an id")?);
-    let ended = api(&mut root, "DELETE", &path, "").await?;
+    let ended = api(&mut admin, "DELETE", &path, "").await?;
     ensure!(ended.status == 200, "{}", ended.shown());
     let gone = api(&mut ana, "GET", "/whoami", "").await?;
     ensure!(gone.status == 401, "{}", gone.shown());
 
     // A link for a new password, and what the command line ends.
-    let reset = api(&mut root, "POST", "/users/ana/reset-link", "{}").await?.json()?;
+    let reset = api(&mut admin, "POST", "/users/ana/reset-link", "{}").await?.json()?;
     let reset = reset["url"].as_str().context("a link")?;
     ana.take_link(reset, "other words, as many").await?;
     let listed = setup.mcpass.cli(&["user", "sessions", "ana"]).await?;
@@ -60,9 +60,9 @@ async fn whoever_is_invited_by_the_api_signs_in_until_their_session_is_ended() -
     ensure!(ended == listed, "{ended}");
     let gone = api(&mut ana, "GET", "/whoami", "").await?;
     ensure!(gone.status == 401, "{}", gone.shown());
-    let own = api(&mut root, "DELETE", "/users/root/sessions", "").await?;
-    ensure!(own.status == 200 && own.json()?[0]["user"] == "root", "{}", own.shown());
-    let gone = api(&mut root, "GET", "/whoami", "").await?;
+    let own = api(&mut admin, "DELETE", "/users/admin/sessions", "").await?;
+    ensure!(own.status == 200 && own.json()?[0]["user"] == "admin", "{}", own.shown());
+    let gone = api(&mut admin, "GET", "/whoami", "").await?;
     ensure!(gone.status == 401, "{}", gone.shown());
 
     let audit = setup.mcpass.cli(&["audit"]).await?.to_string();
@@ -79,9 +79,9 @@ async fn whoever_is_invited_by_the_api_signs_in_until_their_session_is_ended() -
 #[tokio::test]
 async fn a_test_call_by_the_api_takes_the_way_of_every_call() -> Result<()> {
     let setup = Setup::start().await?;
-    let mut root = root(&setup).await?;
+    let mut admin = admin(&setup).await?;
     let body = r#"{"tool":"look","arguments":{"marker":"m","n":12345678901234567890123}}"#;
-    let called = api(&mut root, "POST", "/servers/up/call", body).await?;
+    let called = api(&mut admin, "POST", "/servers/up/call", body).await?;
     ensure!(called.status == 200, "{}", called.shown());
     let called = called.json()?;
     ensure!(called["ok"] == true && called["error"].is_null() && called["status"] == 200);
@@ -92,10 +92,10 @@ async fn a_test_call_by_the_api_takes_the_way_of_every_call() -> Result<()> {
     ensure!(targets == [&json!("look"), &json!("tools/list")], "{called}");
     ensure!(called["requests"][0]["token"] == called["token"], "{called}");
 
-    // The token was root's, for this alone, and mcpass ended it.
+    // The token was an administrator's, for this alone, and mcpass ended it.
     let id = called["token"].as_str().context("a token")?;
     let token = setup.mcpass.cli(&["token", "show", id]).await?;
-    ensure!(token["state"] == "revoked" && token["user"] == "root", "{token}");
+    ensure!(token["state"] == "revoked" && token["user"] == "admin", "{token}");
     ensure!(token["permissions"] == json!(["up.look"]), "{token}");
     let audit = setup.mcpass.cli(&["audit", "--object", id]).await?;
     let rows: Vec<_> = audit["items"].as_array().context("rows")?.iter().collect();
@@ -104,11 +104,11 @@ async fn a_test_call_by_the_api_takes_the_way_of_every_call() -> Result<()> {
     ensure!(rows[0] == end && rows[1].0 == "token.create", "{audit}");
 
     setup.upstream.behave(Behaviour::ToolError);
-    let failed = api(&mut root, "POST", "/servers/up/call", r#"{"tool":"look"}"#).await?.json()?;
+    let failed = api(&mut admin, "POST", "/servers/up/call", r#"{"tool":"look"}"#).await?.json()?;
     ensure!(failed["ok"] == false && failed["error"] == "The tool says that it failed.");
     setup.upstream.behave(Behaviour::Json);
     setup.mcpass.cli(&["server", "disable", "up"]).await?;
-    let off = api(&mut root, "POST", "/servers/up/call", r#"{"tool":"look"}"#).await?;
+    let off = api(&mut admin, "POST", "/servers/up/call", r#"{"tool":"look"}"#).await?;
     ensure!(off.status == 409, "{}", off.shown());
     setup.mcpass.cli(&["server", "enable", "up"]).await?;
 
