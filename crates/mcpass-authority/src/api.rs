@@ -18,8 +18,8 @@ pub use error::{ApiError, FieldError};
 pub use request::{
     AuditList, CheckPermissions, DatabaseEdit, Explain, GroupCreate, GroupEdit, GroupRef,
     LogFilter, LogList, LogShow, LogTail, Preview, ServerAdd, ServerEdit, ServerRef, ServerTools,
-    TokenBulk, TokenCount, TokenCreate, TokenEdit, TokenList, TokenMatch, TokenRef, TokenRevoke,
-    TokenRotate, UserCreate, UserEdit, UserRef, UserResetLink,
+    SessionRef, SessionsEnd, TokenBulk, TokenCount, TokenCreate, TokenEdit, TokenList, TokenMatch,
+    TokenRef, TokenRevoke, TokenRotate, UserCreate, UserEdit, UserRef, UserResetLink,
 };
 pub use view::{
     AccessView, AccountView, AreaView, AuditView, BulkItem, BulkView, CatalogueModel,
@@ -91,6 +91,15 @@ pub enum Request {
     /// Shows a server: [`Reply::Server`].
     #[serde(rename = "server.show")]
     ServerShow(ServerRef),
+    /// Ends a session: [`Reply::Session`] as it was.
+    #[serde(rename = "session.end")]
+    SessionEnd(SessionRef),
+    /// Lists the sessions of a user: [`Reply::Sessions`].
+    #[serde(rename = "session.list")]
+    SessionList(UserRef),
+    /// Ends all sessions of a user: [`Reply::Sessions`] as they were.
+    #[serde(rename = "session.end_all")]
+    SessionsEnd(SessionsEnd),
     /// How the authority that answers is doing: [`Reply::Status`].
     #[serde(rename = "status")]
     Status,
@@ -167,6 +176,10 @@ pub enum Reply {
     Server(ServerView),
     /// All servers, by name.
     Servers(Vec<ServerView>),
+    /// One session.
+    Session(SessionView),
+    /// The sessions of a user, newest first.
+    Sessions(Vec<SessionView>),
     /// How the authority is doing.
     Status(Status),
     /// One token and its family.
@@ -198,6 +211,8 @@ impl Reply {
             Self::Permissions(value) => serde_json::to_string_pretty(value),
             Self::Server(value) => serde_json::to_string_pretty(value),
             Self::Servers(value) => serde_json::to_string_pretty(value),
+            Self::Session(value) => serde_json::to_string_pretty(value),
+            Self::Sessions(value) => serde_json::to_string_pretty(value),
             Self::Status(value) => serde_json::to_string_pretty(value),
             Self::Token(value) => serde_json::to_string_pretty(value),
             Self::Tokens(value) => serde_json::to_string_pretty(value),

@@ -32,6 +32,9 @@ impl Authority {
             R::ServerList => Reply::Servers(self.server_list(ctx).await?),
             R::ServerRemove(request) => Reply::Server(self.server_remove(ctx, request).await?),
             R::ServerShow(request) => Reply::Server(self.server_show(ctx, request).await?),
+            R::SessionEnd(request) => Reply::Session(self.session_end(ctx, request).await?),
+            R::SessionList(request) => Reply::Sessions(self.session_list(ctx, request).await?),
+            R::SessionsEnd(request) => Reply::Sessions(self.sessions_end_all(ctx, request).await?),
             R::Status => Reply::Status(self.status(ctx).await?),
             R::TokenCreate(request) => {
                 Reply::Issued(Box::new(self.token_create(ctx, request).await?))

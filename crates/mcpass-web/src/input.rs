@@ -1,5 +1,6 @@
 //! What a request brings, read strictly: unknown members are refused, and an error says where it is.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, RawQuery, Request};
@@ -8,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use mcpass_authority::Context;
 use serde::de::{DeserializeOwned, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::Site;
@@ -19,14 +21,20 @@ use crate::problem::Problem;
 /// (draft-ietf-httpapi-idempotency-key-header-07).
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// A JSON object. No body is an empty one.
+/// A JSON object, and its text. No body is an empty one.
 #[derive(Debug)]
-pub(crate) struct Input(Map<String, Value>);
+pub(crate) struct Input(Map<String, Value>, Bytes);
 
 impl Input {
     /// As what it means.
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
         read(Value::Object(self.0))
+    }
+
+    /// A member as it was sent, in which numbers of any length keep their digits.
+    pub(crate) fn exactly(&self, member: &str) -> Option<Box<RawValue>> {
+        let mut all: HashMap<String, Box<RawValue>> = serde_json::from_slice(&self.1).ok()?;
+        all.remove(member)
     }
 
     /// The same, for a thing that the path names.
@@ -97,7 +105,7 @@ impl FromRequest<Arc<Site>> for Input {
         let is_json = is_json(request.headers());
         let bytes = read_body(request, site).await?;
         if bytes.is_empty() {
-            return Ok(Self(Map::new()));
+            return Ok(Self(Map::new(), bytes));
         }
         if !is_json {
             let detail = "send the body as `Content-Type: application/json`";
@@ -108,7 +116,7 @@ impl FromRequest<Arc<Site>> for Input {
             Problem::new(StatusCode::BAD_REQUEST, "json.malformed", detail)
         })?;
         match value {
-            Value::Object(map) => Ok(Self(map)),
+            Value::Object(map) => Ok(Self(map, bytes)),
             _ => Err(invalid("the body has to be a JSON object", None)),
         }
     }
@@ -159,6 +167,19 @@ impl FromRequestParts<Arc<Site>> for Named {
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
         let named = Path::<String>::from_request_parts(parts, site).await;
         named.map(|Path(name)| Self(name)).map_err(|_| Problem::no_such_place())
+    }
+}
+
+/// The thing that the path names, and the one of its things.
+#[derive(Debug)]
+pub(crate) struct NamedTwo(pub(crate) String, pub(crate) String);
+
+impl FromRequestParts<Arc<Site>> for NamedTwo {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
+        let named = Path::<(String, String)>::from_request_parts(parts, site).await;
+        named.map(|Path((of, name))| Self(of, name)).map_err(|_| Problem::no_such_place())
     }
 }
 

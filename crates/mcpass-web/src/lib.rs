@@ -10,7 +10,9 @@
 //! | [`export`] | CSV of the access log |
 //! | [`identity`] | who asks: a proven token, or somebody who signed in |
 //! | [`problem`] | every error of the API |
+//! | `probe` | real calls to the MCP endpoint, as a client makes them |
 //! | [`snippets`] | what to paste into which client |
+//! | `test_call` | one call of a tool, to see what it answers |
 
 mod answer;
 mod api;
@@ -22,8 +24,10 @@ pub mod identity;
 mod input;
 pub mod oidc;
 mod operations;
+mod probe;
 pub mod problem;
 pub mod snippets;
+mod test_call;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +55,8 @@ pub struct Site {
     pub operations: Arc<dyn Operations>,
     /// Who signed in.
     pub sessions: Arc<dyn Sessions>,
+    /// Where mcpass listens for MCP clients.
+    pub listen: Option<String>,
     /// How long the body of a request may take.
     pub read_timeout: Duration,
     /// Cancelled when mcpass shuts down: what would last for ever ends then.
@@ -111,6 +117,7 @@ mod tests {
             authority,
             operations: Arc::new(Fixed(state)),
             sessions: Arc::new(identity::NoSessions),
+            listen: None,
             read_timeout: Duration::from_secs(30),
             ending: CancellationToken::new(),
         }

@@ -104,6 +104,7 @@ const fn only_reads(request: &Request) -> bool {
             | Request::LogTail(_)
             | Request::ServerList
             | Request::ServerShow(_)
+            | Request::SessionList(_)
             | Request::TokenList(_)
             | Request::TokenShow(_)
             | Request::UserList

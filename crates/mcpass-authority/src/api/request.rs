@@ -20,7 +20,10 @@ mod servers;
 mod tokens;
 
 pub use logs::{AuditList, LogFilter, LogList, LogShow, LogTail};
-pub use people::{GroupCreate, GroupEdit, GroupRef, UserCreate, UserEdit, UserRef, UserResetLink};
+pub use people::{
+    GroupCreate, GroupEdit, GroupRef, SessionRef, SessionsEnd, UserCreate, UserEdit, UserRef,
+    UserResetLink,
+};
 pub use servers::{DatabaseEdit, ServerAdd, ServerEdit, ServerRef, ServerTools};
 pub use tokens::{
     CheckPermissions, Explain, Preview, TokenBulk, TokenCount, TokenCreate, TokenEdit, TokenList,

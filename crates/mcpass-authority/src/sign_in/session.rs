@@ -11,9 +11,9 @@ use sha2::Sha256;
 use super::cache::{FRESH, Known};
 use super::issue::session_view;
 use super::{Visitor, end_of};
-use crate::api::{ApiError, SessionView, UserRef};
+use crate::api::{ApiError, SessionRef, SessionView, SessionsEnd, UserRef};
 use crate::authority::{Authority, Core};
-use crate::authorize::{Action, Reach};
+use crate::authorize::Action;
 use crate::context::Context;
 use crate::failure::store_failed;
 use crate::parse;
@@ -92,8 +92,8 @@ impl Authority {
     /// # Errors
     /// When the store fails.
     pub async fn sign_out(&self, session: &OpenSession) -> Result<(), ApiError> {
-        let (ctx, id) = (&session.ctx, session.id);
-        match self.session_end(ctx, id).await {
+        let request = SessionRef { user: session.user.to_string(), id: session.id.to_string() };
+        match self.session_end(&session.ctx, request).await {
             Err(error) if [NOT_FOUND, ApiError::SESSION_ENDED].contains(&&*error.code) => Ok(()),
             done => done.map(drop),
         }
@@ -108,32 +108,47 @@ impl Authority {
         ctx: &Context,
         request: UserRef,
     ) -> Result<Vec<SessionView>, ApiError> {
-        self.read(ctx, Action::ViewSession, request, |turn, request| Box::pin(list(turn, request)))
-            .await
+        let going_on = self.read(ctx, Action::ViewSession, request, |turn, request| {
+            Box::pin(async move {
+                let user = turn.user("user", &request.user).await?;
+                turn.sessions(&user).await
+            })
+        });
+        let marked = going_on.await?.into_iter().map(|(digest, view)| {
+            let is_current = ctx.session() == Some(&digest);
+            SessionView { is_current, ..view }
+        });
+        Ok(marked.collect())
     }
 
     /// Ends a session. When this returns, it is refused.
     ///
     /// # Errors
-    /// `session.not_found` when there is none that the caller may end.
-    pub async fn session_end(&self, ctx: &Context, id: SessionId) -> Result<SessionView, ApiError> {
-        let id = id.to_string();
-        self.change(ctx, Action::DeleteSession, id, |turn, id| Box::pin(end(turn, id))).await
+    /// `session.not_found` when the user has none of this id; when there is no such user, or the
+    /// caller may not do this.
+    pub async fn session_end(
+        &self,
+        ctx: &Context,
+        request: SessionRef,
+    ) -> Result<SessionView, ApiError> {
+        self.change(ctx, Action::DeleteSession, request, |turn, request| {
+            Box::pin(end(turn, request))
+        })
+        .await
     }
 
-    /// Ends all sessions of a user but `kept`, the one that asks for it.
+    /// Ends all sessions of a user, but for the one that is kept. When this returns, they are
+    /// refused. Answers those that were going on.
     ///
     /// # Errors
     /// When there is no such user, or the caller may not do this.
     pub async fn sessions_end_all(
         &self,
         ctx: &Context,
-        request: UserRef,
-        kept: Option<SessionId>,
-    ) -> Result<(), ApiError> {
-        let kept = kept.map(|id| id.to_string());
-        self.change(ctx, Action::DeleteSession, (request.user, kept), |turn, (user, kept)| {
-            Box::pin(end_all(turn, user, kept.as_deref()))
+        request: SessionsEnd,
+    ) -> Result<Vec<SessionView>, ApiError> {
+        self.change(ctx, Action::DeleteSession, request, |turn, request| {
+            Box::pin(end_all(turn, request))
         })
         .await
     }
@@ -192,24 +207,14 @@ fn csrf(secret: &SignInSecret) -> String {
     data_encoding::BASE64URL_NOPAD.encode(&tag)
 }
 
-async fn list(turn: &mut Turn, request: &UserRef) -> Result<Vec<SessionView>, ApiError> {
+async fn end(turn: &mut Turn, request: &SessionRef) -> Result<SessionView, ApiError> {
     let user = turn.user("user", &request.user).await?;
-    let sessions = turn.core.store.session_list(user.id).await.map_err(store_failed)?;
-    let options = &turn.core.options.sign_in;
-    let views = sessions.iter().map(|session| session_view(session, user.name.as_str(), options));
-    Ok(views.filter(|view| view.ends_at > turn.now).collect())
-}
-
-async fn end(turn: &mut Turn, id: &str) -> Result<SessionView, ApiError> {
-    let id: SessionId = parse::field("id", id)?;
+    let id: SessionId = parse::field("id", &request.id)?;
     let found = turn.core.store.session_find(id).await.map_err(store_failed)?;
-    let session = found.filter(|session| turn.reaches_user(session.user));
-    let session = session.ok_or_else(|| {
-        ApiError::new(NOT_FOUND, format!("there is no session {id}"))
+    let session = found.filter(|session| session.user == user.id).ok_or_else(|| {
+        ApiError::new(NOT_FOUND, format!("{} has no session {id}", user.name))
             .with_hint("it may have ended already")
     })?;
-    let user = turn.core.store.user_find(session.user).await.map_err(store_failed)?;
-    let user = user.ok_or_else(|| ApiError::new(NOT_FOUND, "its user is not there any more"))?;
     turn.guard_account(&user)?;
     let view = session_view(&session, user.name.as_str(), &turn.core.options.sign_in);
     let before = json!({ "session": id.to_string(), "method": session.method.as_str() });
@@ -220,22 +225,28 @@ async fn end(turn: &mut Turn, id: &str) -> Result<SessionView, ApiError> {
     Ok(view)
 }
 
-async fn end_all(turn: &mut Turn, user: &str, kept: Option<&str>) -> Result<(), ApiError> {
-    let user = turn.user("user", user).await?;
+async fn end_all(turn: &mut Turn, request: &SessionsEnd) -> Result<Vec<SessionView>, ApiError> {
+    let user = turn.user("user", &request.user).await?;
     turn.guard_account(&user)?;
-    let kept = kept.map(|id| parse::field("kept", id)).transpose()?;
+    let kept = request.keep.as_deref().map(|id| parse::field("keep", id)).transpose()?;
+    let views = turn.sessions(&user).await?.into_iter().map(|(_, view)| view);
+    let ended = views.filter(|view| Some(view.id) != kept).collect();
     let audit = turn.audit("user.sessions_end", &user.id, None, None, "")?;
     let mut plan = Plan::default();
     plan.change(Change::SignIn(SignInChange::SessionsDelete(user.id, kept)), audit);
-    turn.commit(plan).await
+    turn.commit(plan).await?;
+    Ok(ended)
 }
 
 impl Turn {
-    fn reaches_user(&self, user: UserId) -> bool {
-        match self.caller.reach() {
-            Reach::All => true,
-            Reach::Own(own) => own == user,
-        }
+    /// The sessions of a user that are going on, newest first, each with what it is known by.
+    async fn sessions(&self, user: &User) -> Result<Vec<(SecretDigest, SessionView)>, ApiError> {
+        let found = self.core.store.session_list(user.id).await.map_err(store_failed)?;
+        let view = |session: Session| {
+            let view = session_view(&session, user.name.as_str(), &self.core.options.sign_in);
+            (session.digest, view)
+        };
+        Ok(found.into_iter().map(view).filter(|(_, view)| view.ends_at > self.now).collect())
     }
 
     /// Refuses to touch the account of a superuser to whoever is none, but for their own.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use mcpass_authority::api::{ApiError, LogTail, UserRef};
+use mcpass_authority::api::{ApiError, LogTail, SessionRef, SessionsEnd, UserRef};
 use mcpass_authority::sign_in::{OpenSession, SignInAnswer, SignedIn};
-use mcpass_domain::{Password, SignInSecret};
+use mcpass_domain::{Password, SessionId, SignInSecret};
 use mcpass_store::faulty::Fault;
 use mcpass_store::{SignInStore, Store};
 
@@ -28,6 +28,14 @@ fn of(user: &str) -> UserRef {
     UserRef { user: user.to_owned() }
 }
 
+fn one(user: &str, id: SessionId) -> SessionRef {
+    SessionRef { user: user.to_owned(), id: id.to_string() }
+}
+
+fn all_of(user: &str, keep: Option<SessionId>) -> SessionsEnd {
+    SessionsEnd { user: user.to_owned(), keep: keep.map(|id| id.to_string()) }
+}
+
 async fn each_sign_in_gets_a_session_of_its_own(harness: &Harness) {
     let first = harness.person("ana", false).await;
     let second = harness.sign_in("ana", GOOD).await.unwrap();
@@ -40,6 +48,10 @@ async fn each_sign_in_gets_a_session_of_its_own(harness: &Harness) {
     assert_eq!(shown.len(), 2);
     assert!(shown.contains(&(first.session.id, false)));
     assert!(shown.contains(&(second.session.id, true)));
+    let listed = harness.authority.session_list(&open.ctx, of("ana")).await.unwrap();
+    assert_eq!(listed, account.sessions, "newest first, and which of them asks");
+    let of_others = harness.authority.session_list(&operator(), of("ana")).await.unwrap();
+    assert!(of_others.iter().all(|one| !one.is_current));
     // A cookie of somebody's choice is no session, and becomes none.
     let chosen = SignInSecret::parse(&"a".repeat(43)).unwrap();
     assert!(harness.session(&chosen).await.is_none());
@@ -82,12 +94,14 @@ async fn a_session_that_ended_is_refused_at_once(harness: &Harness) {
     harness.authority.sign_out(&open[0]).await.unwrap();
     assert_eq!(harness.one_audit().await.action, "user.session_end");
     harness.authority.sign_out(&open[0]).await.unwrap();
-    harness.authority.session_end(&open[1].ctx, third.session.id).await.unwrap();
+    harness.authority.session_end(&open[1].ctx, one("ana", third.session.id)).await.unwrap();
     let kept = Some(open[1].id);
     assert_eq!(left(harness, all).await, [false, true, false, true]);
-    harness.authority.sessions_end_all(&open[1].ctx, of("ana"), kept).await.unwrap();
+    let end = all_of("ana", kept);
+    let ended = harness.authority.sessions_end_all(&open[1].ctx, end).await.unwrap();
+    assert_eq!(ended.iter().map(|one| one.id).collect::<Vec<_>>(), [fourth.session.id]);
     assert_eq!(left(harness, all).await, [false, true, false, false]);
-    harness.authority.sessions_end_all(&open[1].ctx, of("ana"), None).await.unwrap();
+    harness.authority.sessions_end_all(&open[1].ctx, all_of("ana", None)).await.unwrap();
     assert_eq!(left(harness, all).await, [false; 4]);
 }
 
@@ -109,7 +123,7 @@ async fn what_was_begun_in_a_session_ends_with_it(harness: &Harness) {
     }
     harness.authority.sign_out(&all[0]).await.unwrap();
     assert_eq!(code(follows(0).await), ApiError::SESSION_ENDED);
-    harness.authority.session_end(&all[2].ctx, all[1].id).await.unwrap();
+    harness.authority.session_end(&all[2].ctx, one("ana", all[1].id)).await.unwrap();
     assert_eq!(code(follows(1).await), ApiError::SESSION_ENDED);
     let (old, new) = (Password::new(GOOD), Password::new(NEW));
     harness.authority.password_change(&all[2], &visitor(), old, new).await.unwrap();
@@ -122,7 +136,7 @@ async fn what_was_begun_in_a_session_ends_with_it(harness: &Harness) {
         harness.clock.advance(HOUR);
     }
     assert_eq!(code(follows(2).await), ApiError::SESSION_ENDED);
-    let ended = harness.authority.sessions_end_all(&all[2].ctx, of("ana"), None).await;
+    let ended = harness.authority.sessions_end_all(&all[2].ctx, all_of("ana", None)).await;
     assert_eq!(code(ended), ApiError::SESSION_ENDED, "nor does it change anything");
 }
 
@@ -178,20 +192,22 @@ async fn others_sessions_are_seen_and_ended_by_those_who_may(harness: &Harness) 
     let authority = &harness.authority;
 
     assert_eq!(code(authority.session_list(&open_ana.ctx, of("ben")).await), "user.not_found");
-    let forbidden = authority.session_end(&open_ana.ctx, ben.session.id).await;
-    assert_eq!(code(forbidden), "session.not_found");
-    let all = authority.sessions_end_all(&open_ana.ctx, of("ben"), None).await;
+    for (user, answer) in [("ben", "user.not_found"), ("ana", "session.not_found")] {
+        let forbidden = authority.session_end(&open_ana.ctx, one(user, ben.session.id)).await;
+        assert_eq!(code(forbidden), answer);
+    }
+    let all = authority.sessions_end_all(&open_ana.ctx, all_of("ben", None)).await;
     assert_eq!(code(all), "user.not_found");
     assert!(harness.session(&ben.secret).await.is_some());
 
     assert_eq!(authority.session_list(&helper, of("ben")).await.unwrap().len(), 1);
-    let superusers = authority.session_end(&helper, root.session.id).await;
+    let superusers = authority.session_end(&helper, one("root", root.session.id)).await;
     assert_eq!(code(superusers), ApiError::FORBIDDEN);
-    authority.session_end(&helper, ben.session.id).await.unwrap();
+    authority.session_end(&helper, one("ben", ben.session.id)).await.unwrap();
     assert!(harness.session(&ben.secret).await.is_none());
-    authority.session_end(&open_root.ctx, ana.session.id).await.unwrap();
+    authority.session_end(&open_root.ctx, one("ana", ana.session.id)).await.unwrap();
     assert!(harness.session(&ana.secret).await.is_none());
-    authority.sessions_end_all(&operator(), of("root"), None).await.unwrap();
+    authority.sessions_end_all(&operator(), all_of("root", None)).await.unwrap();
     assert!(harness.session(&root.secret).await.is_none());
 }
 
@@ -234,7 +250,7 @@ async fn a_lost_answer_leaves_no_session_in_memory(harness: &Harness) {
     let done = harness.person("ana", false).await;
     let open = harness.session(&done.secret).await.unwrap();
     harness.store.set(Fault::LostAnswers);
-    let answer = harness.authority.session_end(&open.ctx, open.id).await;
+    let answer = harness.authority.session_end(&open.ctx, one("ana", open.id)).await;
     assert_eq!(code(answer), ApiError::UNAVAILABLE);
     harness.store.set(Fault::None);
     // It was written, though nobody said so.

@@ -24,7 +24,7 @@ pub(super) fn base() -> utoipa::openapi::OpenApi {
 }
 
 /// The members that a path names, and a body does not.
-const NAMED_BY_PATHS: [(&str, &str); 7] = [
+const NAMED_BY_PATHS: [(&str, &str); 8] = [
     ("CheckPermissions", "id"),
     ("GroupEdit", "group"),
     ("ServerEdit", "name"),
@@ -32,6 +32,7 @@ const NAMED_BY_PATHS: [(&str, &str); 7] = [
     ("TokenRevoke", "id"),
     ("TokenRotate", "id"),
     ("UserEdit", "user"),
+    ("UserResetLink", "user"),
 ];
 
 /// The whole document as JSON.
@@ -95,7 +96,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let is_named = path.contains('{');
     let is_change = method != "get";
     let makes = operation.pointer("/responses/201").is_some();
-    let edits = matches!(method, "patch" | "delete");
+    let edits = matches!(method, "patch" | "delete") && is_versioned(operation);
     let mut statuses = vec![
         ("400", "The request is malformed"),
         ("401", "No token or session, or one that is not valid"),
@@ -142,12 +143,21 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
 /// Schemas of things that have a version.
 const VERSIONED: [&str; 5] = ["GroupView", "IssuedToken", "ServerView", "TokenDetails", "UserView"];
 
-/// The headers that an answer has besides its type.
-fn headers_of(method: &str, status: &str, response: &mut Value) {
+/// Whether an operation is about a thing that has a version.
+fn is_versioned(operation: &Value) -> bool {
+    operation.pointer("/responses/200").is_some_and(is_of_version)
+}
+
+fn is_of_version(response: &Value) -> bool {
     let schema = response.pointer("/content/application~1json/schema/$ref");
     let schema = schema.and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+    schema.is_some_and(|it| VERSIONED.contains(&it))
+}
+
+/// The headers that an answer has besides its type.
+fn headers_of(method: &str, status: &str, response: &mut Value) {
     // What was deleted has no version any more.
-    let is_versioned = schema.is_some_and(|it| VERSIONED.contains(&it)) && method != "delete";
+    let is_versioned = is_of_version(response) && method != "delete";
     let mut headers = Map::new();
     let mut add = |name: &str, about: &str| {
         let header = json!({"description": about, "schema": {"type": "string"}});

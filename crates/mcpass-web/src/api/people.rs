@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use mcpass_authority::api::{
-    GroupCreate, GroupEdit, GroupRef, GroupView, Page, UserCreate, UserEdit, UserRef, UserView,
+    GroupCreate, GroupEdit, GroupRef, GroupView, IssuedLink, Page, SessionRef, SessionView,
+    SessionsEnd, UserCreate, UserEdit, UserRef, UserResetLink, UserView,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -13,7 +14,7 @@ use utoipa::IntoParams;
 use crate::Site;
 use crate::answer::{Created, Tagged};
 use crate::identity::Caller;
-use crate::input::{Creator, Editor, Input, Named, Query};
+use crate::input::{Creator, Editor, Input, Named, NamedTwo, Query};
 use crate::problem::Problem;
 
 /// Items of a page, if nobody says how many, and at most.
@@ -31,6 +32,16 @@ pub(super) struct PartQuery {
     /// Where an earlier page said that the next one begins.
     #[serde(default)]
     cursor: Option<String>,
+}
+
+/// Which of a user's sessions go on.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct KeepQuery {
+    /// A session that goes on, by its id.
+    #[serde(default)]
+    keep: Option<String>,
 }
 
 impl PartQuery {
@@ -89,6 +100,61 @@ pub(super) async fn user_edit(
 ) -> Result<Tagged<UserView>, Problem> {
     let request: UserEdit = input.about("user", user)?;
     Ok(Tagged(site.authority.user_edit(&ctx, request).await?))
+}
+
+/// Makes a link with which a user who has no password yet sets one, in place of earlier links. It is
+/// in the answer and nowhere else. No token makes one.
+#[utoipa::path(post, path = "/api/v1/users/{user}/invite", tag = "users", params(("user" = String, Path, description = "Its name or id")), responses((status = 200, body = IssuedLink, description = "Done")))]
+pub(super) async fn user_invite(
+    State(site): State<Arc<Site>>,
+    Caller(ctx): Caller,
+    Named(user): Named,
+) -> Result<Json<IssuedLink>, Problem> {
+    Ok(Json(site.authority.user_invite(&ctx, UserRef { user }).await?))
+}
+
+/// Makes a link with which a user sets a new password, in place of earlier links. It is in the
+/// answer and nowhere else. No token makes one.
+#[utoipa::path(post, path = "/api/v1/users/{user}/reset-link", tag = "users", params(("user" = String, Path, description = "Its name or id")), request_body = UserResetLink, responses((status = 200, body = IssuedLink, description = "Done")))]
+pub(super) async fn user_reset_link(
+    State(site): State<Arc<Site>>,
+    Caller(ctx): Caller,
+    Named(user): Named,
+    input: Input,
+) -> Result<Json<IssuedLink>, Problem> {
+    let request: UserResetLink = input.about("user", user)?;
+    Ok(Json(site.authority.password_reset_link(&ctx, request).await?))
+}
+
+/// Lists where a user is signed in to the console, newest first.
+#[utoipa::path(get, path = "/api/v1/users/{user}/sessions", tag = "users", params(("user" = String, Path, description = "Its name or id")), responses((status = 200, body = Vec<SessionView>, description = "Done")))]
+pub(super) async fn session_list(
+    State(site): State<Arc<Site>>,
+    Caller(ctx): Caller,
+    Named(user): Named,
+) -> Result<Json<Vec<SessionView>>, Problem> {
+    Ok(Json(site.authority.session_list(&ctx, UserRef { user }).await?))
+}
+
+/// Ends all sessions of a user, but for one that is to be kept. Answers what they were.
+#[utoipa::path(delete, path = "/api/v1/users/{user}/sessions", tag = "users", params(("user" = String, Path, description = "Its name or id"), KeepQuery), responses((status = 200, body = Vec<SessionView>, description = "Done")))]
+pub(super) async fn session_end_all(
+    State(site): State<Arc<Site>>,
+    Caller(ctx): Caller,
+    Named(user): Named,
+    Query(KeepQuery { keep }): Query<KeepQuery>,
+) -> Result<Json<Vec<SessionView>>, Problem> {
+    Ok(Json(site.authority.sessions_end_all(&ctx, SessionsEnd { user, keep }).await?))
+}
+
+/// Ends a session. Answers what it was. When this is answered, it is refused.
+#[utoipa::path(delete, path = "/api/v1/users/{user}/sessions/{id}", tag = "users", params(("user" = String, Path, description = "Its name or id"), ("id" = String, Path, description = "The session's id, `ses_…`")), responses((status = 200, body = SessionView, description = "Done")))]
+pub(super) async fn session_end(
+    State(site): State<Arc<Site>>,
+    Caller(ctx): Caller,
+    NamedTwo(user, id): NamedTwo,
+) -> Result<Json<SessionView>, Problem> {
+    Ok(Json(site.authority.session_end(&ctx, SessionRef { user, id }).await?))
 }
 
 /// Lists the groups, by name.

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use mcpass_authority::api::{
-    ServerAdd, ServerEdit, ServerRef, ServerTest, ServerTools, ServerToolsView, ServerView,
+    AccessView, ServerAdd, ServerEdit, ServerRef, ServerTest, ServerTools, ServerToolsView,
+    ServerView,
 };
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Site;
 use crate::answer::{Created, Tagged};
 use crate::identity::Caller;
 use crate::input::{Creator, Editor, Input, Named, Query};
 use crate::problem::Problem;
+use crate::test_call::{self, Called, TestCall};
 
 /// How fresh a list of tools has to be.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -24,6 +28,48 @@ pub(super) struct ToolsQuery {
     /// Whether to ask the server now. Else what was heard within half a minute will do.
     #[serde(default)]
     fresh: bool,
+}
+
+/// Which tool is called, and with what.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServerCall {
+    /// The tool's own name, as the server lists it.
+    tool: String,
+    /// What it is given: an object, 100,000 characters at most; empty if absent.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    arguments: Option<Value>,
+}
+
+/// What came of a test call.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ServerCalled {
+    /// Whether the tool did what it is for.
+    ok: bool,
+    /// Why not, if it did not.
+    error: Option<String>,
+    /// The HTTP status of the MCP endpoint; none if it did not answer.
+    status: Option<u16>,
+    /// The JSON-RPC message of the MCP endpoint, as it was sent; none if there was none.
+    #[schema(value_type = Option<Object>)]
+    answer: Option<Box<RawValue>>,
+    /// The token that was made for the call, and revoked after it; none if none was.
+    token: Option<String>,
+    /// Rows of the access log that it left, newest first, if the caller may see them.
+    requests: Vec<AccessView>,
+}
+
+impl From<Called> for ServerCalled {
+    fn from(called: Called) -> Self {
+        let Called { heard, token, rows } = called;
+        let (error, status, answer) = match heard {
+            Ok(heard) => (heard.trouble(), Some(heard.status), heard.sent()),
+            Err(why) => (Some(format!("There was no answer: {why}.")), None, None),
+        };
+        let token = token.map(|id| id.to_string());
+        Self { ok: error.is_none(), error, status, answer, token, requests: rows }
+    }
 }
 
 /// Lists all servers and how they do.
@@ -120,4 +166,30 @@ pub(super) async fn server_tools(
 ) -> Result<Json<ServerToolsView>, Problem> {
     let request = ServerTools { name, fresh: asked.fresh };
     Ok(Json(site.authority.server_tools(&ctx, request).await?))
+}
+
+/// Calls a tool once, to see what it answers: a real call, with a token for the caller's user that
+/// may call this tool alone and is revoked afterwards. That the call fails is part of the answer.
+#[utoipa::path(post, path = "/api/v1/servers/{name}/call", tag = "servers", params(("name" = String, Path, description = "The server's name")), request_body = ServerCall, responses((status = 200, body = ServerCalled, description = "Done")))]
+pub(super) async fn server_call(
+    State(site): State<Arc<Site>>,
+    Caller(ctx): Caller,
+    Named(name): Named,
+    input: Input,
+) -> Result<Json<ServerCalled>, Problem> {
+    let sent = input.exactly("arguments");
+    let ServerCall { tool, arguments } = input.read()?;
+    let sent = arguments.and(sent);
+    let request = ServerTools { name, fresh: false };
+    let known = site.authority.server_tools(&ctx, request).await?;
+    let named = known.tools.into_iter().find(|known| known.name == tool);
+    let named = named.ok_or_else(|| test_call::no_tool("tool", &known.server))?;
+    let call = TestCall {
+        server: &known.server,
+        tool: &tool,
+        permissions: named.permissions,
+        arguments: test_call::arguments(sent.as_deref().map_or("", RawValue::get))?,
+    };
+    let called = test_call::make(&site.authority, &ctx, site.listen.as_deref(), call).await?;
+    Ok(Json(called.into()))
 }

@@ -2,6 +2,7 @@
 
 mod callers;
 mod forms;
+mod people;
 mod world;
 
 pub(crate) use self::world::Well;

@@ -1,7 +1,10 @@
 //! `mcpass user`
 
 use clap::Subcommand;
-use mcpass_authority::api::{IssuedLink, UserCreate, UserEdit, UserRef, UserResetLink, UserView};
+use mcpass_authority::api::{
+    IssuedLink, SessionRef, SessionView, SessionsEnd, UserCreate, UserEdit, UserRef, UserResetLink,
+    UserView,
+};
 
 use super::{answer, joined, nothing_to_change, yes_no};
 use crate::cli::DatabaseOption;
@@ -65,6 +68,21 @@ enum Action {
         #[arg(long)]
         remove_second_factor: bool,
     },
+    /// List where a user is signed in to the console
+    #[command(after_help = "Example:\n  mcpass user sessions ana@example.com")]
+    Sessions {
+        /// Name or id
+        user: String,
+    },
+    /// End all sessions of a user, or one of them
+    #[command(after_help = "Example:\n  mcpass user sign-out ana@example.com")]
+    SignOut {
+        /// Name or id
+        user: String,
+        /// This session alone, by its id
+        #[arg(long, value_name = "ID")]
+        session: Option<String>,
+    },
     /// Switch a user off: all its tokens are refused from now on
     #[command(after_help = "Example:\n  mcpass user disable ana")]
     Disable {
@@ -125,6 +143,11 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Result<(), Failure
             let link = answer!(context, UserResetLink(request) => Link);
             return show_link(context, &link);
         }
+        Action::Sessions { user } => {
+            let sessions = answer!(context, SessionList(UserRef { user }) => Sessions);
+            return show_sessions(context, &sessions);
+        }
+        Action::SignOut { user, session } => return sign_out(context, user, session).await,
         Action::Disable { user } => {
             let request = UserEdit { user, active: Some(false), ..UserEdit::default() };
             answer!(context, UserEdit(request) => User)
@@ -188,6 +211,45 @@ fn show_link(context: &Context, link: &IssuedLink) -> Result<(), Failure> {
         ("works until", times::exact(link.expires_at, context.now()).into()),
         ("shown", "only now; whoever has it can be this user, once".into()),
     ])
+}
+
+fn show_sessions(context: &Context, sessions: &[SessionView]) -> Result<(), Failure> {
+    if context.output.is_json() {
+        return context.output.json(&sessions);
+    }
+    let now = context.now();
+    let rows = sessions.iter().map(|session| {
+        vec![
+            session.id.to_string().into(),
+            session.method.as_str().into(),
+            times::relative(session.created_at, now).into(),
+            times::relative(session.last_seen_at, now).into(),
+            times::relative(session.ends_at, now).into(),
+            session.ip.as_str().into(),
+            session.user_agent.as_str().into(),
+        ]
+    });
+    let header = ["id", "signed in with", "since", "last used", "ends", "from", "browser"];
+    context.output.table(&header, rows.collect(), "Not signed in anywhere.")
+}
+
+async fn sign_out(
+    context: &mut Context,
+    user: String,
+    session: Option<String>,
+) -> Result<(), Failure> {
+    let ended = match session {
+        Some(id) => vec![answer!(context, SessionEnd(SessionRef { user, id }) => Session)],
+        None => answer!(context, SessionsEnd(SessionsEnd { user, keep: None }) => Sessions),
+    };
+    if context.output.is_json() {
+        return context.output.json(&ended);
+    }
+    context.output.line(match ended.as_slice() {
+        [] => "No session was going on.".to_owned(),
+        [one] => format!("Ended the session of {} at {}.", one.user, one.ip),
+        [first, ..] => format!("Ended {} sessions of {}.", ended.len(), first.user),
+    })
 }
 
 fn show(context: &Context, user: &UserView) -> Result<(), Failure> {

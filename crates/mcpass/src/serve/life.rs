@@ -118,6 +118,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         authority: authority.clone(),
         operations: observed,
         sessions: Arc::new(console.sessions()),
+        listen: Some(address.to_string()),
         read_timeout: config.limits.read_timeout.value.0,
         ending: pages_end.clone(),
     };

@@ -50,6 +50,21 @@ fn a_user_is_invited_and_gets_a_link_for_a_new_password() {
 }
 
 #[test]
+fn where_a_user_is_signed_in_is_listed_and_ended() {
+    let place = Place::new();
+    place.ok(&["user", "create", "ana"]);
+    assert_eq!(place.json(&["user", "sessions", "ana"]), json!([]));
+    assert_eq!(place.ok(&["user", "sessions", "ana"]), "Not signed in anywhere.\n");
+    assert_eq!(place.json(&["user", "sign-out", "ana"]), json!([]));
+    assert!(place.fails(&["user", "sessions", "ben"]).stderr.contains("no user `ben`"));
+    assert!(place.fails(&["user", "sign-out", "ben"]).stderr.contains("no user `ben`"));
+    let unknown = ["user", "sign-out", "ana", "--session", "ses_0000000000000000000000"];
+    assert!(place.fails(&unknown).stderr.contains("ana has no session ses_"));
+    let typed = place.fails(&["user", "sign-out", "ana", "--session", "all"]);
+    assert!(typed.stderr.contains("ses_"), "{}", typed.stderr);
+}
+
+#[test]
 fn tokens_of_a_disabled_user_are_refused() {
     let place = Place::new();
     let (id, _) = place.token(&["--permission", "demo.*"]);

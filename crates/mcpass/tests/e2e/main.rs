@@ -22,6 +22,7 @@ mod health;
 mod inspector;
 mod limits;
 mod operations;
+mod people;
 mod permissions;
 mod refusals;
 mod revocation;

@@ -30,6 +30,22 @@ requests! {
         #[serde(default)] remove_second_factor: bool,
     }
 
+    /// Names a session of a user.
+    SessionRef {
+        /// The user's name or id.
+        user: String,
+        /// The session's id, `ses_…`.
+        id: String,
+    }
+
+    /// Ends all sessions of a user.
+    SessionsEnd {
+        /// The user's name or id.
+        user: String,
+        /// But not this one, by its id.
+        #[serde(default)] keep: Option<String>,
+    }
+
     /// Changes a user.
     UserEdit {
         /// Its name or id.

@@ -2,14 +2,16 @@
 
 use mcpass_domain::{SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Plaintext, wire};
 
 /// A session of somebody who signed in.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct SessionView {
     /// Its id.
     #[serde(with = "wire::text")]
+    #[schema(value_type = String)]
     pub id: SessionId,
     /// Whose it is.
     pub user: String,
@@ -17,12 +19,15 @@ pub struct SessionView {
     pub method: String,
     /// When they signed in.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
     /// When it was last used, give or take a minute.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub last_seen_at: Timestamp,
     /// When it ends if it is not used before.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub ends_at: Timestamp,
     /// From where it was last used.
     pub ip: String,
@@ -33,7 +38,7 @@ pub struct SessionView {
 }
 
 /// A one-time link that was just made: the only answer that holds it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct IssuedLink {
     /// The link itself; its path alone where nobody said where people reach this server.
     pub url: Plaintext,
@@ -43,6 +48,7 @@ pub struct IssuedLink {
     pub user: Option<String>,
     /// Until when it can be used.
     #[serde(with = "wire::moment")]
+    #[schema(value_type = String)]
     pub expires_at: Timestamp,
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::document;
 use super::world::{Who, World};
 
-/// An operation, what is asked for, the permission for it, and the status for an anonymous caller,
+/// An operation, what is asked for, the permission for it (or several, with spaces between them), and the status for an anonymous caller,
 /// another user, the owner, a superuser, a token without the permission and one with it.
 struct Case {
     operation: &'static str,
@@ -111,6 +111,13 @@ const CASES: &[Case] = &[
         ADMIN,
     ),
     case(
+        "post /api/v1/servers/{name}/call",
+        "/api/v1/servers/up/call",
+        r#"{"tool":"look"}"#,
+        "mcpass.view_server mcpass.add_token up.look",
+        ADMIN,
+    ),
+    case(
         "get /api/v1/servers/{name}/tools",
         "/api/v1/servers/up/tools",
         "",
@@ -193,6 +200,42 @@ const CASES: &[Case] = &[
         r#"{"active":false}"#,
         "mcpass.change_user",
         ADMIN,
+    ),
+    // Links are made by people alone: a session has none of the bounds of a token.
+    case(
+        "post /api/v1/users/{user}/invite",
+        "/api/v1/users/ana/invite",
+        "",
+        "mcpass.change_user",
+        [401, 403, 403, 200, 403, 403],
+    ),
+    case(
+        "post /api/v1/users/{user}/reset-link",
+        "/api/v1/users/ana/reset-link",
+        r#"{"remove_second_factor":true}"#,
+        "mcpass.change_user",
+        [401, 403, 403, 200, 403, 403],
+    ),
+    case(
+        "get /api/v1/users/{user}/sessions",
+        "/api/v1/users/ana/sessions",
+        "",
+        "mcpass.view_session",
+        OWN,
+    ),
+    case(
+        "delete /api/v1/users/{user}/sessions",
+        "/api/v1/users/ana/sessions",
+        "",
+        "mcpass.delete_session",
+        OWN,
+    ),
+    case(
+        "delete /api/v1/users/{user}/sessions/{id}",
+        "/api/v1/users/ana/sessions/{session}",
+        "",
+        "mcpass.delete_session",
+        OWN,
     ),
     case("get /api/v1/whoami", "/api/v1/whoami", "", "mcpass.view_self", ALL),
 ];

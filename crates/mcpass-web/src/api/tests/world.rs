@@ -18,10 +18,11 @@ use mcpass_authority::{
 use mcpass_domain::permission::Needs;
 use mcpass_domain::{
     AccessRow, Admission, FamilyId, Limits, OsEntropy, Reason, RequestId, RowState, Server,
-    Subject, Surface, SystemClock, TokenId, ToolClass, Usage, UserId,
+    Session, SessionId, SignInMethod, SignInSecret, Subject, Surface, SystemClock, TokenId,
+    ToolClass, Usage, UserId,
 };
 use mcpass_store::memory::MemoryStore;
-use mcpass_store::{AccessBatch, Store as _};
+use mcpass_store::{AccessBatch, Change, Commit, SignInChange, Store as _};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -40,7 +41,7 @@ pub(super) enum Who {
     Superuser,
     /// A token that may call a tool and manage nothing.
     TokenWithout,
-    /// A token with this permission.
+    /// A token with this permission, or these with spaces between them.
     TokenWith(&'static str),
 }
 
@@ -143,6 +144,8 @@ pub(super) struct World {
     pub(super) token: String,
     /// A row of what it did.
     pub(super) row: String,
+    /// Ana's session.
+    pub(super) session: String,
 }
 
 impl World {
@@ -172,15 +175,18 @@ impl World {
         let row_id = row.admission.id.to_string();
         let batch = AccessBatch { rows: vec![row], ..AccessBatch::default() };
         store.access_load(batch).await.unwrap();
+        let session = session(&authority, store.as_ref(), "ana").await;
         let site = Site {
             authority: authority.clone(),
             operations: Arc::new(Well),
             sessions: Arc::new(Cookies),
+            // Where nobody listens.
+            listen: Some("127.0.0.1:9".to_owned()),
             read_timeout: std::time::Duration::from_secs(30),
             ending: tokio_util::sync::CancellationToken::new(),
         };
         let router = crate::router(site, crate::console::tests::console(&authority));
-        Self { authority, router, known, token: id.to_string(), row: row_id }
+        Self { authority, router, known, token: id.to_string(), row: row_id, session }
     }
 
     /// Asks, as somebody.
@@ -197,6 +203,7 @@ impl World {
         headers: &[(&str, &str)],
     ) -> Answered {
         let path = path.replace("{token}", &self.token).replace("{row}", &self.row);
+        let path = path.replace("{session}", &self.session);
         let body = body.replace("{token}", &self.token);
         let mut request = Request::builder().method(Method::try_from(method).unwrap()).uri(path);
         if !body.is_empty() && headers.iter().all(|(name, _)| *name != "content-type") {
@@ -232,7 +239,8 @@ impl World {
 
     /// As the gateway does for a token that it has validated.
     async fn prove(&self, request: &mut Request<Body>, permission: &str) {
-        let id = issue(&self.authority, "bo", &[permission]).await;
+        let permissions: Vec<&str> = permission.split(' ').collect();
+        let id = issue(&self.authority, "bo", &permissions).await;
         let subject = Arc::clone(&self.known.0.lock().unwrap()[&id]);
         let now = mcpass_domain::Clock::now(&SystemClock::new());
         let admitted = subject.admit(now, IpAddr::from([127, 0, 0, 1])).unwrap();
@@ -248,6 +256,28 @@ async fn issue(authority: &Authority, user: &str, permissions: &[&str]) -> Token
         ..TokenCreate::default()
     };
     authority.token_create(&Context::system("tests"), request).await.unwrap().id
+}
+
+/// A session that begins now.
+async fn session(authority: &Authority, store: &MemoryStore, user: &str) -> String {
+    let user = UserRef { user: user.into() };
+    let user = authority.user_show(&Context::system("tests"), user).await.unwrap().id;
+    let now = mcpass_domain::Clock::now(&SystemClock::new());
+    let id: SessionId = mcpass_domain::time::id_from(&OsEntropy, now).unwrap();
+    let session = Session {
+        id,
+        digest: SignInSecret::generate(&OsEntropy).unwrap().digest(),
+        user,
+        method: SignInMethod::Password,
+        created_at: now,
+        last_seen_at: now,
+        ends_at: now.saturating_add(std::time::Duration::from_hours(1)),
+        ip: IpAddr::from([127, 0, 0, 1]),
+        user_agent: "Mozilla/5.0".to_owned(),
+    };
+    let changes = vec![Change::SignIn(SignInChange::SessionInsert(session))];
+    store.commit(Commit { changes, audit: Vec::new() }).await.unwrap();
+    id.to_string()
 }
 
 fn row(token: TokenId) -> AccessRow {

@@ -2,8 +2,8 @@
 
 use askama::Template;
 use axum::extract::State;
-use mcpass_authority::api::{ApiError, TotpEnrolment, UserRef};
-use mcpass_domain::{Password, SessionId};
+use mcpass_authority::api::{ApiError, SessionRef, SessionsEnd, TotpEnrolment};
+use mcpass_domain::Password;
 
 use super::again;
 use crate::console::asked::Asked;
@@ -90,12 +90,11 @@ pub(super) async fn remove_code(State(console): State<Console>, asked: Asked) ->
 pub(super) async fn end_sessions(State(console): State<Console>, asked: Asked) -> Answer {
     let session = &asked.viewer()?.session;
     if let Some(id) = asked.form.some("session") {
-        let id: SessionId =
-            id.parse().map_err(|_| ApiError::invalid("session", "this is no session's id"))?;
-        console.authority().session_end(&session.ctx, id).await?;
+        let request = SessionRef { user: session.user.to_string(), id };
+        console.authority().session_end(&session.ctx, request).await?;
         return Ok(done(PATH, "Session ended."));
     }
-    let request = UserRef { user: session.user.to_string() };
-    console.authority().sessions_end_all(&session.ctx, request, Some(session.id)).await?;
+    let (user, keep) = (session.user.to_string(), Some(session.id.to_string()));
+    console.authority().sessions_end_all(&session.ctx, SessionsEnd { user, keep }).await?;
     Ok(done(PATH, "All your other sessions have ended."))
 }

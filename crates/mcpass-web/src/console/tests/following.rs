@@ -27,6 +27,7 @@ impl Bench {
             authority: self.authority.clone(),
             operations: std::sync::Arc::new(Well),
             sessions: std::sync::Arc::new(self.console.sessions()),
+            listen: None,
             read_timeout: std::time::Duration::from_secs(30),
             ending: CancellationToken::new(),
         };

@@ -12,7 +12,8 @@ use crate::console::frame::{Frame, Section};
 use crate::console::log::Row;
 use crate::console::show::When;
 use crate::console::viewer::Viewer;
-use crate::console::{Console, page, probe};
+use crate::console::{Console, page};
+use crate::probe;
 use crate::snippets::{self, Snippet};
 
 /// Clients whose configuration is shown, in this order.

@@ -1,8 +1,7 @@
 //! What is done to a user: switched on or off, invited, given a link, signed out.
 
 use axum::extract::{Path, State};
-use mcpass_authority::api::{ApiError, UserEdit, UserRef, UserResetLink};
-use mcpass_domain::SessionId;
+use mcpass_authority::api::{SessionRef, SessionsEnd, UserEdit, UserRef, UserResetLink};
 
 use super::one;
 use crate::console::asked::Asked;
@@ -66,11 +65,11 @@ pub(super) async fn end_sessions(
 ) -> Answer {
     let (authority, ctx) = (console.authority(), asked.ctx()?);
     if let Some(id) = asked.form.some("session") {
-        let id: SessionId =
-            id.parse().map_err(|_| ApiError::invalid("session", "this is no session's id"))?;
-        authority.session_end(ctx, id).await?;
+        let request = SessionRef { user: user.clone(), id };
+        authority.session_end(ctx, request).await?;
         return Ok(done(&one::path(&user), "Session ended."));
     }
-    authority.sessions_end_all(ctx, UserRef { user: user.clone() }, None).await?;
+    let request = SessionsEnd { user: user.clone(), keep: None };
+    authority.sessions_end_all(ctx, request).await?;
     Ok(done(&one::path(&user), "All their sessions have ended."))
 }

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::show::{cut, plain};
+use crate::console::show::{cut, plain};
 
 /// How long the whole call may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -97,7 +97,7 @@ async fn send(to: SocketAddr, secret: &str, question: String) -> Result<Heard, S
         .header(header::AUTHORIZATION, bearer)
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, "application/json, text/event-stream")
-        .header(header::USER_AGENT, concat!("mcpass-console/", env!("CARGO_PKG_VERSION")))
+        .header(header::USER_AGENT, concat!("mcpass/", env!("CARGO_PKG_VERSION")))
         .body(Full::new(Bytes::from(question)))
         .map_err(|error| error.to_string())?;
     let stream = TcpStream::connect(to).await.map_err(|error| format!("{to}: {error}"))?;
@@ -129,6 +129,11 @@ impl Heard {
 
     fn message(&self) -> Option<Value> {
         serde_json::from_str(self.text()?.get()).ok()
+    }
+
+    /// The message as it was sent; none if it is no JSON.
+    pub(crate) fn sent(&self) -> Option<Box<RawValue>> {
+        self.text().map(ToOwned::to_owned)
     }
 
     /// How many tools were listed; none if there was no list.
