@@ -149,7 +149,8 @@ async fn the_demo_prints_a_password_that_signs_in() -> Result<()> {
 async fn half_of_a_form_holds_a_connection_no_longer_than_a_body_may_take() -> Result<()> {
     let mut mcpass = mcpass()?
         .with_environment("MCPASS_LIMITS_READ_TIMEOUT", "1s")
-        .with_environment("MCPASS_LIMITS_CONNECTIONS", "20");
+        // Those below, and what may be left of the start's own questions.
+        .with_environment("MCPASS_LIMITS_CONNECTIONS", "24");
     mcpass.start().await?;
     let address = mcpass.address()?;
     let mut halves = Vec::new();
