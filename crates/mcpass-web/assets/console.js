@@ -402,6 +402,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("focusin", (event) => {
   if (event.target.matches("[data-select]")) event.target.select();
+  if (event.target.dataset.list) offer(event.target);
 });
 
 // ---- Keys ----
@@ -453,6 +454,18 @@ document.addEventListener("keydown", (event) => {
 });
 
 // ---- What a page, or a part of one, needs at its beginning ----
+
+// What may be chosen in a field, fetched when somebody comes to it.
+async function offer(field) {
+  const address = field.dataset.list;
+  field.removeAttribute("data-list");
+  const answer = await fetch(address).catch(() => null);
+  if (!answer?.ok) return;
+  const list = one("datalist", new DOMParser().parseFromString(await answer.text(), "text/html"));
+  if (!list) return;
+  field.after(document.adoptNode(list));
+  field.setAttribute("list", list.id);
+}
 
 function prepare(from) {
   localTimes(from);

@@ -9,6 +9,7 @@ mod edit;
 mod hours;
 mod list;
 mod one;
+mod tools;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -20,6 +21,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/tokens", get(list::show))
         .route("/tokens/new", get(create::show).post(create::take))
         .route("/tokens/bulk", post(bulk::take))
+        .route("/tokens/tools", get(tools::show))
         .route("/tokens/{id}", get(one::show).post(edit::take))
         .route("/tokens/{id}/permissions", get(edit::show_permissions).post(edit::take_permissions))
         .route("/tokens/{id}/created", get(created::show))

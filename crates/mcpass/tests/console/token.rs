@@ -74,6 +74,9 @@ async fn what_is_allowed_is_explained_and_switched() -> Result<()> {
         browser.see(wanted).await?;
     }
     browser.see("!up.destroy").await?;
+    // The field offers what the servers list.
+    browser.find(Find::Css("#f-permission[list=tools]")).await?;
+    browser.find(Find::Css("#tools option[value=\"up.look\"]")).await?;
 
     let works = async || -> Result<bool> {
         let body = wire::call("look", "m");
