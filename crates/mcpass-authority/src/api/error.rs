@@ -1,5 +1,7 @@
 //! One error for everything management refuses.
 
+use std::num::NonZeroU32;
+
 use mcpass_domain::redact;
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +18,16 @@ pub struct ApiError {
     pub message: String,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<Box<str>>,
     /// The field of the request that is wrong, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// What it is about, if that is not what was asked for: an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// After how many seconds the same may be tried again, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<NonZeroU32>,
 }
 
 impl ApiError {
@@ -49,6 +54,7 @@ impl ApiError {
             hint: None,
             field: None,
             object: None,
+            retry_after: None,
         }
     }
 
@@ -60,7 +66,7 @@ impl ApiError {
 
     /// The same, with what to do about it.
     pub fn with_hint(self, hint: impl AsRef<str>) -> Self {
-        Self { hint: Some(redact::mask(hint.as_ref()).into_owned()), ..self }
+        Self { hint: Some(redact::mask(hint.as_ref()).into()), ..self }
     }
 
     /// Whether the same request may succeed later without a change.

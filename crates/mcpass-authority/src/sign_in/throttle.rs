@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use mcpass_domain::{SecretDigest, Timestamp};
@@ -196,12 +197,13 @@ fn make_room(entries: &mut HashMap<Key, Entry>, now: Timestamp) {
 
 fn locked_out(wait: Duration) -> ApiError {
     // Rounded up, so that whoever waits as long as this says does not come too early.
-    let seconds = wait.as_micros().div_ceil(1_000_000);
-    ApiError::new(
-        "sign_in.locked",
-        format!("too many attempts failed; wait {seconds} s before the next one"),
-    )
-    .with_hint("if you forgot your password, ask an operator for a link to set a new one")
+    let seconds = u32::try_from(wait.as_micros().div_ceil(1_000_000)).unwrap_or(u32::MAX);
+    let message = format!("too many attempts failed; wait {seconds} s before the next one");
+    let error = ApiError {
+        retry_after: NonZeroU32::new(seconds),
+        ..ApiError::new("sign_in.locked", message)
+    };
+    error.with_hint("if you forgot your password, ask an operator for a link to set a new one")
 }
 
 #[cfg(test)]
