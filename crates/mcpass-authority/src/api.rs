@@ -8,6 +8,7 @@
 //! else.
 
 mod error;
+mod items;
 mod request;
 mod view;
 mod wire;
@@ -15,6 +16,7 @@ mod wire;
 use serde::{Deserialize, Serialize};
 
 pub use error::ApiError;
+pub use items::Items;
 pub use request::{
     AuditList, CheckPermissions, DatabaseEdit, Explain, GroupCreate, GroupEdit, GroupRef,
     LogFilter, LogList, LogShow, LogTail, Preview, ServerAdd, ServerEdit, ServerRef, ServerTools,

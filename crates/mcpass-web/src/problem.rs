@@ -4,8 +4,8 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use mcpass_authority::api::ApiError;
-use mcpass_domain::Reason;
-use serde::Serialize;
+use mcpass_domain::{Reason, redact};
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// Why something was not done (RFC 9457, `application/problem+json`).
@@ -21,13 +21,25 @@ pub struct Problem {
     /// Stable, for programs: `token.not_found`, `request.invalid`, …
     pub code: String,
     /// What is wrong and what to do about it.
+    #[serde(serialize_with = "masked")]
     pub detail: String,
     /// The field of the request that is wrong, if it is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "masked_if_any", skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// What the request was about, or has made: an id.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "masked_if_any", skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+}
+
+/// What problems repeat of a request may hold a token in the wrong place. All of them are written
+/// here.
+fn masked<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&redact::mask(text))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands fields over so")]
+fn masked_if_any<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    masked(text.as_deref().unwrap_or_default(), to)
 }
 
 /// The type of all problems.

@@ -2,6 +2,7 @@
 
 mod callers;
 mod forms;
+mod strict;
 mod world;
 
 pub(crate) use self::world::Well;

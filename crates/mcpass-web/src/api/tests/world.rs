@@ -172,12 +172,15 @@ impl World {
         let row_id = row.admission.id.to_string();
         let batch = AccessBatch { rows: vec![row], ..AccessBatch::default() };
         store.access_load(batch).await.unwrap();
+        // What would last for ever ends when it has said what there is.
+        let ending = tokio_util::sync::CancellationToken::new();
+        ending.cancel();
         let site = Site {
             authority: authority.clone(),
             operations: Arc::new(Well),
             sessions: Arc::new(Cookies),
             read_timeout: std::time::Duration::from_secs(30),
-            ending: tokio_util::sync::CancellationToken::new(),
+            ending,
         };
         let router = crate::router(site, crate::console::tests::console(&authority));
         Self { authority, router, known, token: id.to_string(), row: row_id }
