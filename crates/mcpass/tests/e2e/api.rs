@@ -181,9 +181,10 @@ async fn answers_are_as_the_document_says() -> Result<()> {
 }
 
 /// The answers that the documentation prints, in its order.
-fn printed() -> Vec<Value> {
+fn printed() -> Result<Vec<Value>> {
     let text = include_str!("../../../../docs/api.md");
-    text.lines().filter(|line| line.starts_with("{\"")).map(|line| line.parse().unwrap()).collect()
+    let answers = text.lines().filter(|line| line.starts_with("{\""));
+    answers.map(|line| line.parse().context("a printed answer")).collect()
 }
 
 /// The members of an answer and of what is in it, in their order.
@@ -233,7 +234,7 @@ async fn answers_are_as_the_documentation_prints_them() -> Result<()> {
         ask(("PATCH", &one), ("If-Match", "\"99\""), r#"{"note":"x"}"#).await?.json()?,
         ask(("POST", "/tokens"), none, r#"{"nmae":"x"}"#).await?.json()?,
     ];
-    let printed = printed();
+    let printed = printed()?;
     ensure!(printed.len() == real.len(), "{} answers are printed", printed.len());
     for (printed, real) in printed.iter().zip(&real) {
         let (mut expected, mut found) = (Vec::new(), Vec::new());
