@@ -8,13 +8,15 @@
 //! else.
 
 mod error;
+mod items;
 mod request;
 mod view;
 mod wire;
 
 use serde::{Deserialize, Serialize};
 
-pub use error::{ApiError, FieldError};
+pub use error::{ApiError, FieldError, More};
+pub use items::Items;
 pub use request::{
     AuditList, CheckPermissions, DatabaseEdit, Explain, GroupCreate, GroupEdit, GroupRef,
     LogFilter, LogList, LogShow, LogTail, Preview, ServerAdd, ServerEdit, ServerRef, ServerTools,

@@ -24,8 +24,8 @@ pub struct Context {
 pub(crate) struct Conditions {
     /// A key under which the same creation is not done twice.
     pub(crate) key: Option<String>,
-    /// The versions of the thing that may be changed; any, if none are named.
-    pub(crate) versions: Option<Vec<i64>>,
+    /// The editions of the thing that may be changed; any, if none are named.
+    pub(crate) editions: Option<Vec<String>>,
 }
 
 impl Context {
@@ -71,14 +71,14 @@ impl Context {
         self
     }
 
-    /// The same, for a change of this version and no other.
-    pub fn with_version(self, version: i64) -> Self {
-        self.with_one_of_versions(vec![version])
+    /// The same, for a change of this edition and no other: what the thing's view said.
+    pub fn with_edition(self, edition: impl Into<String>) -> Self {
+        self.with_one_of_editions(vec![edition.into()])
     }
 
-    /// The same, for a change of one of these versions and no other.
-    pub fn with_one_of_versions(mut self, versions: Vec<i64>) -> Self {
-        self.conditions.versions = Some(versions);
+    /// The same, for a change of one of these editions and no other.
+    pub fn with_one_of_editions(mut self, editions: Vec<String>) -> Self {
+        self.conditions.editions = Some(editions);
         self
     }
 

@@ -125,7 +125,7 @@ async fn edit(turn: &mut Turn, request: &GroupEdit) -> Result<GroupView, ApiErro
         )?,
         ..before.clone()
     };
-    turn.check_version(before.version)?;
+    turn.check_edition(&before)?;
     turn.caller.guard_grants(&grants(&before), &grants(&after))?;
 
     let mut view = show::group(&after);
@@ -144,7 +144,7 @@ async fn edit(turn: &mut Turn, request: &GroupEdit) -> Result<GroupView, ApiErro
 
 async fn delete(turn: &mut Turn, request: &GroupRef) -> Result<GroupView, ApiError> {
     let group = turn.group("group", &request.group).await?;
-    turn.check_version(group.version)?;
+    turn.check_edition(&group)?;
     turn.caller.guard_grants(&grants(&group), &Grants::default())?;
 
     let view = show::group(&group);

@@ -32,6 +32,7 @@ mod authorize;
 mod catalogue;
 mod context;
 mod dispatch;
+mod edition;
 mod failure;
 mod groups;
 mod hooks;

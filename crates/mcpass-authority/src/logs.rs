@@ -6,8 +6,8 @@ use mcpass_domain::{FamilyId, Reason, RequestId, Timestamp, TokenId};
 use mcpass_store::{AccessFilter, AuditFilter, PageRequest};
 
 use crate::api::{
-    AccessView, ApiError, AuditList, AuditView, LogBatch, LogFilter, LogList, LogShow, LogTail,
-    Page, Status,
+    AccessView, ApiError, AuditList, AuditView, Items, LogBatch, LogFilter, LogList, LogShow,
+    LogTail, Page, Status,
 };
 use crate::authority::Authority;
 use crate::authorize::{Action, Reach};
@@ -16,9 +16,6 @@ use crate::failure::store_failed;
 use crate::turn::Turn;
 use crate::{parse, show, when};
 
-const USUAL_LIMIT: u32 = 100;
-const MAX_AUDIT: u32 = 1_000;
-const MAX_LOG: u32 = 10_000;
 const USUAL_TAIL: u32 = 1_000;
 /// Rows that are looked at for one answer: what a page of the console has time for.
 const LOOKED_AT: u32 = 10_000;
@@ -126,7 +123,7 @@ async fn audit(turn: &mut Turn, request: &AuditList) -> Result<Page<AuditView>, 
     };
     let page = PageRequest {
         after: request.cursor.as_deref().map(|text| parse::field("cursor", text)).transpose()?,
-        limit: request.limit.unwrap_or(USUAL_LIMIT).clamp(1, MAX_AUDIT),
+        limit: Items::AUDIT.of(request.limit)?,
     };
     let found = turn.core.store.audit_list(&filter, &page).await.map_err(store_failed)?;
     Ok(Page {
@@ -165,7 +162,7 @@ async fn list(turn: &mut Turn, request: &LogList) -> Result<Page<AccessView>, Ap
     filter.oldest_first = request.oldest_first;
     let page = PageRequest::<RequestId> {
         after: request.cursor.as_deref().map(|text| parse::field("cursor", text)).transpose()?,
-        limit: request.limit.unwrap_or(USUAL_LIMIT).clamp(1, MAX_LOG),
+        limit: Items::LOG.of(request.limit)?,
     };
     // Who asks for many rows waits longer, and comes back less often.
     filter.effort = Some(LOOKED_AT.max(page.limit.saturating_mul(LOOKED_AT_A_ROW)));
@@ -179,7 +176,7 @@ async fn list(turn: &mut Turn, request: &LogList) -> Result<Page<AccessView>, Ap
 
 async fn tail(turn: &mut Turn, request: &LogTail) -> Result<LogBatch, ApiError> {
     let filter = AccessFilter { effort: Some(LOOKED_AT), ..filter(turn, &request.filter).await? };
-    let limit = request.limit.unwrap_or(USUAL_TAIL).clamp(1, MAX_LOG);
+    let limit = Items { usual: USUAL_TAIL, ..Items::LOG }.of(request.limit)?;
     turn.flush_log().await?;
     let (rows, after) =
         turn.core.store.access_tail(request.after, &filter, limit).await.map_err(store_failed)?;

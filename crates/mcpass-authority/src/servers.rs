@@ -191,7 +191,7 @@ async fn add(turn: &mut Turn, probed: &Probed<ServerAdd>) -> Result<ServerView, 
 
 async fn edit(turn: &mut Turn, probed: &Probed<ServerEdit>) -> Result<ServerView, ApiError> {
     let (before, after, others) = turn.edited_server(&probed.request).await?;
-    turn.check_version(before.version)?;
+    turn.check_edition(&before)?;
     let after = probed.applied(after);
     namespaces::check(&after, &others)?;
     turn.update_server("server.edit", before, after, others).await
@@ -203,6 +203,7 @@ async fn switch(
     is_enabled: bool,
 ) -> Result<ServerView, ApiError> {
     let (before, others) = turn.editable(&request.name).await?;
+    turn.check_edition(&before)?;
     let after = Server { is_enabled, ..before.clone() };
     let action = if is_enabled { "server.enable" } else { "server.disable" };
     turn.update_server(action, before, after, others).await
@@ -210,7 +211,7 @@ async fn switch(
 
 async fn remove(turn: &mut Turn, request: &ServerRef) -> Result<ServerView, ApiError> {
     let (server, others) = turn.editable(&request.name).await?;
-    turn.check_version(server.version)?;
+    turn.check_edition(&server)?;
     let view = show::server(&server);
     let before = show::record(&view);
     let audit = turn.audit("server.remove", &server.name, Some(&before), None, "")?;

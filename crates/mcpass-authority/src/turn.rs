@@ -16,6 +16,7 @@ use crate::api::ApiError;
 use crate::authority::{Authority, Core};
 use crate::authorize::{self, Action, Caller};
 use crate::context::Context;
+use crate::edition::Changing;
 use crate::failure::{no_entropy, store_failed};
 use crate::hooks::{PublishedToken, Update};
 use crate::sign_in::{Ended, check_session};
@@ -41,8 +42,8 @@ pub(crate) struct Turn {
     pub(crate) caller: Caller,
     pub(crate) world: World,
     pub(crate) now: Timestamp,
-    /// The versions that the caller means to change.
-    versions: Option<Vec<i64>>,
+    /// The editions that the caller means to change.
+    editions: Option<Vec<String>>,
     /// What is to be remembered of a creation under a key; what it creates is not known yet.
     creation: Option<Creation>,
 }
@@ -188,14 +189,14 @@ impl Turn {
         check_session(core, ctx, now).await?;
         let caller =
             authorize::authorize(core.store.as_ref(), &mut world, ctx, action, now).await?;
-        let versions = ctx.conditions().versions.clone();
-        Ok(Self { core: Arc::clone(core), caller, world, now, versions, creation: None })
+        let editions = ctx.conditions().editions.clone();
+        Ok(Self { core: Arc::clone(core), caller, world, now, editions, creation: None })
     }
 
-    /// Refuses to change another version than the one that the caller knows.
-    pub(crate) fn check_version(&self, held: i64) -> Result<(), ApiError> {
-        match &self.versions {
-            Some(known) if !known.contains(&held) => {
+    /// Refuses to change another edition than the one that the caller knows.
+    pub(crate) fn check_edition(&self, held: &impl Changing) -> Result<(), ApiError> {
+        match &self.editions {
+            Some(known) if !known.contains(&held.edition()) => {
                 Err(ApiError::new(ApiError::STALE, "this was changed since you read it")
                     .with_hint("read it again, then repeat the change"))
             }

@@ -112,7 +112,7 @@ async fn list(turn: &mut Turn) -> Result<Vec<UserView>, ApiError> {
 
 async fn edit(turn: &mut Turn, request: &UserEdit) -> Result<UserView, ApiError> {
     let before = turn.user("user", &request.user).await?;
-    turn.check_version(before.version)?;
+    turn.check_edition(&before)?;
     if before.is_superuser || request.superuser.is_some_and(|wanted| wanted) {
         turn.caller.guard_superuser()?;
     }

@@ -36,20 +36,26 @@ impl OurNames {
 
     /// Whether the request names us, and comes from no page that is not ours.
     pub fn accept(&self, headers: &HeaderMap) -> bool {
-        let mut hosts = headers.get_all(header::HOST).iter();
-        let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or("");
-        if hosts.next().is_some() {
-            return false;
-        }
-        if !self.hosts.is_empty() && !self.is_our_host(without_port(host)) {
-            return false;
-        }
+        let Some(host) = self.host(headers) else { return false };
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return true;
         };
         let origin = origin.to_str().unwrap_or("");
         origins.next().is_none() && (self.is_allowed_origin(origin) || same_place(origin, host))
+    }
+
+    /// Whether the request names us, wherever it comes from.
+    pub fn is_named(&self, headers: &HeaderMap) -> bool {
+        self.host(headers).is_some()
+    }
+
+    /// The host that a request names, if that is one of ours.
+    fn host<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or("");
+        let is_ours = self.hosts.is_empty() || self.is_our_host(without_port(host));
+        (is_ours && hosts.next().is_none()).then_some(host)
     }
 
     fn is_our_host(&self, host: &str) -> bool {

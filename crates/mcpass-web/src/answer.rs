@@ -6,41 +6,24 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use mcpass_authority::api::{GroupView, IssuedToken, ServerView, TokenDetails, UserView};
 use serde::Serialize;
 
-/// Something with a version, which stands in its `ETag`.
+/// Something that changes, whose edition stands in its `ETag`.
 pub(crate) trait Versioned: Serialize {
-    /// Counts changes.
-    fn version(&self) -> i64;
+    /// Which thing it is and how often it was changed.
+    fn edition(&self) -> String;
 }
 
-impl Versioned for TokenDetails {
-    fn version(&self) -> i64 {
-        self.facts.version
-    }
+/// Implements it for views that say it themselves.
+macro_rules! versioned {
+    ($($name:ident),*) => {$(
+        impl Versioned for $name {
+            fn edition(&self) -> String {
+                self.edition()
+            }
+        }
+    )*};
 }
 
-impl Versioned for IssuedToken {
-    fn version(&self) -> i64 {
-        self.facts.version
-    }
-}
-
-impl Versioned for UserView {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
-impl Versioned for GroupView {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
-impl Versioned for ServerView {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
+versioned!(GroupView, IssuedToken, ServerView, TokenDetails, UserView);
 
 /// A thing, with its `ETag`.
 #[derive(Debug)]
@@ -57,7 +40,7 @@ impl<T: Versioned> IntoResponse for Tagged<T> {
 
 /// The `ETag` of a thing.
 fn tag(thing: &impl Versioned) -> Option<(HeaderName, HeaderValue)> {
-    let tag = HeaderValue::from_str(&format!("\"{}\"", thing.version())).ok()?;
+    let tag = HeaderValue::from_str(&format!("\"{}\"", thing.edition())).ok()?;
     Some((header::ETAG, tag))
 }
 

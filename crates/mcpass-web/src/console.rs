@@ -6,7 +6,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `gate` | the one way in: sessions, forged forms, errors, headers |
+//! | `gate`, `place` | the one way in: hosts, sessions, forged forms, errors, headers |
 //! | `asked`, `fields`, `form`, `cookie` | what a request says |
 //! | `pick` | the part of a form that chooses groups |
 //! | `frame`, `show`, `assets`, `trouble` | what pages have in common |
@@ -30,6 +30,7 @@ mod groups;
 mod keys;
 mod log;
 mod pick;
+mod place;
 mod search;
 mod servers;
 mod settings;
@@ -41,14 +42,16 @@ mod trouble;
 mod users;
 mod viewer;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::handler::Handler as _;
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, HeaderName, StatusCode, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use mcpass_authority::Authority;
 use mcpass_authority::api::ApiError;
 use mcpass_domain::{Clock, Entropy, Monotonic, Timestamp};
@@ -65,6 +68,23 @@ use self::drawer::Drawer;
 use self::fault::{Answer, Fault};
 use self::gate::{Door, gate};
 
+/// The names by which this server may be called.
+pub trait Hosts: Send + Sync + fmt::Debug {
+    /// Whether a request with these headers names this server, and so was not led here by a name
+    /// of somebody else's (DNS rebinding).
+    fn are_ours(&self, headers: &HeaderMap) -> bool;
+}
+
+/// Any name is ours.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AnyHost;
+
+impl Hosts for AnyHost {
+    fn are_ours(&self, _: &HeaderMap) -> bool {
+        true
+    }
+}
+
 /// What the console stands on.
 #[derive(Clone, Debug)]
 pub struct Parts {
@@ -76,6 +96,8 @@ pub struct Parts {
     pub provider: Option<Arc<Oidc>>,
     /// Randomness, for what forms are bound by and ids of errors.
     pub entropy: Arc<dyn Entropy>,
+    /// By which names it may be called.
+    pub hosts: Arc<dyn Hosts>,
     /// Where mcpass listens for MCP clients.
     pub listen: Option<String>,
     /// How long a form may take to arrive.
@@ -107,12 +129,12 @@ impl Console {
 
     /// All its pages, and what is answered where there is none.
     pub fn router(self) -> Router {
+        let through = |door| from_fn_with_state((self.clone(), door), gate);
         let open = Router::new()
             .route("/theme", post(theme::choose))
             .route("/assets/{version}/{name}", get(assets::show))
             .merge(sign_in::routes())
-            .fallback(nothing)
-            .layer(from_fn_with_state((self.clone(), Door::Open), gate));
+            .layer(through(Door::Open));
         let signed_in = Router::new()
             .merge(account::routes())
             .merge(audit::routes())
@@ -125,8 +147,13 @@ impl Console {
             .route("/keys", get(keys::show))
             .route("/search", get(search::show).post(search::take))
             .route("/settings", get(settings::show))
-            .layer(from_fn_with_state((self.clone(), Door::SignedIn), gate));
-        open.merge(signed_in).with_state(self)
+            .layer(through(Door::SignedIn));
+        let nowhere = Router::new().fallback(nothing).layer(through(Door::Nowhere));
+        // Outside of the layers: what they lead to answers a method that it has.
+        open.merge(signed_in)
+            .method_not_allowed_fallback(nothing.layer(through(Door::WrongMethod)))
+            .merge(nowhere)
+            .with_state(self)
     }
 
     fn authority(&self) -> &Authority {
@@ -162,14 +189,13 @@ impl Console {
         &self.0.drawer
     }
 
-    /// Whether the browser came over https: as the proxy in front says, or because the host that it
-    /// asked for is the public one, which is so. Whoever lies about it gets a cookie that their own
-    /// browser does not send.
+    /// Whether the browser came over https.
     fn is_https(&self, headers: &HeaderMap) -> bool {
-        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-        let public = self.authority().public_url().and_then(|url| url.strip_prefix("https://"));
-        text(HeaderName::from_static("x-forwarded-proto")) == Some("https")
-            || public.is_some() && public == text(header::HOST)
+        place::is_https(self.authority().public_url(), headers)
+    }
+
+    fn hosts(&self) -> &dyn Hosts {
+        self.0.parts.hosts.as_ref()
     }
 
     /// 128 random bits as a text.
@@ -188,12 +214,16 @@ fn page(template: &impl askama::Template) -> Answer {
 
 /// A page with a form that was not taken.
 fn refused(template: &impl askama::Template, error: &ApiError) -> Answer {
-    let status = match Fault::Api(error.clone()).status() {
+    let fault = Fault::Api(error.clone());
+    let status = match fault.status() {
         // What nothing can be done about by typing something else is no matter of the form.
-        status if status.is_server_error() => return Err(Fault::Api(error.clone())),
+        status if status.is_server_error() => return Err(fault),
         status => status,
     };
-    Ok((status, Html(template.render()?)).into_response())
+    let mut response = (status, Html(template.render()?)).into_response();
+    let wait = fault.retry_after().map(|wait| (header::RETRY_AFTER, wait));
+    response.headers_mut().extend(wait);
+    Ok(response)
 }
 
 /// To another page, after a form that was taken.

@@ -17,6 +17,8 @@ use crate::body::{self, Unread};
 use crate::identity::Caller;
 use crate::problem::Problem;
 
+mod members;
+
 /// The header that makes a creation safe to repeat
 /// (draft-ietf-httpapi-idempotency-key-header-07).
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -37,6 +39,22 @@ impl Input {
         all.remove(member)
     }
 
+    /// As what is to be changed of a thing that the path names. What is to stay is left out: `null`,
+    /// which answers have where there is nothing, would not say what is to be put there.
+    pub(crate) fn edit<T: DeserializeOwned>(
+        self,
+        member: &str,
+        name: String,
+    ) -> Result<T, Problem> {
+        match null_in(&self.0, "") {
+            Some(null) => {
+                let message = format!("`{null}`: null changes nothing; {}", instead_of_null(&null));
+                Err(invalid(&message, Some(null)))
+            }
+            None => self.about(member, name),
+        }
+    }
+
     /// The same, for a thing that the path names.
     pub(crate) fn about<T: DeserializeOwned>(
         mut self,
@@ -48,6 +66,30 @@ impl Input {
             return Err(invalid(&message, Some(member.to_owned())));
         }
         self.read()
+    }
+}
+
+/// The first member that is null, with the members that it is in.
+fn null_in(members: &Map<String, Value>, parents: &str) -> Option<String> {
+    members.iter().find_map(|(name, value)| match value {
+        Value::Null => Some(format!("{parents}{name}")),
+        Value::Object(inner) => null_in(inner, &format!("{parents}{name}.")),
+        _ => None,
+    })
+}
+
+/// What to send where somebody means "nothing".
+fn instead_of_null(member: &str) -> &'static str {
+    match member {
+        "expires" => "give \"never\" for no end, or leave it out to keep the one there is",
+        "max_context" => "give 0 for no limit, or leave it out to keep the one there is",
+        "cidrs" | "groups" | "permissions" => {
+            "give [] to take all away, or leave it out to keep what there is"
+        }
+        "note" | "ca_file" | "client_certificate" | "client_key" | "folder" => {
+            "give \"\" to remove it, or leave it out to keep it"
+        }
+        _ => "leave it out to keep what there is",
     }
 }
 
@@ -115,6 +157,10 @@ impl FromRequest<Arc<Site>> for Input {
             let detail = format!("the body is not JSON: {error}");
             Problem::new(StatusCode::BAD_REQUEST, "json.malformed", detail)
         })?;
+        if let Some(member) = members::repeated(&bytes) {
+            let message = format!("duplicate field `{member}`: say it once");
+            return Err(invalid(&message, Some(member)));
+        }
         match value {
             Value::Object(map) => Ok(Self(map, bytes)),
             _ => Err(invalid("the body has to be a JSON object", None)),
@@ -192,11 +238,7 @@ impl FromRequestParts<Arc<Site>> for Creator {
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
         let Caller(ctx) = Caller::from_request_parts(parts, site).await?;
-        Ok(Self(match parts.headers.get(IDEMPOTENCY_KEY) {
-            // What is no key at all is refused as an empty one is.
-            Some(key) => ctx.with_key(key.to_str().unwrap_or_default()),
-            None => ctx,
-        }))
+        Ok(Self(keyed(ctx, &parts.headers)))
     }
 }
 
@@ -210,21 +252,45 @@ impl FromRequestParts<Arc<Site>> for Editor {
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
         let Caller(ctx) = Caller::from_request_parts(parts, site).await?;
-        if !parts.headers.contains_key(header::IF_MATCH) {
-            return Ok(Self(ctx));
-        }
-        // Of several lines, each is a part of one list (RFC 9110, section 5.3).
-        let lines = parts.headers.get_all(header::IF_MATCH).iter();
-        let tags = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
-        let tags: Vec<&str> = tags.map(str::trim).collect();
-        if tags.contains(&"*") {
-            return Ok(Self(ctx));
-        }
-        // A weak tag, or one that is not ours, is no version of anything.
-        let version = |tag: &&str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
-        let versions = tags.iter().filter_map(version).collect();
-        Ok(Self(ctx.with_one_of_versions(versions)))
+        Ok(Self(matching(ctx, &parts.headers)))
     }
+}
+
+/// Somebody who creates something that follows something else: both conditions hold.
+#[derive(Debug)]
+pub(crate) struct Successor(pub(crate) Context);
+
+impl FromRequestParts<Arc<Site>> for Successor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
+        let Editor(ctx) = Editor::from_request_parts(parts, site).await?;
+        Ok(Self(keyed(ctx, &parts.headers)))
+    }
+}
+
+fn keyed(ctx: Context, headers: &HeaderMap) -> Context {
+    match headers.get(IDEMPOTENCY_KEY) {
+        // What is no key at all is refused as an empty one is.
+        Some(key) => ctx.with_key(key.to_str().unwrap_or_default()),
+        None => ctx,
+    }
+}
+
+fn matching(ctx: Context, headers: &HeaderMap) -> Context {
+    if !headers.contains_key(header::IF_MATCH) {
+        return ctx;
+    }
+    // Of several lines, each is a part of one list (RFC 9110, section 5.3).
+    let lines = headers.get_all(header::IF_MATCH).iter();
+    let tags = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
+    let tags: Vec<&str> = tags.map(str::trim).collect();
+    if tags.contains(&"*") {
+        return ctx;
+    }
+    // A weak tag, or one that is not ours, is no edition of anything.
+    let edition = |tag: &&str| tag.strip_prefix('"')?.strip_suffix('"').map(str::to_owned);
+    ctx.with_one_of_editions(tags.iter().filter_map(edition).collect())
 }
 
 /// The place in a stream that a client has seen already (HTML, 9.2.4).

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use mcpass_authority::api::ApiError;
-use mcpass_domain::Reason;
-use serde::Serialize;
+use mcpass_domain::{Reason, redact};
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// Why something was not done (RFC 9457, `application/problem+json`).
@@ -21,12 +21,13 @@ pub struct Problem {
     /// Stable, for programs: `token.not_found`, `request.invalid`, …
     pub code: String,
     /// What is wrong and what to do about it.
+    #[serde(serialize_with = "masked")]
     pub detail: String,
     /// The field of the request that is wrong, if it is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "masked_if_any", skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// What the request was about, or has made: an id.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "masked_if_any", skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
     /// All fields that are wrong, if it is more than one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -37,9 +38,22 @@ pub struct Problem {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ProblemField {
     /// Its name.
+    #[serde(serialize_with = "masked")]
     pub field: String,
     /// What is wrong with it.
+    #[serde(serialize_with = "masked")]
     pub detail: String,
+}
+
+/// What problems repeat of a request may hold a token in the wrong place. All of them are written
+/// here.
+fn masked<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&redact::mask(text))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands fields over so")]
+fn masked_if_any<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    masked(text.as_deref().unwrap_or_default(), to)
 }
 
 /// The type of all problems.
@@ -129,20 +143,24 @@ const IN_PATHS: [&str; 4] = ["group", "id", "name", "user"];
 impl From<ApiError> for Problem {
     fn from(error: ApiError) -> Self {
         let status = status_of(&error);
+        let errors = each_field(&error);
         let code = if is_no_id(&error) { "id.not_found".to_owned() } else { error.code };
         let detail = match &error.hint {
             Some(hint) => format!("{}; {hint}", error.message),
             None => error.message.clone(),
         };
-        let mut errors = Vec::new();
-        if let (Some(field), false) = (&error.field, error.also.is_empty()) {
-            errors.push(ProblemField { field: field.clone(), detail: error.message });
-            let also = error.also.into_iter();
-            errors.extend(also.map(|one| ProblemField { field: one.field, detail: one.message }));
-        }
         let problem = Self::new(status, code, detail);
         Self { field: error.field, object: error.object, errors, ..problem }
     }
+}
+
+/// All fields that are wrong, if it is more than one.
+fn each_field(error: &ApiError) -> Vec<ProblemField> {
+    let also = error.also();
+    let Some(first) = error.field.clone().filter(|_| !also.is_empty()) else { return Vec::new() };
+    let also = also.iter().map(|one| (one.field.clone(), one.message.clone()));
+    let all = std::iter::once((first, error.message.clone())).chain(also);
+    all.map(|(field, detail)| ProblemField { field, detail }).collect()
 }
 
 /// Whether what should be an id is none. Paths alone name things by their id, and nothing is at

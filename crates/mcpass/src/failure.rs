@@ -98,7 +98,7 @@ impl From<ApiError> for Failure {
             ApiError::UNAVAILABLE => Exit::Unavailable,
             _ => Exit::Failed,
         };
-        Self { message: error.message, hint: error.hint, exit }
+        Self { message: error.message, hint: error.hint.map(String::from), exit }
     }
 }
 

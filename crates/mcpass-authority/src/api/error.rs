@@ -1,5 +1,7 @@
 //! One error for everything management refuses.
 
+use std::num::NonZeroU32;
+
 use mcpass_domain::redact;
 use serde::{Deserialize, Serialize};
 
@@ -16,16 +18,27 @@ pub struct ApiError {
     pub message: String,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<Box<str>>,
     /// The field of the request that is wrong, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// What it is about, if that is not what was asked for: an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// What few errors say besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<Box<More>>,
+}
+
+/// What few errors say besides.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct More {
     /// The other fields of the request that are wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<FieldError>,
+    /// After how many seconds the same may be tried again, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<NonZeroU32>,
 }
 
 /// One of several fields that cannot be used.
@@ -61,7 +74,7 @@ impl ApiError {
             hint: None,
             field: None,
             object: None,
-            also: Vec::new(),
+            more: None,
         }
     }
 
@@ -71,10 +84,27 @@ impl ApiError {
     /// The first of them, with the other fields.
     pub fn all(errors: impl IntoIterator<Item = Option<Self>>) -> Result<(), Self> {
         let mut errors = errors.into_iter().flatten();
-        let Some(mut first) = errors.next() else { return Ok(()) };
+        let Some(first) = errors.next() else { return Ok(()) };
         let field = |error: Self| Some(FieldError { field: error.field?, message: error.message });
-        first.also = errors.filter_map(field).collect();
-        Err(first)
+        let also: Vec<FieldError> = errors.filter_map(field).collect();
+        let more = (!also.is_empty()).then(|| Box::new(More { also, retry_after: None }));
+        Err(Self { more, ..first })
+    }
+
+    /// The other fields of the request that are wrong.
+    pub fn also(&self) -> &[FieldError] {
+        self.more.as_ref().map_or(&[], |more| &more.also)
+    }
+
+    /// After how many seconds the same may be tried again, if that is known.
+    pub fn retry_after(&self) -> Option<NonZeroU32> {
+        self.more.as_ref()?.retry_after
+    }
+
+    /// The same, with after how many seconds it may be tried again; none says nothing.
+    pub fn with_retry_after(self, seconds: u32) -> Self {
+        let retry_after = NonZeroU32::new(seconds);
+        Self { more: Some(Box::new(More { retry_after, ..More::default() })), ..self }
     }
 
     /// A field of the request cannot be used.
@@ -85,7 +115,7 @@ impl ApiError {
 
     /// The same, with what to do about it.
     pub fn with_hint(self, hint: impl AsRef<str>) -> Self {
-        Self { hint: Some(redact::mask(hint.as_ref()).into_owned()), ..self }
+        Self { hint: Some(redact::mask(hint.as_ref()).into()), ..self }
     }
 
     /// Whether the same request may succeed later without a change.

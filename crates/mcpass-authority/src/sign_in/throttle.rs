@@ -196,12 +196,11 @@ fn make_room(entries: &mut HashMap<Key, Entry>, now: Timestamp) {
 
 fn locked_out(wait: Duration) -> ApiError {
     // Rounded up, so that whoever waits as long as this says does not come too early.
-    let seconds = wait.as_micros().div_ceil(1_000_000);
-    ApiError::new(
-        "sign_in.locked",
-        format!("too many attempts failed; wait {seconds} s before the next one"),
-    )
-    .with_hint("if you forgot your password, ask an operator for a link to set a new one")
+    let seconds = u32::try_from(wait.as_micros().div_ceil(1_000_000)).unwrap_or(u32::MAX);
+    let message = format!("too many attempts failed; wait {seconds} s before the next one");
+    ApiError::new("sign_in.locked", message)
+        .with_hint("if you forgot your password, ask an operator for a link to set a new one")
+        .with_retry_after(seconds)
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ use crate::when;
 /// Tokens of one call at most.
 const MAX_TOKENS: u32 = 10_000;
 
+/// What can be asked for.
+const ACTIONS: [&str; 5] = ["revoke", "disable", "extend", "add_group", "remove_group"];
+
 /// What is done to each token.
 enum Deed {
     Disable,
@@ -77,7 +80,7 @@ async fn glance(
     let (group, page) = (deed.group(), PageRequest { after: None, limit: MAX_TOKENS });
     let found = turn.core.store.token_outlines(&filter, group, &page).await;
     let found = found.map_err(store_failed)?;
-    refuse_more(found.next.is_some())?;
+    refuse_more("filter", found.next.is_some())?;
     let mut outlines = found.items;
     if group.is_some() {
         let known = outlines.iter().map(|one| (one.id, one.family)).unzip();
@@ -177,7 +180,28 @@ impl Tally {
     }
 }
 
+/// Refuses an action that there is not, and what it would pass over: a reason that nobody will read, an end that is not set.
+fn refuse_unfit(request: &TokenBulk) -> Result<(), ApiError> {
+    let (action, reason) = (request.action.as_str(), request.reason.as_str());
+    if !ACTIONS.contains(&action) {
+        let message = format!("the actions are {}", ACTIONS.join(", "));
+        return Err(ApiError::invalid("action", message));
+    }
+    for (member, is_given, takers) in [
+        ("expires", request.expires.is_some(), &["extend"][..]),
+        ("group", request.group.is_some(), &["add_group", "remove_group"]),
+        ("reason", !reason.is_empty(), &["revoke"]),
+    ] {
+        if is_given && !takers.contains(&action) {
+            let message = format!("{action} takes no `{member}`, {} does", takers.join(" or "));
+            return Err(ApiError::invalid(member, message).with_hint("leave it out"));
+        }
+    }
+    Ok(())
+}
+
 async fn deed(turn: &mut Turn, request: &TokenBulk) -> Result<Deed, ApiError> {
+    refuse_unfit(request)?;
     let group = match request.group.as_deref() {
         Some(group) => Some(turn.group("group", group).await?.id),
         None => None,
@@ -198,10 +222,7 @@ async fn deed(turn: &mut Turn, request: &TokenBulk) -> Result<Deed, ApiError> {
         }
         "add_group" => Deed::AddGroup(group.ok_or_else(|| needed("group"))?),
         "remove_group" => Deed::RemoveGroup(group.ok_or_else(|| needed("group"))?),
-        _ => {
-            let message = "the actions are revoke, disable, extend, add_group and remove_group";
-            return Err(ApiError::invalid("action", message));
-        }
+        other => return Err(ApiError::invalid("action", format!("there is no action {other}"))),
     })
 }
 
@@ -211,11 +232,11 @@ async fn tokens(turn: &mut Turn, request: &TokenBulk) -> Result<Vec<Token>, ApiE
             let page = (None, MAX_TOKENS);
             let (found, next) =
                 list::newest(turn, &listed(filter), page, list::MAX_LOOKED_AT).await?;
-            refuse_more(next.is_some())?;
+            refuse_more("filter", next.is_some())?;
             Ok(found)
         }
         (None, ids @ [_, ..]) => {
-            refuse_more(ids.len() > MAX_TOKENS as usize)?;
+            refuse_more("ids", ids.len() > MAX_TOKENS as usize)?;
             let found = turn.tokens(ids).await;
             found.map_err(|error| ApiError { field: Some("ids".to_owned()), ..error })
         }
@@ -223,12 +244,12 @@ async fn tokens(turn: &mut Turn, request: &TokenBulk) -> Result<Vec<Token>, ApiE
     }
 }
 
-fn refuse_more(is_more: bool) -> Result<(), ApiError> {
+fn refuse_more(field: &str, is_more: bool) -> Result<(), ApiError> {
     if !is_more {
         return Ok(());
     }
-    Err(ApiError::invalid("filter", format!("these are more than {MAX_TOKENS} tokens"))
-        .with_hint("do it in parts: a narrower filter, or ids"))
+    Err(ApiError::invalid(field, format!("these are more than {MAX_TOKENS} tokens"))
+        .with_hint("do it in parts: a narrower filter, or fewer ids"))
 }
 
 /// The other live secrets of the same families: what a token may do belongs to its family.

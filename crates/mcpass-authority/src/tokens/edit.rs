@@ -61,7 +61,7 @@ pub(super) async fn edit(turn: &mut Turn, request: &TokenEdit) -> Result<TokenDe
     let family = turn.live_family(&token).await?;
     // What is written rests on one read: the one whose version the store will check.
     let token = family.iter().find(|member| member.id == token.id).cloned().unwrap_or(token);
-    turn.check_version(token.version)?;
+    turn.check_edition(&token)?;
     check(turn, request)?;
     super::standing::refuse_revoked(&token)?;
     turn.learn(&family).await?;

@@ -8,7 +8,7 @@ use mcpass_store::{
 };
 
 use super::explain::{Known, Question};
-use crate::api::{ApiError, Page, TokenCount, TokenCountsView, TokenList, TokenView};
+use crate::api::{ApiError, Items, Page, TokenCount, TokenCountsView, TokenList, TokenView};
 use crate::authorize::Reach;
 use crate::failure::store_failed;
 use crate::turn::Turn;
@@ -18,8 +18,6 @@ use crate::{parse, show, when};
 const SOON: Duration = Duration::from_hours(7 * 24);
 /// What nobody used for this long is unused.
 const LONG_UNUSED: Duration = Duration::from_hours(30 * 24);
-const USUAL_LIMIT: u32 = 100;
-const MAX_LIMIT: u32 = 1_000;
 /// Tokens that are read at a time when only some of them fit.
 const CHUNK: u32 = 2_000;
 /// Tokens that are looked at for a page: what a page of the console has time for.
@@ -31,7 +29,7 @@ pub(super) async fn list(
     turn: &mut Turn,
     request: &TokenList,
 ) -> Result<Page<TokenView>, ApiError> {
-    let limit = request.limit.unwrap_or(USUAL_LIMIT).clamp(1, MAX_LIMIT);
+    let limit = Items::TOKENS.of(request.limit)?;
     let cursor = request.cursor.as_deref();
     let (tokens, next) = match request.permission.as_deref() {
         None => {

@@ -17,6 +17,7 @@ pub(super) async fn rotate(
         None => std::time::Duration::ZERO,
     };
     let old = turn.token(&request.id).await?;
+    turn.check_edition(&old)?;
     refuse_unfit(&old, turn.now)?;
     refuse_second_rotation(turn, &old).await?;
     turn.learn(std::slice::from_ref(&old)).await?;

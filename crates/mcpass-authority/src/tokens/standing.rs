@@ -16,6 +16,7 @@ pub(super) async fn switch(
     is_active: bool,
 ) -> Result<TokenDetails, ApiError> {
     let before = turn.token(id).await?;
+    turn.check_edition(&before)?;
     refuse_revoked(&before)?;
     if before.state(turn.now) == TokenState::Expired {
         return Err(ApiError::new("token.expired", format!("{} has expired", before.id))
@@ -44,6 +45,7 @@ pub(super) async fn revoke(
 ) -> Result<TokenDetails, ApiError> {
     let reason = parse::prose("reason", &request.reason, MAX_REASON)?;
     let token = turn.token(&request.id).await?;
+    turn.check_edition(&token)?;
     let targets = if request.family {
         turn.core.store.token_families(&[token.family]).await.map_err(store_failed)?
     } else {

@@ -71,6 +71,7 @@ async fn many_tokens_change_in_one_commit_or_not_at_all(harness: &Harness) {
         of_ids("burn", &both),
         of_ids("extend", &both),
         of_ids("add_group", &both),
+        TokenBulk { reason: "left".to_owned(), ..of_ids("disable", &both) },
     ] {
         assert_eq!(code(bulk(harness, &operator(), request).await), ApiError::INVALID);
     }

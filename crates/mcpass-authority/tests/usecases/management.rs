@@ -114,13 +114,13 @@ async fn a_key_is_kept_with_what_it_created(harness: &Harness) {
 async fn an_old_version_is_not_changed(harness: &Harness) {
     harness.user("ana").await;
     let token = harness.token("ana", &[]).await;
-    let version = harness.show(token.id).await.facts.version;
+    let edition = harness.show(token.id).await.edition();
     let edit = |ctx: Context, note: &str| {
         let (id, note) = (token.id.to_string(), Some(note.to_owned()));
         let request = TokenEdit { id, note, ..TokenEdit::default() };
         async move { harness.authority.token_edit(&ctx, request).await }
     };
-    let seen = operator().with_version(version);
+    let seen = operator().with_edition(edition);
     let edited = edit(seen.clone(), "a").await.unwrap();
     assert_eq!(edited.facts.version, harness.show(token.id).await.facts.version);
     assert_eq!(code(edit(seen, "b").await), ApiError::STALE);

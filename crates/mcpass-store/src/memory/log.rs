@@ -100,7 +100,7 @@ impl AccessLog {
         let Some(after) = page.after else { return (Vec::new(), self.last_settled) };
         let mut rows = Vec::new();
         let effort = filter.effort.map_or(i64::MAX, |effort| i64::from(effort.max(1)));
-        let last = after.saturating_add(effort).min(self.last_settled).max(after);
+        let last = after.saturating_add(effort).min(self.last_settled);
         for (place, id) in
             self.settled.range(after.saturating_add(1)..=last.max(after.saturating_add(1)))
         {

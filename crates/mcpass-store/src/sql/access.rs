@@ -58,7 +58,7 @@ pub(super) async fn tail(
     let rows = rows.map_err(|error| failure::of(error, "follow the access log"))?;
     let place = match rows.last().filter(|_| rows.len() == page.items()) {
         Some(row) => Cells::at(row, "access log row", COLUMNS.split(',').count()).take()?,
-        None => last_looked_at.map_or(last, |looked_at| looked_at.min(last)).max(after),
+        None => last_looked_at.map_or(last, |looked_at| looked_at.min(last)),
     };
     Ok((rows.iter().map(row).collect::<Result<_, _>>()?, place))
 }

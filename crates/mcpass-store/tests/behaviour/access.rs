@@ -146,6 +146,8 @@ pub(crate) async fn a_follower_sees_every_row_once_in_the_order_of_outcomes(stor
     let (seen, place) = tail(&*store, Some(start)).await;
     assert_eq!(seen, [4, 5, 3, 2].map(id));
     assert_eq!(tail(&*store, Some(place)).await, (Vec::new(), place));
+    // Who has a place of a longer log, as before a backup was put back, goes on at the end.
+    assert_eq!(tail(&*store, Some(place + 1_000_000)).await, (Vec::new(), place));
 
     // In small parts, and with a filter that leaves rows out.
     let one = AccessFilter { since: Some(at(3)), ..Default::default() };

@@ -1,8 +1,10 @@
 //! The OpenAPI document: what the code says of itself, and what all operations have in common.
 
+use mcpass_authority::api::Items;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
+use super::log;
 use crate::problem::Problem;
 
 #[derive(OpenApi)]
@@ -35,12 +37,35 @@ const NAMED_BY_PATHS: [(&str, &str); 8] = [
     ("UserResetLink", "user"),
 ];
 
+/// What changes a thing: `null` stands for nothing there.
+const EDITS: [&str; 5] = ["DatabaseEdit", "GroupEdit", "ServerEdit", "TokenEdit", "UserEdit"];
+
+/// What `limit` may be, where there is one.
+const LIMITS: [(&str, Items); 8] = [
+    ("/api/v1/audit", Items::AUDIT),
+    ("/api/v1/groups", Items::NAMES),
+    ("/api/v1/log", Items::LOG),
+    ("/api/v1/log.csv", Items::STREAM),
+    ("/api/v1/log.events", Items::STREAM),
+    ("/api/v1/log.ndjson", Items::STREAM),
+    ("/api/v1/tokens", Items::TOKENS),
+    ("/api/v1/users", Items::NAMES),
+];
+
+/// Changes of a thing that are asked for by a place of their own.
+const SWITCHES: [&str; 4] = ["disable", "enable", "revoke", "rotate"];
+
 /// The whole document as JSON.
 pub(super) fn finish(document: utoipa::openapi::OpenApi) -> String {
     let mut document = serde_json::to_value(document).unwrap_or_default();
     for (schema, member) in NAMED_BY_PATHS {
         if let Some(schema) = document.pointer_mut(&format!("/components/schemas/{schema}")) {
             leave_out(schema, member);
+        }
+    }
+    for schema in EDITS {
+        if let Some(schema) = document.pointer_mut(&format!("/components/schemas/{schema}")) {
+            take_no_null(schema);
         }
     }
     if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
@@ -90,13 +115,47 @@ fn leave_out(schema: &mut Value, member: &str) {
     }
 }
 
+/// Leaves out that members may be null.
+fn take_no_null(schema: &mut Value) {
+    let members = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for member in members.into_iter().flatten().map(|(_, member)| member) {
+        let Some(types) = member.get_mut("type") else { continue };
+        if let Some(list) = types.as_array_mut() {
+            list.retain(|kind| kind != "null");
+        }
+        if let Some([one]) = types.as_array().map(Vec::as_slice) {
+            *types = one.clone();
+        }
+    }
+}
+
+/// Says of the parameters of a query what its place makes of them.
+fn of_query(path: &str, operation: &mut Value) {
+    let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else {
+        return;
+    };
+    let is = |parameter: &Value, name| parameter.get("name").is_some_and(|it| it == name);
+    if path.ends_with(".events") {
+        parameters.retain(|it| !log::OF_LISTS.iter().any(|name| is(it, *name)));
+    }
+    let Some((_, items)) = LIMITS.iter().find(|(place, _)| *place == path) else { return };
+    let limit = parameters.iter_mut().find(|parameter| is(parameter, "limit"));
+    let schema = limit.and_then(|limit| limit.get_mut("schema")).and_then(Value::as_object_mut);
+    if let Some(schema) = schema {
+        schema.insert("minimum".to_owned(), json!(1));
+        schema.insert("maximum".to_owned(), json!(items.most));
+    }
+}
+
 /// What every operation may answer besides what it is for, and the headers of some.
 fn complete(path: &str, method: &str, operation: &mut Value) {
     let has_body = operation.get("requestBody").is_some();
     let is_named = path.contains('{');
     let is_change = method != "get";
     let makes = operation.pointer("/responses/201").is_some();
-    let edits = matches!(method, "patch" | "delete") && is_versioned(operation);
+    let switches = path.rsplit('/').next().is_some_and(|last| SWITCHES.contains(&last));
+    let edits = matches!(method, "patch" | "delete") && is_versioned(operation) || switches;
+    of_query(path, operation);
     let mut statuses = vec![
         ("400", "The request is malformed"),
         ("401", "No token or session, or one that is not valid"),
@@ -136,7 +195,13 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         add_header(operation, "Idempotency-Key", about);
     }
     if edits {
-        add_header(operation, "If-Match", "The `ETag` of the version that is to be changed.");
+        let about = "The `ETag` of what is to be changed, as it was read; several, or `*` for any.";
+        add_header(operation, "If-Match", about);
+    }
+    if path.ends_with(".events") {
+        let about = "The `id` of the last event that was seen: what came after it is sent first. \
+                     One from beyond the end of the log is as none: following begins now.";
+        add_header(operation, "Last-Event-ID", about);
     }
 }
 

@@ -13,7 +13,9 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, header};
 use mcpass_authority::Context;
-use mcpass_authority::api::{AccessView, LogBatch, LogFilter, LogList, LogShow, LogTail, Page};
+use mcpass_authority::api::{
+    AccessView, ApiError, Items, LogBatch, LogFilter, LogList, LogShow, LogTail, Page,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -89,10 +91,10 @@ pub(super) struct LogQuery {
     /// Before then.
     #[serde(default)]
     until: Option<String>,
-    /// Oldest first instead of newest first. Not for what comes in now.
+    /// Oldest first instead of newest first.
     #[serde(default)]
-    oldest_first: bool,
-    /// Items at most: of a list 100 if absent, and 10,000 at most.
+    oldest_first: Option<bool>,
+    /// Items at most: of a list 100 if absent, and 10,000 at most; else all there are.
     #[serde(default)]
     limit: Option<u32>,
     /// Where an earlier page said that the next one begins.
@@ -130,10 +132,26 @@ impl LogQuery {
     fn list(&self) -> LogList {
         LogList {
             filter: self.filter(),
-            oldest_first: self.oldest_first,
+            oldest_first: self.oldest_first.unwrap_or_default(),
             limit: self.limit,
             cursor: self.cursor.clone(),
         }
+    }
+}
+
+/// What says in which order a list comes, and where it begins. What comes in now has its own order.
+pub(super) const OF_LISTS: [&str; 2] = ["cursor", "oldest_first"];
+
+impl LogQuery {
+    /// Refuses to follow in another order than that in which things happen.
+    fn refuse_order(&self) -> Result<(), ApiError> {
+        let given = [self.cursor.is_some(), self.oldest_first.is_some()];
+        let Some((name, _)) = OF_LISTS.iter().zip(given).find(|(_, is_given)| *is_given) else {
+            return Ok(());
+        };
+        let message = format!("unknown field `{name}`: rows come as they happen");
+        Err(ApiError::invalid(*name, message)
+            .with_hint("the header Last-Event-ID says where to go on"))
     }
 }
 
@@ -242,14 +260,11 @@ async fn file(
     asked: LogQuery,
     form: Form,
 ) -> Result<Response, Problem> {
-    let most = asked.limit.unwrap_or(u32::MAX);
+    let most = Items::STREAM.of(asked.limit)?;
     let mut list = LogList { limit: Some(CHUNK.min(most)), ..asked.list() };
     // Parts that are read later are of the same times.
     list.filter = site.authority.log_filter_fixed(list.filter)?;
-    let mut page = site.authority.log_list(&ctx, list.clone()).await?;
-    if most == 0 {
-        page = Page { items: Vec::new(), next: None };
-    }
+    let page = site.authority.log_list(&ctx, list.clone()).await?;
     list.cursor.clone_from(&page.next);
     let state = (Some(page), list, most, true);
     let parts = stream::try_unfold(state, move |(page, mut list, left, is_first)| {
@@ -290,9 +305,10 @@ pub(super) async fn log_events(
     headers: HeaderMap,
     Query(asked): Query<LogQuery>,
 ) -> Result<Response, Problem> {
+    asked.refuse_order()?;
     let filter = asked.filter();
     let after = last_event(&headers);
-    let left = asked.limit.unwrap_or(u32::MAX);
+    let left = Items::STREAM.of(asked.limit)?;
     let tail = LogTail { after, filter, limit: Some(CHUNK.min(left)) };
     // The first look says where following begins, or why it may not.
     let first = site.authority.log_tail(&ctx, tail.clone()).await?;

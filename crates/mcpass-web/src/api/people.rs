@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use mcpass_authority::api::{
-    GroupCreate, GroupEdit, GroupRef, GroupView, IssuedLink, Page, SessionRef, SessionView,
+    GroupCreate, GroupEdit, GroupRef, GroupView, IssuedLink, Items, Page, SessionRef, SessionView,
     SessionsEnd, UserCreate, UserEdit, UserRef, UserResetLink, UserView,
 };
 use serde::Deserialize;
@@ -16,10 +16,6 @@ use crate::answer::{Created, Tagged};
 use crate::identity::Caller;
 use crate::input::{Creator, Editor, Input, Named, NamedTwo, Query};
 use crate::problem::Problem;
-
-/// Items of a page, if nobody says how many, and at most.
-const USUAL_LIMIT: u32 = 100;
-const MAX_LIMIT: u32 = 1_000;
 
 /// Which part of a list that is in the order of names.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -46,13 +42,13 @@ pub(super) struct KeepQuery {
 
 impl PartQuery {
     /// The part of `all` that is asked for: a name says where it begins.
-    fn of<T>(&self, all: Vec<T>, name: impl Fn(&T) -> &str) -> Page<T> {
-        let limit = self.limit.unwrap_or(USUAL_LIMIT).clamp(1, MAX_LIMIT);
+    fn of<T>(&self, all: Vec<T>, name: impl Fn(&T) -> &str) -> Result<Page<T>, Problem> {
+        let limit = Items::NAMES.of(self.limit)?;
         let after = self.cursor.as_deref();
         let mut rest = all.into_iter().filter(|item| after.is_none_or(|after| name(item) > after));
         let items: Vec<T> = rest.by_ref().take(limit as usize).collect();
         let last = items.last().filter(|_| rest.next().is_some());
-        Page { next: last.map(|last| name(last).to_owned()), items }
+        Ok(Page { next: last.map(|last| name(last).to_owned()), items })
     }
 }
 
@@ -64,7 +60,7 @@ pub(super) async fn user_list(
     Query(asked): Query<PartQuery>,
 ) -> Result<Json<Page<UserView>>, Problem> {
     let users = site.authority.user_list(&ctx).await?;
-    Ok(Json(asked.of(users, |user| user.name.as_str())))
+    asked.of(users, |user| user.name.as_str()).map(Json)
 }
 
 /// Adds a user.
@@ -98,7 +94,7 @@ pub(super) async fn user_edit(
     Named(user): Named,
     input: Input,
 ) -> Result<Tagged<UserView>, Problem> {
-    let request: UserEdit = input.about("user", user)?;
+    let request: UserEdit = input.edit("user", user)?;
     Ok(Tagged(site.authority.user_edit(&ctx, request).await?))
 }
 
@@ -165,7 +161,7 @@ pub(super) async fn group_list(
     Query(asked): Query<PartQuery>,
 ) -> Result<Json<Page<GroupView>>, Problem> {
     let groups = site.authority.group_list(&ctx).await?;
-    Ok(Json(asked.of(groups, |group| group.name.as_str())))
+    asked.of(groups, |group| group.name.as_str()).map(Json)
 }
 
 /// Adds a group.
@@ -199,7 +195,7 @@ pub(super) async fn group_edit(
     Named(group): Named,
     input: Input,
 ) -> Result<Tagged<GroupView>, Problem> {
-    let request: GroupEdit = input.about("group", group)?;
+    let request: GroupEdit = input.edit("group", group)?;
     Ok(Tagged(site.authority.group_edit(&ctx, request).await?))
 }
 

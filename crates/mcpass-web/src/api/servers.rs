@@ -112,7 +112,7 @@ pub(super) async fn server_edit(
     Named(name): Named,
     input: Input,
 ) -> Result<Tagged<ServerView>, Problem> {
-    let request: ServerEdit = input.about("name", name)?;
+    let request: ServerEdit = input.edit("name", name)?;
     Ok(Tagged(site.authority.server_edit(&ctx, request).await?))
 }
 
@@ -130,7 +130,7 @@ pub(super) async fn server_remove(
 #[utoipa::path(post, path = "/api/v1/servers/{name}/enable", tag = "servers", params(("name" = String, Path, description = "The server's name")), responses((status = 200, body = ServerView, description = "Done")))]
 pub(super) async fn server_enable(
     State(site): State<Arc<Site>>,
-    Caller(ctx): Caller,
+    Editor(ctx): Editor,
     Named(name): Named,
 ) -> Result<Tagged<ServerView>, Problem> {
     Ok(Tagged(site.authority.server_enable(&ctx, ServerRef { name }).await?))
@@ -140,7 +140,7 @@ pub(super) async fn server_enable(
 #[utoipa::path(post, path = "/api/v1/servers/{name}/disable", tag = "servers", params(("name" = String, Path, description = "The server's name")), responses((status = 200, body = ServerView, description = "Done")))]
 pub(super) async fn server_disable(
     State(site): State<Arc<Site>>,
-    Caller(ctx): Caller,
+    Editor(ctx): Editor,
     Named(name): Named,
 ) -> Result<Tagged<ServerView>, Problem> {
     Ok(Tagged(site.authority.server_disable(&ctx, ServerRef { name }).await?))

@@ -3,6 +3,7 @@
 mod callers;
 mod forms;
 mod people;
+mod strict;
 mod world;
 
 pub(crate) use self::world::Well;

@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use crate::Site;
 use crate::answer::{Created, Tagged};
 use crate::identity::Caller;
-use crate::input::{Creator, Editor, Input, Named, Query};
+use crate::input::{Creator, Editor, Input, Named, Query, Successor};
 use crate::problem::Problem;
 
 /// What is asked of a token.
@@ -98,7 +98,7 @@ pub(super) async fn token_edit(
     Named(id): Named,
     input: Input,
 ) -> Result<Tagged<TokenDetails>, Problem> {
-    let request: TokenEdit = input.about("id", id)?;
+    let request: TokenEdit = input.edit("id", id)?;
     Ok(Tagged(site.authority.token_edit(&ctx, request).await?))
 }
 
@@ -106,7 +106,7 @@ pub(super) async fn token_edit(
 #[utoipa::path(post, path = "/api/v1/tokens/{id}/rotate", tag = "tokens", params(("id" = String, Path, description = "The token's id, `tok_…`")), request_body = TokenRotate, responses((status = 201, body = IssuedToken, description = "Created")))]
 pub(super) async fn token_rotate(
     State(site): State<Arc<Site>>,
-    Creator(ctx): Creator,
+    Successor(ctx): Successor,
     Named(id): Named,
     input: Input,
 ) -> Result<Created<IssuedToken>, Problem> {
@@ -120,7 +120,7 @@ pub(super) async fn token_rotate(
 #[utoipa::path(post, path = "/api/v1/tokens/{id}/disable", tag = "tokens", params(("id" = String, Path, description = "The token's id, `tok_…`")), responses((status = 200, body = TokenDetails, description = "Done")))]
 pub(super) async fn token_disable(
     State(site): State<Arc<Site>>,
-    Caller(ctx): Caller,
+    Editor(ctx): Editor,
     Named(id): Named,
 ) -> Result<Tagged<TokenDetails>, Problem> {
     Ok(Tagged(site.authority.token_disable(&ctx, TokenRef { id }).await?))
@@ -130,7 +130,7 @@ pub(super) async fn token_disable(
 #[utoipa::path(post, path = "/api/v1/tokens/{id}/enable", tag = "tokens", params(("id" = String, Path, description = "The token's id, `tok_…`")), responses((status = 200, body = TokenDetails, description = "Done")))]
 pub(super) async fn token_enable(
     State(site): State<Arc<Site>>,
-    Caller(ctx): Caller,
+    Editor(ctx): Editor,
     Named(id): Named,
 ) -> Result<Tagged<TokenDetails>, Problem> {
     Ok(Tagged(site.authority.token_enable(&ctx, TokenRef { id }).await?))
@@ -140,7 +140,7 @@ pub(super) async fn token_enable(
 #[utoipa::path(post, path = "/api/v1/tokens/{id}/revoke", tag = "tokens", params(("id" = String, Path, description = "The token's id, `tok_…`")), request_body = TokenRevoke, responses((status = 200, body = TokenDetails, description = "Done")))]
 pub(super) async fn token_revoke(
     State(site): State<Arc<Site>>,
-    Caller(ctx): Caller,
+    Editor(ctx): Editor,
     Named(id): Named,
     input: Input,
 ) -> Result<Tagged<TokenDetails>, Problem> {

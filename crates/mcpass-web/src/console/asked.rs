@@ -90,9 +90,9 @@ impl Asked {
     /// When nobody has signed in.
     pub(crate) fn ctx_of_form(&self) -> Result<Context, Fault> {
         let ctx = self.ctx()?.clone();
-        Ok(match self.form.text(VERSION).parse() {
-            Ok(version) => ctx.with_version(version),
-            Err(_) => ctx,
+        Ok(match self.form.some(VERSION) {
+            Some(edition) => ctx.with_edition(edition),
+            None => ctx,
         })
     }
 

@@ -1,7 +1,7 @@
 //! What went wrong, on its way to a page of its own.
 
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use mcpass_authority::api::ApiError;
 
 use crate::body::Unread;
@@ -12,8 +12,12 @@ use crate::problem::is_no_id;
 pub(crate) enum Fault {
     /// The authority refuses, or fails.
     Api(ApiError),
+    /// The request names another server; people reach this one here.
+    ForeignHost(Option<String>),
     /// The form did not come from a page of ours.
     Forged(&'static str),
+    /// The browser kept no cookie to bind the form by; people reach this server here.
+    NoCookie(String),
     /// There is no such page.
     NotFound,
     /// The page cannot be made.
@@ -22,6 +26,8 @@ pub(crate) enum Fault {
     SignIn(String),
     /// The form did not arrive as a whole.
     Unread(Unread),
+    /// There is a page, which takes other methods.
+    WrongMethod,
 }
 
 /// What a handler answers.
@@ -39,18 +45,28 @@ impl Fault {
                 | "grant.beyond_own" => StatusCode::FORBIDDEN,
                 ApiError::INTERNAL => StatusCode::INTERNAL_SERVER_ERROR,
                 ApiError::UNAVAILABLE | "log.unavailable" => StatusCode::SERVICE_UNAVAILABLE,
-                ApiError::INVALID => StatusCode::UNPROCESSABLE_ENTITY,
+                ApiError::INVALID | "password.wrong" | "sign_in.code_wrong" | "sign_in.failed" => {
+                    StatusCode::UNPROCESSABLE_ENTITY
+                }
+                "sign_in.locked" => StatusCode::TOO_MANY_REQUESTS,
                 code if code.ends_with(".not_found") => StatusCode::NOT_FOUND,
                 _ => StatusCode::CONFLICT,
             },
-            Self::Forged(_) => StatusCode::FORBIDDEN,
+            Self::ForeignHost(_) | Self::Forged(_) | Self::NoCookie(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Page(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::SignIn(_) => StatusCode::SEE_OTHER,
             Self::Unread(Unread::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unread(Unread::TooSlow(_)) => StatusCode::REQUEST_TIMEOUT,
             Self::Unread(Unread::BrokeOff) => StatusCode::BAD_REQUEST,
+            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
         }
+    }
+
+    /// After how many seconds it is worth trying again, as a header says it.
+    pub(crate) fn retry_after(&self) -> Option<HeaderValue> {
+        let Self::Api(error) = self else { return None };
+        error.retry_after().map(|seconds| HeaderValue::from(seconds.get()))
     }
 }
 

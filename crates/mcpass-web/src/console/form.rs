@@ -35,7 +35,7 @@ impl Form {
             hint: error.hint.as_deref().and_then(hint),
             field: error.field.clone(),
             also: error
-                .also
+                .also()
                 .iter()
                 .map(|one| (one.field.clone(), sentence_of(&one.message)))
                 .collect(),

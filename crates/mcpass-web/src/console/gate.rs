@@ -9,14 +9,14 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderValue, Method, header};
 
 use super::asked::{Asked, Flash, Inner};
 use super::cookie::Cookie;
 use super::fault::Fault;
 use super::fields::Fields;
 use super::viewer::visitor;
-use super::{Console, forgery, trouble};
+use super::{Console, forgery, place, trouble};
 use crate::body;
 use crate::identity::comes_from_us;
 
@@ -31,8 +31,12 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
 pub(crate) enum Door {
     /// Everybody: signing in, setting up.
     Open,
+    /// Nobody: there is no page at the address, and so no form is looked at.
+    Nowhere,
     /// Whoever has signed in.
     SignedIn,
+    /// Nobody: there is a page, but it is not asked for so. The router says in `Allow` how.
+    WrongMethod,
 }
 
 /// Lets a request in, and sees its answer out.
@@ -43,6 +47,11 @@ pub(crate) async fn gate(
 ) -> Response {
     let (mut parts, body) = request.into_parts();
     let is_get = is_get(&parts.method);
+    if !console.hosts().are_ours(&parts.headers) {
+        let asked = Asked::new(Inner::default());
+        let fault = Fault::ForeignHost(console.authority().public_url().map(str::to_owned));
+        return finish(&asked, trouble::page(&console, &asked, &fault));
+    }
     let (asked, fresh) = match visit(&console, &parts).await {
         Ok(visit) => visit,
         Err(fault) => {
@@ -50,7 +59,8 @@ pub(crate) async fn gate(
             return finish(&asked, trouble::page(&console, &asked, &fault));
         }
     };
-    let entered = enter(&console, (asked.clone(), door), &parts, body).await;
+    let is_new = fresh.is_some();
+    let entered = enter(&console, (asked.clone(), door, is_new), &parts, body).await;
     let mut response = match entered {
         Err(fault) => fault.into_response(),
         Ok(asked) => {
@@ -71,7 +81,9 @@ pub(crate) async fn gate(
 async fn visit(console: &Console, parts: &Parts) -> Result<(Asked, Option<String>), Fault> {
     let headers = &parts.headers;
     let is_https = console.is_https(headers);
-    let host = text(headers, header::HOST.as_str());
+    let host = place::text(headers, header::HOST.as_str());
+    // Behind https there is one place to name, whatever a proxy makes of it.
+    let public = place::secure(console.authority().public_url()).filter(|_| is_https);
     let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let visitor = visitor(headers, ip);
     let viewer = console.viewer(headers, &visitor).await?;
@@ -92,8 +104,8 @@ async fn visit(console: &Console, parts: &Parts) -> Result<(Asked, Option<String
         query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()).shown(),
         form: Fields::default(),
         is_https,
-        is_loopback: is_loopback(&host),
-        host,
+        is_loopback: place::is_loopback(host),
+        host: public.unwrap_or(host).to_owned(),
         visitor,
         theme: if matches!(theme, "light" | "dark") { theme.to_owned() } else { String::new() },
         flash: Cookie::Flash.read(headers, is_https).and_then(unpack),
@@ -109,11 +121,16 @@ const fn is_get(method: &Method) -> bool {
 
 async fn enter(
     console: &Console,
-    (asked, door): (Asked, Door),
+    (asked, door, is_new): (Asked, Door, bool),
     parts: &Parts,
     body: Body,
 ) -> Result<Asked, Fault> {
     let is_get = is_get(&parts.method);
+    match door {
+        Door::Nowhere => return Ok(asked),
+        Door::WrongMethod => return Err(Fault::WrongMethod),
+        Door::Open | Door::SignedIn => {}
+    }
     if door == Door::SignedIn && asked.viewer.is_none() {
         let to = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         if is_get {
@@ -129,6 +146,9 @@ async fn enter(
         return Err(Fault::Forged("the form was sent by a page of another site"));
     }
     let form = Fields::parse(&body::read(body, console.read_timeout()).await?);
+    if is_new && let Some(public) = place::secure(console.authority().public_url()) {
+        return Err(Fault::NoCookie(format!("https://{public}")));
+    }
     if !forgery::is_bound(&asked.csrf, form.raw(forgery::FIELD)) {
         return Err(Fault::Forged("the form is of another session, or too old"));
     }
@@ -155,7 +175,8 @@ fn form_of(path: &str) -> &str {
 /// Sets and removes the small cookies.
 fn remember(asked: &Asked, response: &mut Response, is_get: bool, fresh: Option<&str>) {
     let said = response.extensions_mut().remove::<Flash>();
-    let is_shown = asked.flash.is_some() && is_get && is_page(response);
+    let is_page = is_page(response);
+    let is_shown = asked.flash.is_some() && is_get && is_page;
     let headers = response.headers_mut();
     if let Some(Flash(text)) = said {
         let packed: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
@@ -163,7 +184,8 @@ fn remember(asked: &Asked, response: &mut Response, is_get: bool, fresh: Option<
     } else if is_shown {
         headers.append(header::SET_COOKIE, Cookie::Flash.remove(asked.is_https));
     }
-    if let Some(fresh) = fresh {
+    // What is no page has no form in it.
+    if let Some(fresh) = fresh.filter(|_| is_page) {
         headers.append(header::SET_COOKIE, Cookie::Form.set(fresh, None, asked.is_https));
     }
 }
@@ -201,21 +223,6 @@ fn unpack(packed: &str) -> Option<Flash> {
     (!text.is_empty()).then_some(Flash(text))
 }
 
-fn text(headers: &HeaderMap, name: &str) -> String {
-    let value = headers.get(name).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default().to_owned()
-}
-
-/// Whether a `Host` header names the machine itself.
-fn is_loopback(host: &str) -> bool {
-    let name = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once(']'))
-        .map_or_else(|| host.rsplit_once(':').map_or(host, |(name, _)| name), |(name, _)| name);
-    let is_address = name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-    name == "localhost" || is_address
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,15 +252,5 @@ mod tests {
         assert!(packed.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';'));
         assert_eq!(unpack(&packed), Some(Flash(text.to_owned())));
         assert_eq!(unpack(""), None);
-    }
-
-    #[test]
-    fn this_machine_is_known_by_its_names() {
-        for host in ["localhost", "localhost:80", "127.0.0.1:7788", "[::1]:7788", "[::1]"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in ["", "example.com", "localhost.evil:80", "10.0.0.1:80", "[::2]:80"] {
-            assert!(!is_loopback(host), "{host}");
-        }
     }
 }

@@ -228,7 +228,7 @@ async fn one(
 
 fn fields(group: &GroupView) -> Fields {
     let permissions = group.permissions.join("\n");
-    let version = group.version.to_string();
+    let version = group.edition();
     Fields::from([
         ("name", group.name.as_str()),
         ("permissions", &permissions),

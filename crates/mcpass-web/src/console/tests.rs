@@ -11,7 +11,7 @@ use mcpass_store::memory::MemoryStore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::{Console, Parts};
+use super::{AnyHost, Console, Parts};
 
 mod editing;
 mod families;
@@ -20,6 +20,7 @@ mod further;
 mod giving;
 mod hostile;
 mod offers;
+mod places;
 
 const HOST: &str = "127.0.0.1:7788";
 const PASSWORD: &str = "four words do well";
@@ -37,15 +38,20 @@ fn clock() -> ManualClock {
 
 /// A console over `authority`, for this crate's tests.
 pub(crate) fn console(authority: &Authority) -> Console {
-    Console::new(Parts {
+    Console::new(parts(authority))
+}
+
+fn parts(authority: &Authority) -> Parts {
+    Parts {
         authority: authority.clone(),
         clock: Arc::new(clock()),
         provider: None,
         entropy: Arc::new(OsEntropy),
+        hosts: Arc::new(AnyHost),
         listen: None,
         read_timeout: std::time::Duration::from_secs(30),
         ending: CancellationToken::new(),
-    })
+    }
 }
 
 /// An answer, whole.

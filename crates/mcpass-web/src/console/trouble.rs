@@ -2,8 +2,9 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
-use http::StatusCode;
+use http::{StatusCode, header};
 use mcpass_authority::api::ApiError;
+use mcpass_domain::redact;
 
 use super::Console;
 use super::asked::Asked;
@@ -21,7 +22,7 @@ macro_rules! pages {
             what: String,
             hint: Option<String>,
             id: String,
-            back: &'static str,
+            back: String,
             back_word: &'static str,
         }
     )*};
@@ -39,18 +40,31 @@ pub(crate) fn page(console: &Console, asked: &Asked, fault: &Fault) -> Response 
     let (title, what, hint) = words(fault);
     let frame = asked.frame(Section::None, title);
     let html = if asked.viewer.is_some() {
-        let (back, back_word) = ("/tokens", "To the tokens");
+        let (back, back_word) = ("/tokens".to_owned(), "To the tokens");
         Framed { frame, what, hint, id, back, back_word }.render()
     } else {
-        let (back, back_word) = ("/sign-in", "To the sign-in page");
+        let (back, back_word) = (format!("{}/sign-in", elsewhere(fault)), "To the sign-in page");
         Alone { frame, what, hint, id, back, back_word }.render()
     };
     match html {
-        Ok(html) => (status, Html(html)).into_response(),
+        Ok(html) => {
+            let mut response = (status, Html(html)).into_response();
+            let wait = fault.retry_after().map(|wait| (header::RETRY_AFTER, wait));
+            response.headers_mut().extend(wait);
+            response
+        }
         Err(error) => {
             tracing::error!(%error, "the page of an error cannot be made");
             status.into_response()
         }
+    }
+}
+
+/// Where the pages are, for a browser that is at a wrong place.
+fn elsewhere(fault: &Fault) -> &str {
+    match fault {
+        Fault::ForeignHost(Some(at)) | Fault::NoCookie(at) => at,
+        _ => "",
     }
 }
 
@@ -59,7 +73,7 @@ fn log(console: &Console, asked: &Asked, fault: &Fault, status: StatusCode) -> S
     // Without randomness there is no id; the page is shown all the same.
     let id = console.random().map(|text| format!("err_{}", super::show::cut(&text, 12)));
     let id = id.unwrap_or_default().replace('…', "");
-    let path = super::show::plain(&super::show::cut(&asked.path, 200));
+    let path = super::show::plain(&super::show::cut(&redact::mask(&asked.path), 200));
     if status.is_server_error() {
         tracing::error!(id, path, error = reason(fault), "a page could not be shown");
     } else {
@@ -72,13 +86,18 @@ fn log(console: &Console, asked: &Asked, fault: &Fault, status: StatusCode) -> S
 fn reason(fault: &Fault) -> String {
     match fault {
         Fault::Api(error) => format!("{}: {}", error.code, error.message),
+        Fault::ForeignHost(_) => {
+            "the Host header names a place that mcpass does not serve".to_owned()
+        }
         Fault::Forged(why) => (*why).to_owned(),
+        Fault::NoCookie(_) => "the browser sent no cookie with the form".to_owned(),
         Fault::NotFound => "there is no such page".to_owned(),
         Fault::Page(why) => why.clone(),
         Fault::SignIn(_) => "nobody has signed in".to_owned(),
         Fault::Unread(Unread::TooLarge) => "the form is too large".to_owned(),
         Fault::Unread(Unread::TooSlow(_)) => "the form took too long to arrive".to_owned(),
         Fault::Unread(Unread::BrokeOff) => "the form broke off".to_owned(),
+        Fault::WrongMethod => "the page does not take this method".to_owned(),
     }
 }
 
@@ -89,6 +108,24 @@ fn words(fault: &Fault) -> (&'static str, String, Option<String>) {
             let hint = error.hint.as_deref().and_then(hint).or_else(|| usual_hint(error));
             (title(error, fault.status()), sentence(error), hint)
         }
+        Fault::ForeignHost(at) => {
+            let here = at.as_deref().map(|at| format!("Open {at} instead. "));
+            let hint = format!(
+                "{}If this name is right, whoever runs mcpass adds it to `network.allowed_hosts`.",
+                here.unwrap_or_default()
+            );
+            say("Wrong address", "This server is not called by the name in the address.", &hint)
+        }
+        Fault::NoCookie(at) => {
+            let hint =
+                format!("Open {at} and sign in there: over plain http cookies are not kept.");
+            say("Not done", "The browser did not send the cookie that belongs to this form.", &hint)
+        }
+        Fault::WrongMethod => say(
+            "Not done",
+            "The page at this address does not take such a request.",
+            "Open it in a browser, or use the management API under /api/v1.",
+        ),
         Fault::Forged(why) => {
             say("Not done", why, "Open the page again and send the form from there.")
         }
@@ -122,7 +159,9 @@ fn title(error: &ApiError, status: StatusCode) -> &'static str {
         StatusCode::FORBIDDEN if error.code == "caller.not_active" => "Signed out",
         StatusCode::FORBIDDEN => "Not allowed",
         StatusCode::NOT_FOUND => "Not found",
-        StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => "Not done",
+        StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS | StatusCode::UNPROCESSABLE_ENTITY => {
+            "Not done"
+        }
         StatusCode::SERVICE_UNAVAILABLE => "Not available",
         _ => "Something went wrong",
     }

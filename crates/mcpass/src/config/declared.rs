@@ -184,7 +184,7 @@ fn workspace(source: &Source, section: &file::Server) -> Result<WorkspaceSetting
 /// The rules of `mcpass server add`, with the place in the file.
 fn check(source: &Source, span: Range<usize>, kind: ServerKind) -> Result<(), ConfigError> {
     let checked = servers::check(kind).map(drop);
-    checked.map_err(|error| source.error(Some(span), &error.message, error.hint))
+    checked.map_err(|error| source.error(Some(span), &error.message, error.hint.map(String::from)))
 }
 
 /// A template whose files are taken from the folder of the configuration.

@@ -24,7 +24,7 @@ use super::observe::Observed;
 use super::pages::Pages;
 use super::provider::provider;
 use super::wiring::{
-    BuiltIns, Healths, Inventories, ToGateway, gateway_config, public_url, sign_in_options,
+    BuiltIns, Healths, Inventories, Names, ToGateway, gateway_config, public_url, sign_in_options,
 };
 use super::{demo, say};
 use crate::config::{Config, Origin, Setting, SyncMode};
@@ -110,6 +110,7 @@ async fn start(config: &Config, folder: &DataFolder, is_demo: bool) -> Result<Ru
         clock: Arc::clone(&clock),
         provider: provider(config, &at, &clock, Arc::new(entropy))?,
         entropy: Arc::new(entropy),
+        hosts: Arc::new(Names(Arc::clone(prepared.shared()))),
         listen: Some(address.to_string()),
         read_timeout: config.limits.read_timeout.value.0,
         ending: pages_end.clone(),

@@ -30,6 +30,7 @@ use super::life::sync_of;
 use super::workspace::Rows;
 use crate::config::Config;
 use crate::data::DataFolder;
+use mcpass_web::console::Hosts;
 use mcpass_web::snippets;
 
 /// The configuration as the gateway takes it.
@@ -143,6 +144,16 @@ impl Inventory for Inventories {
 
     fn usage(&self, family: FamilyId, limits: &Limits) -> Vec<Usage> {
         self.0.meters.family(family).lock().usage(limits, self.0.monotonic()).to_vec()
+    }
+}
+
+/// The names that are ours, for pages: those of the gateway.
+#[derive(Debug)]
+pub(super) struct Names(pub(super) Arc<Shared>);
+
+impl Hosts for Names {
+    fn are_ours(&self, headers: &http::HeaderMap) -> bool {
+        self.0.names.is_named(headers)
     }
 }
 

@@ -156,6 +156,11 @@ async fn who_follows_the_log_hears_of_calls_until_their_token_ends() -> Result<(
 async fn answers_are_as_the_document_says() -> Result<()> {
     let setup = Setup::start().await?;
     let manager = manager(&setup).await?;
+    // It takes names from lists and changes what they name: the first user, in the order of names,
+    // is not to be the owner of its token, who would soon be inactive.
+    for name in ["a", "b", "c"] {
+        setup.mcpass.cli(&["user", "create", name]).await?;
+    }
     let url = setup.mcpass.url("/api/openapi.json")?;
     let folder = tempfile::tempdir()?;
     // A stream without an end is not asked for; who_follows_the_log does.
@@ -172,5 +177,72 @@ async fn answers_are_as_the_document_says() -> Result<()> {
     ensure!(!output.contains("panicked"), "{output}");
     let who = api(&setup, &manager, ("GET", "/whoami"), "").await?;
     ensure!(who.status == 200, "it does not answer as before: {}", who.shown());
+    Ok(())
+}
+
+/// The answers that the documentation prints, in its order.
+fn printed() -> Result<Vec<Value>> {
+    let text = include_str!("../../../../docs/api.md");
+    let answers = text.lines().filter(|line| line.starts_with("{\""));
+    answers.map(|line| line.parse().context("a printed answer")).collect()
+}
+
+/// The members of an answer and of what is in it, in their order.
+fn members(value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::Object(all) => {
+            for (name, inner) in all {
+                into.push(name.clone());
+                members(inner, into);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| members(item, into)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn answers_are_as_the_documentation_prints_them() -> Result<()> {
+    let setup = Setup::start().await?;
+    let manager = manager(&setup).await?;
+    let users = api(&setup, &manager, ("GET", "/users"), "").await?.json()?;
+    let user = users["items"][0]["name"].as_str().context("a user")?;
+    let create = json!({"name": "release bot", "user": user, "permissions": ["up.@read"]});
+    let address = setup.mcpass.address()?;
+    let bearer = format!("Bearer {manager}");
+    let ask = async |what: (&str, &str), more: (&str, &str), body: &str| -> Result<Answer> {
+        let headers =
+            [("Authorization", bearer.as_str()), ("Content-Type", "application/json"), more];
+        let path = format!("/api/v1{}", what.1);
+        Wire::connect(address).await?.request(what.0, &path, &headers, body.as_bytes()).await
+    };
+    let key = ("Idempotency-Key", "release-bot-1");
+    let made = ask(("POST", "/tokens"), key, &create.to_string()).await?;
+    ensure!(made.header("etag").is_some() && made.header("location").is_some());
+    let head = include_str!("../../../../docs/api.md");
+    ensure!(head.contains("\netag: \"tok_") && head.contains("\nlocation: /api/v1/tokens/tok_"));
+    let made = made.json()?;
+    let one = format!("/tokens/{}", made["id"].as_str().context("id")?);
+    let bulk = r#"{"action":"revoke","filter":{"text":"release"},"reason":"x","dry_run":true}"#;
+    let none = ("Accept", "*/*");
+    let real = [
+        made,
+        ask(("POST", "/tokens"), key, &create.to_string()).await?.json()?,
+        ask(("GET", "/counts/tokens"), none, "").await?.json()?,
+        ask(("GET", &format!("{one}/usage")), none, "").await?.json()?,
+        ask(("POST", "/bulk/tokens"), none, bulk).await?.json()?,
+        ask(("PATCH", &one), ("If-Match", "\"99\""), r#"{"note":"x"}"#).await?.json()?,
+        ask(("POST", "/tokens"), none, r#"{"nmae":"x"}"#).await?.json()?,
+    ];
+    let printed = printed()?;
+    ensure!(printed.len() == real.len(), "{} answers are printed", printed.len());
+    for (printed, real) in printed.iter().zip(&real) {
+        let (mut expected, mut found) = (Vec::new(), Vec::new());
+        members(printed, &mut expected);
+        members(real, &mut found);
+        ensure!(expected == found, "printed: {printed}\n   real: {real}");
+        ensure!(printed["code"] == real["code"], "{real}");
+    }
+    ensure!(printed[6]["detail"] == real[6]["detail"], "{}", real[6]);
     Ok(())
 }

@@ -176,6 +176,9 @@ impl World {
         let batch = AccessBatch { rows: vec![row], ..AccessBatch::default() };
         store.access_load(batch).await.unwrap();
         let session = session(&authority, store.as_ref(), "ana").await;
+        // What would last for ever ends when it has said what there is.
+        let ending = tokio_util::sync::CancellationToken::new();
+        ending.cancel();
         let site = Site {
             authority: authority.clone(),
             operations: Arc::new(Well),
@@ -183,7 +186,7 @@ impl World {
             // Where nobody listens.
             listen: Some("127.0.0.1:9".to_owned()),
             read_timeout: std::time::Duration::from_secs(30),
-            ending: tokio_util::sync::CancellationToken::new(),
+            ending,
         };
         let router = crate::router(site, crate::console::tests::console(&authority));
         Self { authority, router, known, token: id.to_string(), row: row_id, session }

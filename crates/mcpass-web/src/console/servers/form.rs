@@ -47,7 +47,7 @@ pub(super) fn of(server: &ServerView) -> Fields {
         KindView::Database(database) => of_database(name, database),
         KindView::Demo => Fields::from([name, ("kind", "demo")]),
     };
-    fields.with(VERSION, &server.version.to_string())
+    fields.with(VERSION, &server.edition())
 }
 
 fn of_database(name: (&str, &str), database: &DatabaseView) -> Fields {

@@ -106,6 +106,7 @@ mod tests {
                 clock,
                 provider: Some(Arc::new(oidc.unwrap())),
                 entropy,
+                hosts: Arc::new(crate::console::AnyHost),
                 listen: None,
                 read_timeout: std::time::Duration::from_secs(30),
                 ending: CancellationToken::new(),

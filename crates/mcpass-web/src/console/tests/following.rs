@@ -159,3 +159,27 @@ async fn who_was_cut_off_misses_no_row() {
     let expected: Vec<String> = ids.iter().take(12).map(ToString::to_string).collect();
     assert_eq!(heard, expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_from_beyond_the_end_hears_what_comes_in_now() {
+    let bench = Bench::new().await;
+    let id = bench.token("bo", "laptop").await.parse().unwrap();
+    let token = bench.store.token_find(id).await.unwrap().unwrap();
+    let call = async |n: u8, target| {
+        let id: RequestId = IdParts { now: clock().now(), random: [n; 10] }.into();
+        let rows = vec![answered(&token, id, target)];
+        bench.store.access_load(AccessBatch { rows, ..AccessBatch::default() }).await.unwrap();
+    };
+    call(1, "before").await;
+    let cookie = bench.sign_in("ana").await;
+    // As after a backup was put back: the place is of a longer log.
+    let path = "/api/v1/log.events?limit=1";
+    let followed = bench.begin_after(path, &cookie, "99999999999").await;
+    let mut followed = followed.into_body().into_data_stream();
+    until(&mut followed, "following").await;
+    call(2, "heard").await;
+    let said =
+        tokio::time::timeout(std::time::Duration::from_secs(5), until(&mut followed, "heard"));
+    let said = said.await.expect("a row within a few looks");
+    assert!(said.contains("heard") && !said.contains("before"), "{said}");
+}

@@ -42,7 +42,7 @@ pub(super) fn fields(token: &TokenDetails) -> Fields {
         ("rate_limit_style", &facts.rate_limit_style),
         ("cidrs", &facts.cidrs.join("\n")),
         ("note", &facts.note),
-        (VERSION, &token.facts.version.to_string()),
+        (VERSION, &token.edition()),
     ])
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn show_permissions(
 
 /// What the form of the permissions begins with.
 fn granted(token: &TokenDetails) -> Fields {
-    Fields::from([(VERSION, token.facts.version.to_string().as_str())])
+    Fields::from([(VERSION, token.edition().as_str())])
         .and("permission", &token.facts.permissions)
         .and("group", &token.facts.groups)
 }

@@ -179,7 +179,7 @@ fn fields(user: &UserView) -> Fields {
     let fields = Fields::from([("permissions", permissions.as_str())]);
     let superuser = if user.is_superuser { vec!["yes".to_owned()] } else { Vec::new() };
     let fields = fields.and("superuser", &superuser).and("group", &user.groups);
-    fields.with(VERSION, &user.version.to_string())
+    fields.with(VERSION, &user.edition())
 }
 
 fn session(session: &SessionView, now: mcpass_domain::Timestamp) -> Session {
