@@ -22,16 +22,19 @@ pub struct Problem {
     pub code: String,
     /// What is wrong and what to do about it.
     #[serde(serialize_with = "masked")]
-    pub detail: String,
+    #[schema(value_type = String)]
+    pub detail: Box<str>,
     /// The field of the request that is wrong, if it is one.
     #[serde(serialize_with = "masked_if_any", skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// What the request was about, or has made: an id.
     #[serde(serialize_with = "masked_if_any", skip_serializing_if = "Option::is_none")]
-    pub object: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub object: Option<Box<str>>,
     /// All fields that are wrong, if it is more than one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<ProblemField>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<ProblemField>)]
+    pub errors: Box<[ProblemField]>,
 }
 
 /// One of several fields that are wrong.
@@ -52,8 +55,8 @@ fn masked<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
 }
 
 #[expect(clippy::ref_option, reason = "serde hands fields over so")]
-fn masked_if_any<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
-    masked(text.as_deref().unwrap_or_default(), to)
+fn masked_if_any<T: AsRef<str>, S: Serializer>(text: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
+    masked(text.as_ref().map(AsRef::as_ref).unwrap_or_default(), to)
 }
 
 /// The type of all problems.
@@ -66,7 +69,7 @@ pub enum ProblemKind {
 
 impl Problem {
     /// A problem of this status and code.
-    pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<Box<str>>) -> Self {
         Self {
             kind: ProblemKind::AboutBlank,
             title: status.canonical_reason().unwrap_or_default(),
@@ -75,7 +78,7 @@ impl Problem {
             detail: detail.into(),
             field: None,
             object: None,
-            errors: Vec::new(),
+            errors: Box::default(),
         }
     }
 
@@ -150,7 +153,12 @@ impl From<ApiError> for Problem {
             None => error.message.clone(),
         };
         let problem = Self::new(status, code, detail);
-        Self { field: error.field, object: error.object, errors, ..problem }
+        Self {
+            field: error.field,
+            object: error.object.map(Into::into),
+            errors: errors.into(),
+            ..problem
+        }
     }
 }
 

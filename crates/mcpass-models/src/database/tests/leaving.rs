@@ -58,18 +58,20 @@ async fn a_caller_that_leaves_leaves_nothing_half_done() {
     for blog in Blog::both("with_history = true").await {
         let (mut done, mut left) = (0_usize, 0_usize);
         let mut before = state(&blog).await;
-        for waits in 0..200 {
-            let call = blog.call(Update, "article", write(waits));
+        // On a busy machine much is ready at the first look, so it is left again from the start.
+        let mut waits = 0;
+        for round in 0..400 {
+            let call = blog.call(Update, "article", write(round));
             let answer = Impatient { inner: Box::pin(call), waits }.await;
             // Waits for the locks that the call may still have, and changes nothing.
             let nothing = json!({"id": 1, "data": {}});
             blog.call(Update, "article", nothing).await.unwrap();
             let after = state(&blog).await;
-            let is_done = after.0 == format!("round {waits}");
+            let is_done = after.0 == format!("round {round}");
             if is_done {
                 let number = |value: &Value| value.as_u64().unwrap() + 1;
-                assert_eq!(after.1, json!([1 + waits % 4]));
-                assert_eq!(after.2, format!("round {waits}"));
+                assert_eq!(after.1, json!([1 + round % 4]));
+                assert_eq!(after.2, format!("round {round}"));
                 assert_eq!(after.3, number(&before.3));
                 assert_eq!(after.4, number(&before.4), "its history is there");
             } else {
@@ -79,14 +81,18 @@ async fn a_caller_that_leaves_leaves_nothing_half_done() {
                 Some(answer) => {
                     assert!(answer.is_ok() && is_done, "{answer:?}");
                     done += 1;
+                    waits = if done % 3 == 0 { 0 } else { waits + 1 };
                 }
-                None => left += 1,
+                None => {
+                    left += 1;
+                    waits += 1;
+                }
             }
             before = after;
-            if done == 3 {
+            if done >= 3 && left > 3 {
                 break;
             }
         }
-        assert!(done == 3 && left > 3, "{done} done, {left} left");
+        assert!(done >= 3 && left > 3, "{done} done, {left} left");
     }
 }
