@@ -75,8 +75,10 @@ async fn what_is_allowed_is_explained_and_switched() -> Result<()> {
     }
     browser.see("!up.destroy").await?;
     // The field offers what the servers list.
+    browser.click(Find::Css("#f-permission")).await?;
     browser.find(Find::Css("#f-permission[list=tools]")).await?;
-    browser.find(Find::Css("#tools option[value=\"up.look\"]")).await?;
+    let offered = browser.count("#tools option[value='up.look']").await?;
+    holds(offered == 1, "the tool is offered")?;
 
     let works = async || -> Result<bool> {
         let body = wire::call("look", "m");
