@@ -23,6 +23,8 @@ pub(super) const LOOK: &str = "";
 pub(super) const ALONG_WORDS: &str = "mcp_tokens";
 /// Tokens whose standing is looked at.
 pub(super) const ALONG_STANDING: &str = "mcp_tokens";
+/// Tokens of which an outline is wanted.
+pub(super) const ALONG_OUTLINES: &str = "mcp_tokens";
 /// Tokens among which those are looked for that were replaced.
 pub(super) const ALONG_ROTATION: &str = "mcp_tokens";
 /// A token's name, sorted byte by byte.

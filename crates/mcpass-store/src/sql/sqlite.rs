@@ -33,6 +33,9 @@ pub(super) const ALONG_WORDS: &str = "mcp_tokens INDEXED BY mcp_tokens_by_words"
 /// Tokens with all that decides their standing beside them. It finds few of many in a quarter of the
 /// time; where many are found, they have to be sorted.
 pub(super) const ALONG_STANDING: &str = "mcp_tokens INDEXED BY mcp_tokens_by_standing";
+/// Tokens with their outlines beside them, in the order of their ids: a row is ten times as wide, and
+/// each of many would be read from a page of its own.
+pub(super) const ALONG_OUTLINES: &str = "mcp_tokens INDEXED BY mcp_tokens_by_outline";
 /// Tokens among the few that were replaced, which SQLite without statistics would look for among all
 /// that were not revoked.
 pub(super) const ALONG_ROTATION: &str = "mcp_tokens INDEXED BY mcp_tokens_by_rotation";

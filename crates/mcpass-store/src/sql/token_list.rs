@@ -8,25 +8,42 @@ use sqlx::QueryBuilder;
 use super::super::{codec, failure};
 use super::cells::Cells;
 use super::change::Connection;
-use super::dialect::{ALONG_STANDING, ALONG_WORDS, Db, FIND, LOOK, NAME};
+use super::dialect::{ALONG_OUTLINES, ALONG_STANDING, ALONG_WORDS, Db, FIND, LOOK, NAME};
 use crate::{
     CountMoments, PageRequest, SortValue, StateFilter, StoreError, TokenCounts, TokenFilter,
     TokenKey, TokenPlace, TokenSort,
 };
 
-/// Goes on with what is selected of the tokens of a filter. `is_sorted` says that another order than
-/// that of their creation is wanted, along an index of its own.
-pub(super) fn push_filter(query: &mut QueryBuilder<Db>, filter: &TokenFilter, is_sorted: bool) {
+/// What is wanted of tokens, and in which order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Wanted {
+    /// Their outlines, newest first.
+    Outlines,
+    /// All of them, in another order than that of their creation, along an index of its own.
+    Sorted,
+    /// All of them, newest first.
+    Whole,
+}
+
+/// Goes on with what is selected of the tokens of a filter.
+pub(super) fn push_filter(query: &mut QueryBuilder<Db>, filter: &TokenFilter, wanted: Wanted) {
     let TokenFilter { user, group, state, unused_since, created_since, expires, text } = filter;
     let from = match group {
-        // In the order of the group's index, so that a small group is found without a scan.
-        Some(_) => "mcp_token_groups JOIN mcp_tokens ON id = token_id",
-        None if user.is_some() || is_sorted => "mcp_tokens",
+        Some(_) if wanted == Wanted::Outlines => ALONG_OUTLINES,
+        Some(_) => "mcp_tokens",
+        None if user.is_some() || wanted == Wanted::Sorted => "mcp_tokens",
         None if text.is_some() => ALONG_WORDS,
         None if unused_since.is_some() => ALONG_STANDING,
+        None if wanted == Wanted::Outlines => ALONG_OUTLINES,
         None => "mcp_tokens",
     };
-    query.push(from).push(" WHERE 1 = 1");
+    if group.is_some() {
+        // In the order of the group's index, so that a small group is found without a scan.
+        query.push("mcp_token_groups JOIN ").push(from).push(" ON id = token_id");
+    } else {
+        query.push(from);
+    }
+    query.push(" WHERE 1 = 1");
     if let Some(group) = group {
         query.push(" AND group_id = ").push_bind(group.as_bytes().to_vec());
     }
@@ -133,7 +150,7 @@ pub(super) async fn counts(
         query = QueryBuilder::new(counts_of_all(now, soon, unused));
     } else {
         query = QueryBuilder::new(counts_of_some(now, soon, unused));
-        push_filter(&mut query, filter, false);
+        push_filter(&mut query, filter, Wanted::Whole);
     }
     let row = query.build().persistent(false).fetch_one(db).await;
     let row = row.map_err(|error| failure::of(error, "count tokens"))?;

@@ -15,7 +15,7 @@ use super::bulk::{Bulk, Values};
 use super::cells::Cells;
 use super::change::{Connection, versioned};
 use super::dialect::{ALONG_ROTATION, Db};
-use super::token_list;
+use super::token_list::{self, Wanted};
 use crate::filter::search_text;
 use crate::{
     Membership, Page, PageRequest, SortValue, StoreError, TokenFilter, TokenKey, TokenOutline,
@@ -276,7 +276,9 @@ pub(super) async fn sorted(
     page: &PageRequest<TokenPlace>,
 ) -> Result<Page<Token, TokenPlace>, StoreError> {
     let mut query = QueryBuilder::new(select!(""));
-    token_list::push_filter(&mut query, filter, sort.key != TokenKey::Created);
+    let is_newest = sort.key == TokenKey::Created;
+    let wanted = if is_newest { Wanted::Whole } else { Wanted::Sorted };
+    token_list::push_filter(&mut query, filter, wanted);
     token_list::push_page(&mut query, filter, sort, page);
     let rows = query.build().fetch_all(&mut *db).await;
     let rows = rows.map_err(|error| failure::of(error, "list tokens"))?;
@@ -294,13 +296,14 @@ pub(super) async fn outlines(
          rotated_at IS NOT NULL",
     );
     if let Some(group) = group {
-        let of_token = "FROM mcp_token_groups AS one WHERE one.token_id = id";
-        query.push(format_args!(", EXISTS (SELECT 1 {of_token} AND one.group_id = "));
+        query.push(format_args!(", (SELECT COALESCE(SUM(CASE WHEN one.group_id = "));
         query.push_bind(group.as_bytes().to_vec());
-        query.push(format_args!("), (SELECT COUNT(*) {of_token})"));
+        query.push(format_args!(
+            " THEN {MEMBER} ELSE 1 END), 0) FROM mcp_token_groups AS one WHERE one.token_id = id)"
+        ));
     }
     query.push(" FROM ");
-    token_list::push_filter(&mut query, filter, false);
+    token_list::push_filter(&mut query, filter, Wanted::Outlines);
     let after = page.after.map(|id| TokenPlace { value: SortValue::None, id });
     let places = PageRequest { after, limit: page.limit };
     token_list::push_page(&mut query, filter, TokenSort::default(), &places);
@@ -320,12 +323,19 @@ fn outline(row: &Row, has_membership: bool) -> Result<TokenOutline, StoreError> 
         expires_at: cells.moment_or_null()?,
         is_revoked: cells.take()?,
         is_rotated: cells.take()?,
-        membership: if has_membership {
-            Some(Membership { is_member: cells.take()?, groups: cells.number()? })
-        } else {
-            None
-        },
+        membership: if has_membership { Some(membership(cells.take()?)?) } else { None },
     })
+}
+
+/// What being in the group that is asked about counts, where each other group counts one: both are
+/// told by one look at the groups of a token, and none has so many.
+const MEMBER: i64 = 1_000_000;
+
+fn membership(sum: i64) -> Result<Membership, StoreError> {
+    let is_member = sum >= MEMBER;
+    let others = if is_member { sum - MEMBER } else { sum };
+    let groups = codec::from_column::<usize>(others)? + usize::from(is_member);
+    Ok(Membership { is_member, groups })
 }
 
 /// Reads rows, and the groups that stand in a table of their own.
