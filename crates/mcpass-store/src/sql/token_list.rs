@@ -28,14 +28,13 @@ pub(super) enum Wanted {
 /// Goes on with what is selected of the tokens of a filter.
 pub(super) fn push_filter(query: &mut QueryBuilder<Db>, filter: &TokenFilter, wanted: Wanted) {
     let TokenFilter { user, group, state, unused_since, created_since, expires, text } = filter;
-    let from = match group {
-        Some(_) if wanted == Wanted::Outlines => ALONG_OUTLINES,
-        Some(_) => "mcp_tokens",
-        None if user.is_some() || wanted == Wanted::Sorted => "mcp_tokens",
-        None if text.is_some() => ALONG_WORDS,
-        None if unused_since.is_some() => ALONG_STANDING,
-        None if wanted == Wanted::Outlines => ALONG_OUTLINES,
-        None => "mcp_tokens",
+    let from = match wanted {
+        Wanted::Outlines if group.is_some() => ALONG_OUTLINES,
+        _ if group.is_some() || user.is_some() || wanted == Wanted::Sorted => "mcp_tokens",
+        _ if text.is_some() => ALONG_WORDS,
+        _ if unused_since.is_some() => ALONG_STANDING,
+        Wanted::Outlines => ALONG_OUTLINES,
+        Wanted::Sorted | Wanted::Whole => "mcp_tokens",
     };
     if group.is_some() {
         // In the order of the group's index, so that a small group is found without a scan.
