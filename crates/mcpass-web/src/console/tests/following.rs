@@ -5,7 +5,7 @@ use axum::response::Response;
 use futures_util::StreamExt as _;
 use http::{Request, StatusCode, header};
 use mcpass_domain::id::IdParts;
-use mcpass_domain::{Clock as _, RequestId};
+use mcpass_domain::{Clock as _, RequestId, Token};
 use mcpass_store::{AccessBatch, Store as _};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -53,17 +53,19 @@ async fn until(stream: &mut BodyDataStream, wanted: &str) -> String {
     said
 }
 
+/// A call comes in.
+async fn called(bench: &Bench, token: &Token, n: u8, target: &'static str) {
+    let id: RequestId = IdParts { now: clock().now(), random: [n; 10] }.into();
+    let rows = vec![answered(token, id, target)];
+    bench.store.access_load(AccessBatch { rows, ..AccessBatch::default() }).await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_follows_the_log_hears_of_calls_until_their_session_ends() {
     let bench = Bench::new().await;
     let id = bench.token("bo", "laptop").await.parse().unwrap();
     let token = bench.store.token_find(id).await.unwrap().unwrap();
-    let call = async |n: u8, target| {
-        let id: RequestId = IdParts { now: clock().now(), random: [n; 10] }.into();
-        let rows = vec![answered(&token, id, target)];
-        let batch = AccessBatch { rows, ..AccessBatch::default() };
-        bench.store.access_load(batch).await.unwrap();
-    };
+    let call = async |n, target| called(&bench, &token, n, target).await;
     let (first, second) = (bench.sign_in("ana").await, bench.sign_in("ana").await);
     let mut streams = [Vec::new(), Vec::new()];
     for (streams, cookie) in streams.iter_mut().zip([&first, &second]) {
@@ -165,11 +167,7 @@ async fn who_comes_from_beyond_the_end_hears_what_comes_in_now() {
     let bench = Bench::new().await;
     let id = bench.token("bo", "laptop").await.parse().unwrap();
     let token = bench.store.token_find(id).await.unwrap().unwrap();
-    let call = async |n: u8, target| {
-        let id: RequestId = IdParts { now: clock().now(), random: [n; 10] }.into();
-        let rows = vec![answered(&token, id, target)];
-        bench.store.access_load(AccessBatch { rows, ..AccessBatch::default() }).await.unwrap();
-    };
+    let call = async |n, target| called(&bench, &token, n, target).await;
     call(1, "before").await;
     let cookie = bench.sign_in("ana").await;
     // As after a backup was put back: the place is of a longer log.
