@@ -13,9 +13,8 @@ use crate::authorize::{Action, Reach};
 use crate::failure::store_failed;
 use crate::turn::Turn;
 
-/// Permissions, groups or networks of one thing at most. Every request to a token looks through
-/// them.
-pub(crate) const MAX_LIST: usize = 500;
+/// Permissions or networks of one thing at most, as of groups: every request looks through them.
+const MAX_LIST: usize = Token::MAX_GROUPS;
 
 /// Reads one field.
 pub(crate) fn field<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, ApiError> {

@@ -175,6 +175,9 @@ impl fmt::Display for TokenState {
 }
 
 impl Token {
+    /// Groups that a token can be in at most: every request looks through them.
+    pub const MAX_GROUPS: usize = 500;
+
     /// Its state at `now`. What is final comes first: revoked, then expired, then disabled.
     pub fn state(&self, now: Timestamp) -> TokenState {
         state(self.revocation.is_some(), self.is_active, self.expires_at, now)

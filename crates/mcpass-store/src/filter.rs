@@ -173,8 +173,8 @@ pub struct TokenOutline {
 pub struct Membership {
     /// Whether it is in it.
     pub is_member: bool,
-    /// In how many groups it is at all.
-    pub groups: usize,
+    /// Whether it is in as many groups as a token can be.
+    pub is_full: bool,
 }
 
 impl TokenOutline {
@@ -190,7 +190,7 @@ impl TokenOutline {
             is_rotated: token.rotated_at.is_some(),
             membership: group.map(|group| Membership {
                 is_member: token.groups.contains(&group),
-                groups: token.groups.len(),
+                is_full: token.groups.len() >= Token::MAX_GROUPS,
             }),
         }
     }

@@ -296,8 +296,8 @@ fn why_not(token: &TokenOutline, deed: &Deed) -> Option<&'static str> {
         (Deed::AddGroup(_), Some(Membership { is_member: true, .. })) => {
             Some("it is in that group already")
         }
-        (Deed::AddGroup(_), Some(Membership { groups, .. })) => {
-            (groups >= parse::MAX_LIST).then_some("it is in as many groups as a token can be")
+        (Deed::AddGroup(_), Some(Membership { is_full, .. })) => {
+            is_full.then_some("it is in as many groups as a token can be")
         }
         (Deed::RemoveGroup(_), Some(Membership { is_member: true, .. })) => None,
         (Deed::AddGroup(_) | Deed::RemoveGroup(_), _) => Some("it is not in that group"),

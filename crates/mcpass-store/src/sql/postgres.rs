@@ -29,6 +29,8 @@ pub(super) const ALONG_OUTLINES: &str = "mcp_tokens";
 pub(super) const ALONG_ROTATION: &str = "mcp_tokens";
 /// A token's name, sorted byte by byte.
 pub(super) const NAME: &str = "name COLLATE \"C\"";
+/// The function that puts texts of many rows into one.
+pub(super) const GATHER: &str = "string_agg";
 /// Rows of one large `INSERT`. With the columns of the access log far below the 65,535 markers
 /// that PostgreSQL allows.
 pub(super) const BULK_ROWS: usize = 512;
@@ -45,9 +47,14 @@ pub(in super::super) struct Pools {
     pub(super) write: sqlx::Pool<Db>,
 }
 
-/// Has a query go along an index of the access log: PostgreSQL chooses by its statistics.
+/// Has a query go along an index: PostgreSQL chooses by its statistics.
 pub(super) fn along(_: Option<&str>) -> String {
     String::new()
+}
+
+/// The bytes of a column as hexadecimal digits.
+pub(super) fn hex(column: &str) -> String {
+    format!("encode({column}, 'hex')")
 }
 
 /// The marker of the bound value `number` in a large statement.

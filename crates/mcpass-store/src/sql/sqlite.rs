@@ -41,6 +41,8 @@ pub(super) const ALONG_OUTLINES: &str = "mcp_tokens INDEXED BY mcp_tokens_by_out
 pub(super) const ALONG_ROTATION: &str = "mcp_tokens INDEXED BY mcp_tokens_by_rotation";
 /// A token's name, sorted byte by byte.
 pub(super) const NAME: &str = "name";
+/// The function that puts texts of many rows into one.
+pub(super) const GATHER: &str = "group_concat";
 /// Rows of one large `INSERT`. With the columns of the access log far below the 32,766 markers
 /// that SQLite allows.
 pub(super) const BULK_ROWS: usize = 512;
@@ -58,9 +60,14 @@ pub(in super::super) struct Pools {
     appender: Arc<Appender>,
 }
 
-/// Has a query go along an index of the access log: without statistics, SQLite cannot know which.
+/// Has a query go along an index: without statistics, SQLite cannot know which of several.
 pub(super) fn along(index: Option<&str>) -> String {
     index.map_or_else(String::new, |index| format!(" INDEXED BY {index}"))
+}
+
+/// The bytes of a column as hexadecimal digits.
+pub(super) fn hex(column: &str) -> String {
+    format!("hex({column})")
 }
 
 /// The marker of the bound value `number` in a large statement. SQLite finds the name of a

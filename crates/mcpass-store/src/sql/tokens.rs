@@ -2,6 +2,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
@@ -14,7 +15,7 @@ use super::super::{codec, failure};
 use super::bulk::{Bulk, Values};
 use super::cells::Cells;
 use super::change::{Connection, versioned};
-use super::dialect::{ALONG_ROTATION, Db};
+use super::dialect::{ALONG_ROTATION, Db, GATHER, along, hex};
 use super::token_list::{self, Wanted};
 use crate::filter::search_text;
 use crate::{
@@ -285,57 +286,89 @@ pub(super) async fn sorted(
     Ok(Page::cut(read(db, &rows).await?, page, |token| TokenPlace::of(token, sort.key)))
 }
 
+/// All in one row, a line for each: sqlx hands rows over from one thread to another one by one, and
+/// for ten thousand small ones that takes twice as long as finding them.
 pub(super) async fn outlines(
     db: &mut Connection,
     filter: &TokenFilter,
     group: Option<GroupId>,
     page: &PageRequest<TokenId>,
 ) -> Result<Page<TokenOutline, TokenId>, StoreError> {
-    let mut query = QueryBuilder::new(
-        "SELECT id, family_id, name, is_active, expires_at, revoked_at IS NOT NULL, \
-         rotated_at IS NOT NULL",
-    );
-    if let Some(group) = group {
-        query.push(format_args!(", (SELECT COALESCE(SUM(CASE WHEN one.group_id = "));
-        query.push_bind(group.as_bytes().to_vec());
-        query.push(format_args!(
-            " THEN {MEMBER} ELSE 1 END), 0) FROM mcp_token_groups AS one WHERE one.token_id = id)"
-        ));
+    let [id, family] = ["id", "family_id"].map(hex);
+    let mut query = QueryBuilder::new(format!(
+        "SELECT {GATHER}(line, '\n') FROM (SELECT {id} || ' ' || {family} || ' ' \
+         || COALESCE(CAST(expires_at AS TEXT), '') || ' '"
+    ));
+    let flags = ["is_active", "revoked_at IS NOT NULL", "rotated_at IS NOT NULL"];
+    for flag in flags {
+        query.push(format_args!(" || CASE WHEN {flag} THEN '1' ELSE '0' END"));
     }
-    query.push(" FROM ");
+    if let Some(group) = group {
+        push_membership(&mut query, group);
+    }
+    query.push(" || ' ' || name AS line FROM ");
     token_list::push_filter(&mut query, filter, Wanted::Outlines);
     let after = page.after.map(|id| TokenPlace { value: SortValue::None, id });
     let places = PageRequest { after, limit: page.limit };
     token_list::push_page(&mut query, filter, TokenSort::default(), &places);
-    let rows = query.build().fetch_all(&mut *db).await;
-    let rows = rows.map_err(|error| failure::of(error, "list tokens"))?;
-    let outlines = rows.iter().map(|row| outline(row, group.is_some()));
-    Ok(Page::cut(outlines.collect::<Result<_, _>>()?, page, |outline| outline.id))
+    query.push(") AS found");
+    let row = query.build().fetch_one(&mut *db).await;
+    let row = row.map_err(|error| failure::of(error, "list tokens"))?;
+    let lines: Option<&str> = Cells::new(&row, "list of tokens").take()?;
+    let outlines = lines.into_iter().flat_map(|all| all.split('\n')).map(|line| {
+        outline(line).ok_or_else(|| failure::damaged("token", "its outline cannot be read"))
+    });
+    let mut outlines: Vec<TokenOutline> = outlines.collect::<Result<_, _>>()?;
+    // What is gathered comes in whatever order.
+    outlines.sort_unstable_by_key(|outline| Reverse(outline.id));
+    Ok(Page::cut(outlines, page, |outline| outline.id))
 }
 
-fn outline(row: &Row, has_membership: bool) -> Result<TokenOutline, StoreError> {
-    let mut cells = Cells::new(row, "token");
-    Ok(TokenOutline {
-        id: TokenId::from_bytes(cells.bytes()?),
-        family: FamilyId::from_bytes(cells.bytes()?),
-        name: cells.parse()?,
-        is_active: cells.take()?,
-        expires_at: cells.moment_or_null()?,
-        is_revoked: cells.take()?,
-        is_rotated: cells.take()?,
-        membership: if has_membership { Some(membership(cells.take()?)?) } else { None },
+/// Whether a token is in the group, and whether it is in as many as it can be.
+fn push_membership(query: &mut QueryBuilder<Db>, group: GroupId) {
+    // Along the members of the group, as the pages of one group lie closer than those of all.
+    let along = along(Some("mcp_token_groups_by_group"));
+    query.push(format_args!(
+        " || CASE WHEN EXISTS (SELECT 1 FROM mcp_token_groups AS one{along} \
+         WHERE one.token_id = id AND one.group_id = "
+    ));
+    query.push_bind(group.as_bytes().to_vec());
+    // The last place says who had so many groups when it was written: few, found once for all. Of
+    // those, one that has lost a group since has fewer.
+    let (last, most) = (Token::MAX_GROUPS - 1, Token::MAX_GROUPS);
+    query.push(format_args!(
+        ") THEN '1' ELSE '0' END || CASE WHEN id IN (SELECT one.token_id \
+         FROM mcp_token_groups AS one WHERE one.position >= {last} \
+         AND (SELECT COUNT(*) FROM mcp_token_groups AS each \
+         WHERE each.token_id = one.token_id) >= {most}) THEN '1' ELSE '0' END"
+    ));
+}
+
+/// Reads a line: the id, the family, the end, what is so, and the name, which may hold spaces.
+fn outline(line: &str) -> Option<TokenOutline> {
+    let mut parts = line.splitn(5, ' ');
+    let mut id = || u128::from_str_radix(parts.next()?, 16).ok().map(u128::to_be_bytes);
+    let (id, family) = (TokenId::from_bytes(id()?), FamilyId::from_bytes(id()?));
+    let end = parts.next()?;
+    let end = (!end.is_empty()).then(|| end.parse().map(Timestamp::from_micros));
+    let expires_at = end.transpose().ok()?;
+    let mut flags = parts.next()?.bytes().map(|flag| flag == b'1');
+    let (is_active, is_revoked, is_rotated) = (flags.next()?, flags.next()?, flags.next()?);
+    let membership = match (flags.next(), flags.next()) {
+        (Some(is_member), Some(is_full)) => Some(Membership { is_member, is_full }),
+        _ => None,
+    };
+    let name = parts.next()?.parse().ok()?;
+    Some(TokenOutline {
+        id,
+        family,
+        name,
+        is_active,
+        expires_at,
+        is_revoked,
+        is_rotated,
+        membership,
     })
-}
-
-/// What being in the group that is asked about counts, where each other group counts one: both are
-/// told by one look at the groups of a token, and none has so many.
-const MEMBER: i64 = 1_000_000;
-
-fn membership(sum: i64) -> Result<Membership, StoreError> {
-    let is_member = sum >= MEMBER;
-    let others = if is_member { sum - MEMBER } else { sum };
-    let groups = codec::from_column::<usize>(others)? + usize::from(is_member);
-    Ok(Membership { is_member, groups })
 }
 
 /// Reads rows, and the groups that stand in a table of their own.

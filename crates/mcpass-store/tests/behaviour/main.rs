@@ -115,6 +115,7 @@ on_every_store! {
     tokens::a_scan_gives_every_token_once_with_its_groups;
     tokens::every_token_filter_finds_what_it_says;
     tokens::many_tokens_are_written_at_once_or_not_at_all;
+    tokens::outlines_tell_tokens_in_as_many_groups_as_they_can_be;
     tokens::pages_hold_every_fitting_token_once;
     tokens::the_store_answers_a_ping;
     workspace::a_stale_item_refuses_the_whole_commit;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mcpass_domain::{GroupId, Revocation, Token, TokenState};
 use mcpass_store::{
-    Change, PageRequest, StateFilter, Store, StoreErrorKind, TokenFilter, TokenOutline,
+    Change, Membership, PageRequest, StateFilter, Store, StoreErrorKind, TokenFilter, TokenOutline,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -199,6 +199,39 @@ pub(crate) async fn pages_hold_every_fitting_token_once(store: Arc<dyn Store>) {
             })
             .unwrap();
     });
+}
+
+pub(crate) async fn outlines_tell_tokens_in_as_many_groups_as_they_can_be(store: Arc<dyn Store>) {
+    let most = u32::try_from(Token::MAX_GROUPS).unwrap();
+    let asked = 1_000;
+    let in_groups = |n: u32, groups: std::ops::Range<u32>| {
+        let groups = groups.map(|group| id(asked + group)).collect();
+        Change::TokenInsert(Token { user: id(1), groups, ..token(n) })
+    };
+    let groups = (0..=most).map(|n| Change::GroupInsert(group(asked + n, &format!("g{n}"))));
+    let tokens = [
+        in_groups(10, 0..0),
+        in_groups(11, 1..2),
+        in_groups(12, 1..most),
+        in_groups(13, 0..most),
+        in_groups(14, 1..most + 1),
+        in_groups(15, 0..1),
+    ];
+    let changes = std::iter::once(Change::UserInsert(user(1, "ana"))).chain(groups).chain(tokens);
+    commit(&*store, changes).await.unwrap();
+    let told = async || {
+        let outlines = all_outlines(&*store, &TokenFilter::default(), Some(id(asked)), 4).await;
+        let memberships = outlines.into_iter().rev().map(|outline| {
+            let Membership { is_member, is_full } = outline.membership.unwrap();
+            (is_member, is_full)
+        });
+        memberships.collect::<Vec<_>>()
+    };
+    let (not, full) = ((false, false), (false, true));
+    assert_eq!(told().await, [not, not, not, (true, true), full, (true, false)]);
+    // The last group of 14 lies where it lay, but there are fewer now.
+    commit(&*store, [Change::GroupDelete(id(asked + 1), 1)]).await.unwrap();
+    assert_eq!(told().await, [not, not, not, (true, false), not, (true, false)]);
 }
 
 pub(crate) async fn a_scan_gives_every_token_once_with_its_groups(store: Arc<dyn Store>) {
