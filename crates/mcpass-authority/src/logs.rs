@@ -109,9 +109,9 @@ impl Authority {
 
 async fn audit(turn: &mut Turn, request: &AuditList) -> Result<Page<AuditView>, ApiError> {
     let filter = AuditFilter {
-        object: match request.object.as_deref() {
-            Some(object) => Some(audit_object(turn, object).await?),
-            None => None,
+        objects: match request.object.as_deref() {
+            Some(object) => audit_objects(turn, object).await?,
+            None => Vec::new(),
         },
         actor: match request.actor.as_deref() {
             Some(actor) => Some(audit_actor(turn, actor).await?),
@@ -132,20 +132,18 @@ async fn audit(turn: &mut Turn, request: &AuditList) -> Result<Page<AuditView>, 
     })
 }
 
-/// Rows name users and groups by their ids, which last; people by their names. A name that both
-/// a user and a server have means the user: a server's row is found by its action, too.
-async fn audit_object(turn: &Turn, object: &str) -> Result<String, ApiError> {
-    if parse::names_itself(object) {
-        return Ok(object.to_owned());
+/// Rows name users and groups by their ids, which last; people by their names. A user, a group and
+/// a server may have one name: then all of them are meant, so that none hides what another does.
+async fn audit_objects(turn: &Turn, object: &str) -> Result<Vec<String>, ApiError> {
+    let mut objects = vec![object.to_owned()];
+    if !parse::names_itself(object) {
+        let store = &turn.core.store;
+        let user = store.user_find_by_name(object).await.map_err(store_failed)?;
+        let group = store.group_find_by_name(object).await.map_err(store_failed)?;
+        objects.extend(user.map(|user| user.id.to_string()));
+        objects.extend(group.map(|group| group.id.to_string()));
     }
-    let store = &turn.core.store;
-    if let Some(user) = store.user_find_by_name(object).await.map_err(store_failed)? {
-        return Ok(user.id.to_string());
-    }
-    if let Some(group) = store.group_find_by_name(object).await.map_err(store_failed)? {
-        return Ok(group.id.to_string());
-    }
-    Ok(object.to_owned())
+    Ok(objects)
 }
 
 /// Rows name who did it by an id, or as `operator:NAME`; people name a user.

@@ -253,8 +253,8 @@ pub(crate) fn search_text(token: &Token) -> String {
 /// Which audit rows.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct AuditFilter {
-    /// About this object.
-    pub object: Option<String>,
+    /// About one of these objects; about anything if none is named.
+    pub objects: Vec<String>,
     /// Done by this actor, as it prints.
     pub actor: Option<String>,
     /// Of this action, or of all actions that begin with it if it ends with a dot.

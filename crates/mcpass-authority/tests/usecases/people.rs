@@ -69,6 +69,14 @@ async fn a_user_is_created_shown_and_changed(harness: &Harness) {
     // People ask the audit log by name.
     let about = AuditList { object: Some("ana".to_owned()), ..AuditList::default() };
     assert_eq!(harness.authority.audit_list(&ctx, about).await.unwrap().items.len(), 2);
+    // A user whose name others have as well hides nothing of what they do.
+    harness.group("ana", &[]).await;
+    crate::servers::add(harness, "ana").await;
+    let about = AuditList { object: Some("ana".to_owned()), ..AuditList::default() };
+    let found = harness.authority.audit_list(&ctx, about).await.unwrap().items;
+    let mut actions: Vec<_> = found.iter().map(|row| row.action.as_str()).collect();
+    actions.sort_unstable();
+    assert_eq!(actions, ["group.create", "server.add", "user.create", "user.edit"]);
     let missing = UserRef { user: "nobody".to_owned() };
     assert_eq!(code(harness.authority.user_show(&ctx, missing).await), "user.not_found");
 }

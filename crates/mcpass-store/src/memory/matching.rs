@@ -44,8 +44,8 @@ pub(super) fn count(counts: &mut TokenCounts, token: &Token, moments: CountMomen
 }
 
 pub(super) fn audit(event: &AuditEvent, filter: &AuditFilter) -> bool {
-    let AuditFilter { object, actor, action, since, until } = filter;
-    fits(object.as_ref(), |object| event.object == *object)
+    let AuditFilter { objects, actor, action, since, until } = filter;
+    (objects.is_empty() || objects.contains(&event.object))
         && fits(actor.as_ref(), |actor| event.actor == *actor)
         && fits(action.as_ref(), |action| {
             event.action == *action || (action.ends_with('.') && event.action.starts_with(action))

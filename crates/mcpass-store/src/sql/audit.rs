@@ -73,7 +73,7 @@ pub(super) async fn list(
 }
 
 fn select(filter: &AuditFilter, page: &PageRequest<AuditId>) -> QueryBuilder<Db> {
-    let AuditFilter { object, actor, action, since, until } = filter;
+    let AuditFilter { objects, actor, action, since, until } = filter;
     let mut query = QueryBuilder::new(
         "SELECT id, occurred_at, actor, origin, action, object, before_json, after_json, note \
          FROM mcp_audit_log WHERE 1 = 1",
@@ -81,8 +81,20 @@ fn select(filter: &AuditFilter, page: &PageRequest<AuditId>) -> QueryBuilder<Db>
     if let Some(after) = page.after {
         query.push(" AND id < ").push_bind(after.as_bytes().to_vec());
     }
-    if let Some(object) = object {
-        query.push(" AND object = ").push_bind(object.clone());
+    match objects.as_slice() {
+        [] => {}
+        // In the order of its index.
+        [object] => {
+            query.push(" AND object = ").push_bind(object.clone());
+        }
+        objects => {
+            query.push(" AND object IN (");
+            let mut list = query.separated(", ");
+            for object in objects {
+                list.push_bind(object.clone());
+            }
+            query.push(")");
+        }
     }
     if let Some(actor) = actor {
         query.push(" AND actor = ").push_bind(actor.clone());

@@ -46,9 +46,14 @@ pub(crate) async fn events_are_kept_whole_and_found_by_each_filter(store: Arc<dy
     let events = filled(&*store).await;
     let text = |text: &str| Some(text.to_owned());
     let none = AuditFilter::default();
-    let cases: [(AuditFilter, Test); 8] = [
+    let cases: [(AuditFilter, Test); 9] = [
         (none.clone(), |_| true),
-        (AuditFilter { object: text("tok_2"), ..none.clone() }, |event| event.object == "tok_2"),
+        (AuditFilter { objects: vec!["tok_2".into()], ..none.clone() }, |event| {
+            event.object == "tok_2"
+        }),
+        (AuditFilter { objects: vec!["tok_2".into(), "tok_0".into()], ..none.clone() }, |event| {
+            matches!(event.object.as_str(), "tok_0" | "tok_2")
+        }),
         (AuditFilter { actor: text("operator:root"), ..none.clone() }, |event| {
             event.actor == "operator:root"
         }),
@@ -62,7 +67,7 @@ pub(crate) async fn events_are_kept_whole_and_found_by_each_filter(store: Arc<dy
         (AuditFilter { until: Some(at(20)), ..none.clone() }, |event| event.at < at(20)),
         (
             AuditFilter {
-                object: text("tok_1"),
+                objects: vec!["tok_1".into()],
                 actor: text("system:demo"),
                 action: text("token."),
                 since: Some(at(5)),
