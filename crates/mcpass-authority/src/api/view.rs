@@ -258,6 +258,9 @@ pub struct Explanation {
     pub token: TokenId,
     /// One sentence for people.
     pub text: String,
+    /// For a tool: whether the server lists it now, where that is known. A call of one that is not
+    /// listed is allowed or refused like any other, and then fails at the server.
+    pub listed: Option<bool>,
     /// What the tool's annotations say, where that is known: `read`, `write` or `destructive`.
     pub class: Option<String>,
     /// Where the answer depends on annotations that are not known: the answer for each class.

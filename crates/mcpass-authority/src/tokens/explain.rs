@@ -91,6 +91,7 @@ fn answer(
         token: subject.token,
         text: sentence(&permission, wanted, &decided, !by_class.is_empty(), turn.now, subject),
         permission,
+        listed: wanted.is_listed,
         class: known.map(|class| class.as_str().to_owned()),
         by_class,
     }
@@ -181,7 +182,9 @@ fn sentence(
             }
         },
     };
-    if depends_on_class {
+    if decided.is_ok() && wanted.is_listed == Some(false) {
+        format!("{text}, but `{}` lists no such tool now", wanted.question.server)
+    } else if depends_on_class {
         format!("{text}; this depends on the tool's annotations, which are not known here")
     } else {
         text

@@ -272,6 +272,21 @@ async fn what_a_server_lists_decides_what_its_tools_need() {
     let find =
         harness.authority.explain(&operator(), question(writer.id, "shop.find")).await.unwrap();
     assert_eq!(find.text, "shop.find is allowed by shop.change_x (own)");
+    let explain = async |permission| {
+        harness.authority.explain(&operator(), question(all.id, permission)).await.unwrap()
+    };
+    let gone = explain("demo.gone").await;
+    assert!(gone.allowed && gone.listed == Some(false));
+    assert_eq!(gone.text, "demo.gone is allowed by * (own), but `demo` lists no such tool now");
+    for (permission, listed) in [
+        ("demo.look", Some(true)),
+        ("demo.resource:x:y", None),
+        ("silent.look", None),
+        ("mcpass.add_token", None),
+    ] {
+        let told = explain(permission).await;
+        assert!(told.listed == listed && !told.text.contains("lists no"), "{told:?}");
+    }
     let silent =
         harness.authority.explain(&operator(), question(reader.id, "silent.x")).await.unwrap();
     assert!(silent.by_class["read"] && silent.text.contains("annotations"), "{silent:?}");

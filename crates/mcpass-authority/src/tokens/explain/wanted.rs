@@ -57,7 +57,8 @@ impl Question {
 #[derive(Debug)]
 pub(in crate::tokens) struct Known {
     servers: Vec<Server>,
-    tools: HashMap<String, Vec<KnownTool>>,
+    /// By server; none for one that could not say.
+    tools: HashMap<String, Option<Vec<KnownTool>>>,
 }
 
 impl Known {
@@ -78,21 +79,24 @@ impl Known {
         let listed = match (server, question.ask(None).target) {
             (Some(server), Target::Tool(tool)) => {
                 if !self.tools.contains_key(name) {
-                    let tools = turn.tools(server, false).await.unwrap_or_default();
+                    let tools = turn.tools(server, false).await.ok();
                     self.tools.insert(name.clone(), tools);
                 }
-                let mut tools = self.tools.get(name).into_iter().flatten();
-                tools.find(|listed| listed.name == tool)
+                let tools = self.tools.get(name).and_then(Option::as_ref);
+                tools.map(|tools| tools.iter().find(|listed| listed.name == tool))
             }
             _ => None,
         };
-        let (needs, class) = match listed {
+        let mut is_listed = listed.map(|tool| tool.is_some());
+        let (needs, class) = match listed.flatten() {
             Some(tool) => (tool.needs.clone(), Some(tool.class)),
             None => match database::needed(&self.servers, name, &question.name) {
-                needed if needed.is_empty() => {
-                    let class = is_namespace.then(|| ToolClass::of_codename(&question.name));
-                    (Needs::Itself, class)
+                needed if needed.is_empty() && is_namespace => {
+                    // A permission, and no tool.
+                    is_listed = None;
+                    (Needs::Itself, Some(ToolClass::of_codename(&question.name)))
                 }
+                needed if needed.is_empty() => (Needs::Itself, None),
                 needed => (Needs::OneOf(needed), None),
             },
         };
@@ -100,6 +104,7 @@ impl Known {
         Wanted {
             needs,
             class,
+            is_listed,
             namespaces: server.map(of_server).unwrap_or_default(),
             is_served: name == MANAGEMENT
                 || self.servers.iter().any(|server| {
@@ -117,6 +122,8 @@ pub(in crate::tokens) struct Wanted {
     needs: Needs,
     /// What is known of the tool, if it is one.
     pub(super) class: Option<ToolClass>,
+    /// Whether the server lists such a tool now, where that was asked and is known.
+    pub(super) is_listed: Option<bool>,
     namespaces: Vec<String>,
     /// Whether there is such a server. Management is there always.
     pub(super) is_served: bool,
