@@ -2,7 +2,7 @@
 
 use mcpass_domain::permission::Grant;
 use mcpass_domain::time::id_from;
-use mcpass_domain::{Grants, Group, GroupName, Source};
+use mcpass_domain::{Grants, Group, Source};
 use mcpass_store::Change;
 
 use crate::api::{ApiError, GroupCreate, GroupEdit, GroupRef, GroupView};
@@ -88,14 +88,14 @@ impl Authority {
 }
 
 async fn create(turn: &mut Turn, request: &GroupCreate) -> Result<GroupView, ApiError> {
-    ApiError::all([
-        parse::new_name::<GroupName>(&request.name).err(),
-        parse::permissions("permissions", &request.permissions).err(),
-    ])?;
+    let (name, permissions) = ApiError::both(
+        parse::new_name(&request.name),
+        parse::permissions("permissions", &request.permissions),
+    )?;
     let group = Group {
         id: id_from(turn.core.entropy.as_ref(), turn.now).map_err(no_entropy)?,
-        name: parse::new_name(&request.name)?,
-        permissions: parse::permissions("permissions", &request.permissions)?,
+        name,
+        permissions,
         created_at: turn.now,
         version: 0,
     };
@@ -112,19 +112,17 @@ async fn create(turn: &mut Turn, request: &GroupCreate) -> Result<GroupView, Api
 
 async fn edit(turn: &mut Turn, request: &GroupEdit) -> Result<GroupView, ApiError> {
     let before = turn.group("group", &request.group).await?;
-    let after = Group {
-        name: match &request.name {
-            Some(name) => parse::new_name(name)?,
-            None => before.name.clone(),
-        },
-        permissions: parse::edited_permissions(
+    let (name, permissions) = ApiError::both(
+        request.name.as_deref().map(parse::new_name).transpose(),
+        parse::edited_permissions(
             &before.permissions,
             request.permissions.as_deref(),
             &request.add_permissions,
             &request.remove_permissions,
-        )?,
-        ..before.clone()
-    };
+        ),
+    )?;
+    let name = name.unwrap_or_else(|| before.name.clone());
+    let after = Group { name, permissions, ..before.clone() };
     turn.check_edition(&before)?;
     turn.caller.guard_grants(&grants(&before), &grants(&after))?;
 

@@ -237,10 +237,11 @@ fn acts_for_the_machine(kind: &ServerKind) -> bool {
 impl Turn {
     /// The server that is asked for, as far as the request says it.
     fn new_server(&self, request: &ServerAdd) -> Result<Server, ApiError> {
-        let kind = settings::added(request)?;
+        let (name, kind) =
+            ApiError::both(parse::new_name(&request.name), settings::added(request))?;
         self.guard_machine(&kind)?;
         Ok(Server {
-            name: parse::new_name(&request.name)?,
+            name,
             kind,
             is_enabled: true,
             is_declared: false,

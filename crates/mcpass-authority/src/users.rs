@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcpass_domain::time::id_from;
-use mcpass_domain::{Grants, User, UserName};
+use mcpass_domain::{Grants, User};
 use mcpass_store::{Change, PageRequest, SignInChange, StateFilter, TokenFilter};
 
 use crate::api::{ApiError, UserCreate, UserEdit, UserRef, UserView};
@@ -69,17 +69,20 @@ async fn create(turn: &mut Turn, request: &UserCreate) -> Result<UserView, ApiEr
     if request.superuser {
         turn.caller.guard_superuser()?;
     }
-    ApiError::all([
-        parse::new_name::<UserName>(&request.name).err(),
-        parse::permissions("permissions", &request.permissions).err(),
-    ])?;
+    let (name, (permissions, groups)) = ApiError::both(
+        parse::new_name(&request.name),
+        ApiError::both(
+            parse::permissions("permissions", &request.permissions),
+            turn.groups("groups", &request.groups).await,
+        ),
+    )?;
     let user = User {
         id: id_from(turn.core.entropy.as_ref(), turn.now).map_err(no_entropy)?,
-        name: parse::new_name(&request.name)?,
+        name,
         is_active: true,
         is_superuser: request.superuser,
-        permissions: parse::permissions("permissions", &request.permissions)?,
-        groups: turn.groups("groups", &request.groups).await?,
+        permissions,
+        groups,
         created_at: turn.now,
         version: 0,
     };
@@ -116,23 +119,26 @@ async fn edit(turn: &mut Turn, request: &UserEdit) -> Result<UserView, ApiError>
     if before.is_superuser || request.superuser.is_some_and(|wanted| wanted) {
         turn.caller.guard_superuser()?;
     }
-    let after = User {
-        is_active: request.active.unwrap_or(before.is_active),
-        is_superuser: request.superuser.unwrap_or(before.is_superuser),
-        permissions: parse::edited_permissions(
+    let edited_groups = turn.edited_groups(
+        &before.groups,
+        request.groups.as_deref(),
+        &request.add_groups,
+        &request.remove_groups,
+    );
+    let (permissions, groups) = ApiError::both(
+        parse::edited_permissions(
             &before.permissions,
             request.permissions.as_deref(),
             &request.add_permissions,
             &request.remove_permissions,
-        )?,
-        groups: turn
-            .edited_groups(
-                &before.groups,
-                request.groups.as_deref(),
-                &request.add_groups,
-                &request.remove_groups,
-            )
-            .await?,
+        ),
+        edited_groups.await,
+    )?;
+    let after = User {
+        is_active: request.active.unwrap_or(before.is_active),
+        is_superuser: request.superuser.unwrap_or(before.is_superuser),
+        permissions,
+        groups,
         ..before.clone()
     };
     turn.learn_user_groups(&before).await?;

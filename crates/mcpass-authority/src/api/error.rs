@@ -84,11 +84,34 @@ impl ApiError {
     /// The first of them, with the other fields.
     pub fn all(errors: impl IntoIterator<Item = Option<Self>>) -> Result<(), Self> {
         let mut errors = errors.into_iter().flatten();
-        let Some(first) = errors.next() else { return Ok(()) };
-        let field = |error: Self| Some(FieldError { field: error.field?, message: error.message });
-        let also: Vec<FieldError> = errors.filter_map(field).collect();
-        let more = (!also.is_empty()).then(|| Box::new(More { also, retry_after: None }));
-        Err(Self { more, ..first })
+        errors.next().map_or(Ok(()), |first| Err(first.and(errors)))
+    }
+
+    /// Two parts of a request, of which one may be wrong or both.
+    ///
+    /// # Errors
+    /// As [`Self::all`].
+    pub fn both<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
+        match (one, other) {
+            (Ok(one), Ok(other)) => Ok((one, other)),
+            (Err(first), other) => Err(first.and(other.err())),
+            (Ok(_), Err(error)) => Err(error),
+        }
+    }
+
+    /// The same, with the fields that others are about.
+    fn and(self, others: impl IntoIterator<Item = Self>) -> Self {
+        let fields = |error: Self| {
+            let own = error.field.map(|field| FieldError { field, message: error.message });
+            own.into_iter().chain(error.more.map(|more| more.also).unwrap_or_default())
+        };
+        let others: Vec<FieldError> = others.into_iter().flat_map(fields).collect();
+        if others.is_empty() {
+            return self;
+        }
+        let mut more = self.more.unwrap_or_default();
+        more.also.extend(others);
+        Self { more: Some(more), ..self }
     }
 
     /// The other fields of the request that are wrong.
@@ -121,5 +144,28 @@ impl ApiError {
     /// Whether the same request may succeed later without a change.
     pub fn is_temporary(&self) -> bool {
         matches!(self.code.as_str(), Self::CONFLICT | Self::UNAVAILABLE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_is_told_in_its_order() {
+        let wrong = |field: &str| Err::<(), _>(ApiError::invalid(field, "no"));
+        let fields = |error: &ApiError| {
+            let others = error.also().iter().map(|also| also.field.clone());
+            error.field.clone().into_iter().chain(others).collect::<Vec<_>>()
+        };
+        assert_eq!(ApiError::both(Ok(1), Ok("x")), Ok((1, "x")));
+        assert_eq!(fields(&ApiError::both(Ok(1), wrong("b")).unwrap_err()), ["b"]);
+        assert_eq!(fields(&ApiError::both(wrong("a"), Ok(1)).unwrap_err()), ["a"]);
+        let two = || ApiError::both(wrong("a"), wrong("b"));
+        assert_eq!(fields(&ApiError::both(two(), wrong("c")).unwrap_err()), ["a", "b", "c"]);
+        assert_eq!(fields(&ApiError::both(wrong("c"), two()).unwrap_err()), ["c", "a", "b"]);
+        let all = ApiError::all([None, two().err(), wrong("c").err()]);
+        assert_eq!(fields(&all.unwrap_err()), ["a", "b", "c"]);
+        assert_eq!(ApiError::all([None, None]), Ok(()));
     }
 }

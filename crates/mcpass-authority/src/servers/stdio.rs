@@ -1,5 +1,6 @@
 //! What may be said of a stdio upstream, by hand or in the configuration file.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mcpass_domain::server::StdioUpstream;
@@ -27,25 +28,27 @@ const ARGUMENT_HINT: &str = "arguments can be read by every process of the machi
 /// # Errors
 /// When something cannot be used; the error names the field and repeats no value.
 pub fn check(upstream: StdioUpstream) -> Result<StdioUpstream, ApiError> {
-    check_program(&upstream.program)?;
-    check_arguments(&upstream.arguments)?;
-    if upstream.environment.len() > MAX_COUNT {
+    let command = check_program(&upstream.program);
+    let folder = upstream.folder.as_ref().map(|folder| field::check_path("folder", folder));
+    let idle = upstream.idle;
+    let is_possible = idle.is_zero() || (Duration::from_secs(1)..=MAX_IDLE).contains(&idle);
+    ApiError::all([
+        command.and_then(|()| check_arguments(&upstream.arguments)).err(),
+        check_environment(&upstream.environment).err(),
+        folder.and_then(Result::err),
+        in_range("start_timeout", upstream.start_timeout).err(),
+        in_range("answer_timeout", upstream.answer_timeout).err(),
+        (!is_possible).then(|| ApiError::invalid("idle", "idle goes from 1s to 30d, or is never")),
+    ])?;
+    Ok(upstream)
+}
+
+fn check_environment(environment: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    if environment.len() > MAX_COUNT {
         let message = format!("a server has at most {MAX_COUNT} variables");
         return Err(ApiError::invalid("environment", message));
     }
-    for (name, value) in &upstream.environment {
-        check_variable(name, value)?;
-    }
-    if let Some(folder) = &upstream.folder {
-        field::check_path("folder", folder)?;
-    }
-    in_range("start_timeout", upstream.start_timeout)?;
-    in_range("answer_timeout", upstream.answer_timeout)?;
-    let idle = upstream.idle;
-    if !idle.is_zero() && !(Duration::from_secs(1)..=MAX_IDLE).contains(&idle) {
-        return Err(ApiError::invalid("idle", "idle goes from 1s to 30d, or is never"));
-    }
-    Ok(upstream)
+    environment.iter().try_for_each(|(name, value)| check_variable(name, value))
 }
 
 fn check_program(program: &str) -> Result<(), ApiError> {

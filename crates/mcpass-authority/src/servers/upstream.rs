@@ -1,5 +1,7 @@
 //! What may be said of an HTTP upstream, by hand or in the configuration file.
 
+use std::collections::BTreeMap;
+
 use http::{HeaderName, HeaderValue, Uri};
 use mcpass_domain::server::HttpUpstream;
 
@@ -45,22 +47,28 @@ const MAX_CONNECTIONS: u32 = 100_000;
 /// # Errors
 /// When something cannot be used; the error names the field.
 pub fn check(upstream: HttpUpstream) -> Result<HttpUpstream, ApiError> {
-    check_url(&upstream.url)?;
-    if upstream.headers.len() > MAX_HEADERS {
+    let connections = || {
+        let message = format!("max_connections goes from 1 to {MAX_CONNECTIONS}");
+        ApiError::invalid("max_connections", message)
+    };
+    let is_possible = (1..=MAX_CONNECTIONS).contains(&upstream.max_connections);
+    ApiError::all([
+        check_url(&upstream.url).err(),
+        check_headers(&upstream.headers).err(),
+        in_range("connect_timeout", upstream.connect_timeout).err(),
+        in_range("first_byte_timeout", upstream.first_byte_timeout).err(),
+        (!is_possible).then(connections),
+        check_tls(&upstream).err(),
+    ])?;
+    Ok(upstream)
+}
+
+fn check_headers(headers: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    if headers.len() > MAX_HEADERS {
         let message = format!("a server has at most {MAX_HEADERS} headers");
         return Err(ApiError::invalid("headers", message));
     }
-    for (name, value) in &upstream.headers {
-        check_header(name, value)?;
-    }
-    in_range("connect_timeout", upstream.connect_timeout)?;
-    in_range("first_byte_timeout", upstream.first_byte_timeout)?;
-    if upstream.max_connections == 0 || upstream.max_connections > MAX_CONNECTIONS {
-        let message = format!("max_connections goes from 1 to {MAX_CONNECTIONS}");
-        return Err(ApiError::invalid("max_connections", message));
-    }
-    check_tls(&upstream)?;
-    Ok(upstream)
+    headers.iter().try_for_each(|(name, value)| check_header(name, value))
 }
 
 /// Files for TLS, where TLS is spoken: elsewhere they would silently protect nothing.

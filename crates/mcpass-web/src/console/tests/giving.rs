@@ -94,4 +94,27 @@ async fn every_field_that_is_wrong_says_so_at_once() {
         }
         assert!(!page.body.contains(r#"id="e-per_hour""#));
     }
+    bench.post("/groups/new", &ana, "name=readers&permissions=demo.x").await;
+    for (path, form, fields) in [
+        ("/groups/readers", "name=a+b&permissions=x", &["name", "permissions"][..]),
+        ("/groups/new", "name=a+b&permissions=x", &["name", "permissions"]),
+        ("/users/new", "name=a+b&permissions=x", &["name", "permissions"]),
+        (
+            "/servers/new",
+            "kind=http&name=a+b&url=ftp%3A%2F%2Fx&headers=Host%3A+x&ca_file=x",
+            &["name", "url", "headers", "ca_file"],
+        ),
+        (
+            "/servers/new",
+            "kind=stdio&name=a+b&command=.%2Fx&environment=1%3D2&folder=x",
+            &["name", "command", "environment", "folder"],
+        ),
+    ] {
+        let page = bench.post(path, &ana, form).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        for field in fields {
+            let told = page.body.contains(&format!(r#"id="e-{field}""#));
+            assert!(told, "{path}: {field}: {}", page.body);
+        }
+    }
 }
