@@ -202,18 +202,26 @@ impl Choice {
 pub(crate) struct Pager {
     pub(crate) text: String,
     pub(crate) first: Option<String>,
+    pub(crate) previous: Option<String>,
     pub(crate) next: Option<String>,
 }
 
 impl Pager {
-    /// Under a list of `shown` items; lists are paged by where the next part begins.
+    /// Under a list of `shown` items. Lists are paged by where the next part begins, which says
+    /// nothing of the parts before: the query keeps the way back, the cursor of this page first.
     pub(crate) fn new(path: &str, query: &Fields, shown: usize, next: Option<&str>) -> Self {
-        let of = |cursor: &str| query.with("cursor", cursor).after(path);
-        let shown = super::show::count(shown as u64);
+        let others = query.without(&["cursor"]);
+        let of = |way: &[String]| others.clone().and("cursor", way).after(path);
+        let way = query.all("cursor");
+        let mut text = format!("{} on this page", super::show::count(shown as u64));
+        if !way.is_empty() {
+            text = format!("Page {} \u{b7} {text}", super::show::count(way.len() as u64 + 1));
+        }
         Self {
-            text: format!("{shown} on this page"),
-            first: query.has("cursor").then(|| of("")),
-            next: next.map(of),
+            text,
+            first: (!way.is_empty()).then(|| of(&[])),
+            previous: way.split_first().map(|(_, before)| of(before)),
+            next: next.map(|next| of(&[&[next.to_owned()], way.as_slice()].concat())),
         }
     }
 }
@@ -221,6 +229,23 @@ impl Pager {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_know_the_way_back() {
+        let new = |query: &str, next| Pager::new("/p", &Fields::parse(query.as_bytes()), 50, next);
+        let first = new("q=x", Some("b"));
+        assert_eq!(
+            (first.text.as_str(), first.first, first.previous),
+            ("50 on this page", None, None)
+        );
+        assert_eq!(first.next.as_deref(), Some("/p?q=x&cursor=b"));
+        let third = new("cursor=c&q=x&cursor=b", None);
+        assert_eq!(third.text, "Page 3 \u{b7} 50 on this page");
+        assert_eq!((third.first.as_deref(), third.next), (Some("/p?q=x"), None));
+        assert_eq!(third.previous.as_deref(), Some("/p?q=x&cursor=b"));
+        let next = new("q=x&cursor=b", Some("c")).next.unwrap();
+        assert_eq!(next, "/p?q=x&cursor=c&cursor=b");
+    }
 
     #[test]
     fn a_form_of_an_older_version_says_how_it_differs_and_is_of_the_newer_one() {

@@ -107,7 +107,7 @@ async fn ids_of_all_pages(desk: &Desk) -> Result<Vec<String>> {
             return Ok(ids);
         }
         browser.click(Find::Css("#page-next")).await?;
-        browser.find(Find::Css("#page-first")).await?;
+        browser.find(Find::Css("#page-previous")).await?;
     }
 }
 

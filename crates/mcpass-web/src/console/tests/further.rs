@@ -61,7 +61,11 @@ impl Part {
 
     /// Whether its link goes on behind exactly this one.
     fn goes_on_behind(&self, id: &str) -> bool {
-        self.next.as_deref().is_some_and(|next| next.ends_with(&format!("cursor={id}")))
+        let cursor = |next: &str| {
+            let mut pairs = next.split(['?', '&']).filter_map(|pair| pair.strip_prefix("cursor="));
+            pairs.next() == Some(id)
+        };
+        self.next.as_deref().is_some_and(cursor)
     }
 
     fn says(&self, text: &str) -> bool {
