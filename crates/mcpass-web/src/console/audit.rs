@@ -1,6 +1,6 @@
 //! The audit log: who changed what.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use askama::Template;
 use axum::Router;
@@ -8,13 +8,14 @@ use axum::extract::State;
 use axum::routing::get;
 use mcpass_authority::api::{AuditList, AuditView, UserRef};
 use mcpass_domain::{Timestamp, UserId};
+use serde_json::Value;
 
 use super::asked::Asked;
 use super::fault::{Answer, Fault};
 use super::fields::{Fields, segment};
 use super::form::{Choice, Form, Pager};
 use super::frame::{Frame, Section};
-use super::show::{When, cut};
+use super::show::{When, count, cut};
 use super::{Console, page, refused};
 
 const PATH: &str = "/audit";
@@ -52,11 +53,18 @@ pub(crate) struct Row {
 }
 
 /// What became of one property.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) name: String,
-    pub(crate) before: String,
-    pub(crate) after: String,
+    pub(crate) before: Told,
+    pub(crate) after: Told,
+}
+
+/// A property as people read it.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    Text(String),
+    At(When),
 }
 
 async fn show(State(console): State<Console>, asked: Asked) -> Answer {
@@ -158,7 +166,7 @@ pub(crate) async fn who(console: &Console, asked: &Asked, actor: &str) -> Result
 /// What the thing is called: as the row itself says, afterwards or before.
 fn name(audit: &AuditView, names: &Names) -> String {
     let said = [&audit.after, &audit.before].into_iter().find_map(|state| state.get("name"));
-    let said = said.and_then(serde_json::Value::as_str).map(str::to_owned);
+    let said = said.and_then(Value::as_str).map(str::to_owned);
     let said = said.or_else(|| names.get(&audit.object).cloned());
     said.filter(|name| *name != audit.object).map(|name| cut(&name, 120)).unwrap_or_default()
 }
@@ -176,37 +184,58 @@ fn link(action: &str, object: &str) -> String {
     format!("/{place}/{}", segment(object))
 }
 
-/// What is different between two states of a thing.
-fn changes(before: &serde_json::Value, after: &serde_json::Value) -> Vec<Change> {
-    let empty = serde_json::Map::new();
-    let members = |value: &serde_json::Value| value.as_object().cloned();
-    let (old, new) =
-        (members(before).unwrap_or_else(|| empty.clone()), members(after).unwrap_or(empty));
-    let mut names: Vec<_> = old.keys().chain(new.keys()).cloned().collect();
-    names.sort_unstable();
-    names.dedup();
-    let changed = names.into_iter().filter(|name| old.get(name) != new.get(name));
-    let changed = changed.map(|name| Change {
-        before: told(old.get(&name)),
-        after: told(new.get(&name)),
-        name: name.replace('_', " "),
-    });
-    changed.filter(|change| change.before != change.after).collect()
+/// What is different between two states of a thing. Of what is made of several, such as limits,
+/// only the parts that differ are told.
+fn changes(before: &Value, after: &Value) -> Vec<Change> {
+    let mut found = Vec::new();
+    differ("", Some(before), Some(after), &mut found);
+    found
 }
 
-fn told(value: Option<&serde_json::Value>) -> String {
-    use serde_json::Value as V;
-    let text = match value {
-        None | Some(V::Null) => return "–".to_owned(),
-        Some(V::String(text)) if text.is_empty() => return "–".to_owned(),
-        Some(V::String(text)) => text.clone(),
-        Some(V::Array(items)) if items.is_empty() => return "–".to_owned(),
-        Some(V::Array(items)) if items.iter().all(V::is_string) => {
-            items.iter().filter_map(V::as_str).collect::<Vec<_>>().join(", ")
+fn differ(name: &str, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Change>) {
+    let is_nothing = |value: Option<&Value>| value.is_none_or(Value::is_null);
+    let members = |value: Option<&Value>| value.and_then(Value::as_object).cloned();
+    match (members(before), members(after)) {
+        (None, None) => {}
+        (Some(_), None) if !is_nothing(after) => {}
+        (None, Some(_)) if !is_nothing(before) => {}
+        (old, new) => {
+            let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+            let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            for part in names {
+                let whole = format!("{name} {}", part.replace('_', " "));
+                differ(whole.trim_start(), old.get(part), new.get(part), found);
+            }
+            return;
         }
-        Some(other) => other.to_string(),
+    }
+    if said(before) != said(after) {
+        found.push(Change { name: name.to_owned(), before: told(before), after: told(after) });
+    }
+}
+
+/// What a property says; none if that is nothing.
+fn said(value: Option<&Value>) -> Option<String> {
+    let text = match value? {
+        Value::Null => return None,
+        Value::Bool(is_so) => if *is_so { "yes" } else { "no" }.to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), count),
+        Value::Array(items) => {
+            let items = items.iter().map(|item| said(Some(item)).unwrap_or_default());
+            items.collect::<Vec<_>>().join(", ")
+        }
+        Value::Object(_) => value?.to_string(),
     };
-    cut(&text, 400)
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn told(value: Option<&Value>) -> Told {
+    let moment = value.and_then(Value::as_str).filter(|text| text.len() > 10);
+    match moment.map(Timestamp::parse) {
+        Some(Ok(at)) => Told::At(When::exact(at)),
+        _ => Told::Text(said(value).map_or_else(|| "\u{2013}".to_owned(), |text| cut(&text, 400))),
+    }
 }
 
 #[cfg(test)]
@@ -221,9 +250,38 @@ mod tests {
             &json!({"name": "a", "groups": ["x"], "note": null, "version": 1}),
             &json!({"name": "a", "groups": ["x", "y"], "note": "", "version": 1}),
         );
-        let [change] = &found[..] else { panic!("{found:?}") };
-        assert_eq!((&*change.name, &*change.before, &*change.after), ("groups", "x", "x, y"));
+        assert_eq!(texts(&found), ["groups: x → x, y"]);
         assert!(changes(&json!(null), &json!(null)).is_empty());
+    }
+
+    #[test]
+    fn values_are_told_as_people_read_them() {
+        let found = changes(
+            &json!({"is_active": true, "limits": {"per_hour": 1000, "per_minute": 60}, "a": [1]}),
+            &json!({"is_active": false, "limits": {"per_hour": 20000, "per_minute": 60},
+                    "expires_at": "2026-11-30T10:00:00.5Z", "a": {"x": []}}),
+        );
+        let expected = [
+            "a: 1 → {\"x\":[]}",
+            "expires at: – → 2026-11-30 10:00:00 UTC",
+            "is active: yes → no",
+            "limits per hour: 1\u{202f}000 → 20\u{202f}000",
+        ];
+        assert_eq!(texts(&found), expected);
+        let made =
+            changes(&json!(null), &json!({"name": "a", "limits": {"per_hour": 5}, "note": ""}));
+        assert_eq!(texts(&made), ["limits per hour: – → 5", "name: – → a"]);
+    }
+
+    fn texts(changes: &[Change]) -> Vec<String> {
+        let text = |told: &Told| match told {
+            Told::Text(text) => text.clone(),
+            Told::At(at) => at.text().to_owned(),
+        };
+        let line = |one: &Change| {
+            format!("{}: {} \u{2192} {}", one.name, text(&one.before), text(&one.after))
+        };
+        changes.iter().map(line).collect()
     }
 
     #[test]
