@@ -158,6 +158,7 @@ function replace(old, fresh) {
 function narrow(input) {
   const text = input.value.trim().toLowerCase();
   const box = document.getElementById(input.dataset.find);
+  let found = 0;
   for (const group of all("details", box)) {
     const own = (group.dataset.server ?? "").toLowerCase().includes(text);
     let shown = 0;
@@ -166,8 +167,10 @@ function narrow(input) {
       shown += row.hidden ? 0 : 1;
     }
     group.hidden = text !== "" && !own && shown === 0;
+    found += group.hidden ? 0 : 1;
     if (text !== "" && shown > 0) group.open = true;
   }
+  one("[data-none]", box).hidden = found > 0;
 }
 
 // ---- Tabs ----

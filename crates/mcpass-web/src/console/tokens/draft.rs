@@ -52,8 +52,11 @@ pub(super) enum Step {
 impl Step {
     /// The button that was pressed; none for the one that does it.
     pub(super) fn of(form: &Fields) -> Option<Self> {
+        let is_typing = !form.text("pattern").is_empty() || !form.text("group_name").is_empty();
         match form.text("step") {
             "add" => Some(Self::Add),
+            // Who ends a pattern or a group with Enter means to add it, and not that this was all.
+            "enter" if is_typing => Some(Self::Add),
             "preview" => Some(Self::Preview),
             "from" => Some(Self::From),
             other => other.strip_prefix("area:").map(|area| Self::Area(area.to_owned())),
