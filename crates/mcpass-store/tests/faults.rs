@@ -16,14 +16,19 @@ use mcpass_store::{
 use mcpass_testkit::PrivatePostgres;
 
 fn group(n: u8) -> Commit {
-    let group = Group {
-        id: GroupId::from_bytes([n; 16]),
+    groups([n.into()])
+}
+
+fn groups(numbers: impl IntoIterator<Item = u16>) -> Commit {
+    let group = |n: u16| Group {
+        id: GroupId::from_bytes(u128::from(n).to_be_bytes()),
         name: format!("group-{n}").parse().unwrap(),
         permissions: Vec::new(),
         created_at: Timestamp::from_micros(1),
         version: 1,
     };
-    Commit { changes: vec![Change::GroupInsert(group)], audit: Vec::new() }
+    let changes = numbers.into_iter().map(|n| Change::GroupInsert(group(n))).collect();
+    Commit { changes, audit: Vec::new() }
 }
 
 fn batch(offset: u64) -> AccessBatch {
@@ -40,6 +45,22 @@ fn told(error: &StoreError) -> String {
     let causes = std::iter::successors(error.source(), |error: &&dyn Error| (*error).source());
     let causes: Vec<String> = causes.map(|error| format!("{error} {error:?}")).collect();
     format!("{error} {error:?} {}", causes.join(" "))
+}
+
+#[tokio::test]
+async fn a_store_that_writes_much_is_seen_to_live() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("busy.db").display());
+    let store = sql::connect(&url).await.unwrap();
+    let mut commit = store.commit(groups(0..10_000));
+    tokio::select! {
+        biased;
+        done = &mut commit => panic!("the commit kept the sign of life waiting: {done:?}"),
+        alive = store.ping() => alive.unwrap(),
+    }
+    commit.await.unwrap();
+    store.ping().await.unwrap();
+    assert_eq!(store.group_list().await.unwrap().len(), 10_000);
 }
 
 #[tokio::test]

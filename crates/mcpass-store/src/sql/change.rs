@@ -83,6 +83,15 @@ pub(super) async fn count(
         .map_err(|error| failure::of(error, "write"))
 }
 
+/// The value of a counter.
+pub(super) async fn counted(db: &mut Connection, counter: &'static str) -> Result<i64, StoreError> {
+    sqlx::query_scalar("SELECT value FROM mcp_counters WHERE name = $1")
+        .bind(counter)
+        .fetch_one(db)
+        .await
+        .map_err(|error| failure::of(error, "read"))
+}
+
 /// Runs an update or deletion that names the version it was made from. If it touches nothing,
 /// `held` (a query for the present version by `key`) tells whether the thing is gone or changed.
 pub(super) async fn versioned<'k, K>(

@@ -3,6 +3,7 @@
 #![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ use crate::{
 pub(super) const SHORT: Duration = Duration::from_secs(15);
 /// A list, whose filters may leave little of a large table; a large batch.
 pub(super) const LONG: Duration = Duration::from_mins(2);
+/// Changes of a commit from which on it may take longer than who asks whether the store lives waits.
+const LARGE: usize = 500;
 /// Rows that are deleted in one transaction.
 const DELETED_AT_ONCE: u32 = 5_000;
 
@@ -34,6 +37,18 @@ const DELETED_AT_ONCE: u32 = 5_000;
 #[derive(Debug)]
 pub(in super::super) struct SqlStore {
     pools: Pools,
+    /// Large commits that are under way. Meanwhile nobody else gets to write to SQLite, for seconds
+    /// if they are of thousands of changes.
+    large: AtomicUsize,
+}
+
+/// A large commit, while it lasts.
+struct Large<'a>(&'a AtomicUsize);
+
+impl Drop for Large<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Runs a read in one snapshot.
@@ -67,7 +82,15 @@ pub(super) use {reading, writing};
 
 impl SqlStore {
     pub(in super::super) fn new(pools: Pools) -> Self {
-        Self { pools }
+        Self { pools, large: AtomicUsize::new(0) }
+    }
+
+    /// Marks a commit of many changes.
+    fn large(&self, changes: usize) -> Option<Large<'_>> {
+        (changes >= LARGE).then(|| {
+            self.large.fetch_add(1, Ordering::Relaxed);
+            Large(&self.large)
+        })
     }
 
     pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Db>, StoreError> {
@@ -94,10 +117,15 @@ pub(super) async fn within<T>(
 impl Store for SqlStore {
     async fn commit(&self, mut commit: Commit) -> Result<(), StoreError> {
         clean::commit(&mut commit);
+        let _large = self.large(commit.changes.len());
         writing!(self, SHORT, |db| change::apply(db, &commit))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
+        if self.large.load(Ordering::Relaxed) > 0 {
+            // It is busy, not dead: waiting for it would have requests refused.
+            return reading!(self, SHORT, |db| change::counted(db, "ping")).map(drop);
+        }
         writing!(self, SHORT, |db| change::count(db, "ping", 1)).map(drop)
     }
 
