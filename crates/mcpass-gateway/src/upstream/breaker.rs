@@ -90,6 +90,13 @@ impl Breaker {
         Some(Ticket { epoch: self.epoch })
     }
 
+    /// Has the next call try whether the upstream is well again, and not wait for its time.
+    pub const fn hurry(&mut self, now: Monotonic) {
+        if let State::Open { due, .. } = &mut self.state {
+            *due = now;
+        }
+    }
+
     /// The call was answered. Says whether the circuit closes by it.
     pub fn succeeded(&mut self, ticket: Ticket, now: Monotonic) -> bool {
         if ticket.epoch != self.epoch {

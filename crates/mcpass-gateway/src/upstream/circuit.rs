@@ -87,6 +87,12 @@ impl Circuit {
         })
     }
 
+    /// Has the next call try the upstream, also if it is left alone.
+    pub fn hurry(&self) {
+        let now = self.sources.clock.monotonic();
+        self.inner.lock().breaker.hurry(now);
+    }
+
     /// The call was answered.
     pub fn succeeded(&self, ticket: Ticket) {
         if calm_epoch(self.calm.load(Ordering::Relaxed)) == Some(ticket.epoch()) {

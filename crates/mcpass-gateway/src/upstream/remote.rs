@@ -153,6 +153,14 @@ impl Remote {
         }
     }
 
+    /// Has the next call try it, also if it is left alone. A process that ended is started by any
+    /// call.
+    pub fn hurry(&self) {
+        if let Way::Http { pools, .. } = &self.way {
+            pools.circuit().hurry();
+        }
+    }
+
     /// What is counted of it.
     pub fn numbers(&self) -> Numbers {
         match &self.way {

@@ -147,3 +147,21 @@ fn a_late_outcome_of_an_earlier_time_changes_nothing() {
     assert_eq!(breaker.failed(early, at(1_000_002), 0), None);
     assert_eq!((breaker.condition(), breaker.since()), (Condition::Healthy, at(1_000_001)));
 }
+
+#[test]
+fn whoever_has_mended_it_need_not_wait() {
+    let mut breaker = Breaker::new(at(0));
+    breaker.hurry(at(0));
+    assert_eq!(breaker.condition(), Condition::Unused);
+    for _ in 0..FAILURES {
+        let ticket = breaker.admit(at(0), Says::Much).unwrap();
+        breaker.failed(ticket, at(0), 0);
+    }
+    assert_eq!(breaker.admit(at(1), Says::Much), None);
+    breaker.hurry(at(1));
+    assert_eq!(breaker.admit(at(1), Says::Little), None, "a stream says too little");
+    let trial = breaker.admit(at(1), Says::Much).unwrap();
+    assert_eq!(breaker.admit(at(1), Says::Much), None, "one alone tries");
+    assert!(breaker.succeeded(trial, at(2)));
+    assert_eq!(breaker.condition(), Condition::Healthy);
+}
