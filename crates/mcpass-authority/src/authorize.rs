@@ -365,9 +365,13 @@ impl Caller {
     }
 
     /// Refuses to bring to life a token that can do more than the caller: a new secret, one that
-    /// is switched on again, or one that is bound less than before.
+    /// is switched on again, or one that is bound less than before. What its groups are given later
+    /// is the caller's affair as well, unless they are the person who has the token already.
     pub(crate) fn guard_whole(&self, token: &Token, grants: &Grants) -> Result<(), ApiError> {
         self.guard_grants(&Grants::default(), grants)?;
+        if self.user() != Some(token.user) {
+            self.guard_groups(&[], &token.groups)?;
+        }
         self.guard_limits(&token.limits)?;
         self.guard_networks(&token.networks)
     }

@@ -15,6 +15,8 @@ use crate::turn::Turn;
 
 /// Permissions or networks of one thing at most, as of groups: every request looks through them.
 const MAX_LIST: usize = Token::MAX_GROUPS;
+/// Bytes of the permissions of one thing: lists of a thousand tokens show those of each, twice.
+const MAX_PERMISSIONS: usize = 32_768;
 
 /// Reads one field.
 pub(crate) fn field<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, ApiError> {
@@ -145,14 +147,18 @@ pub(crate) fn edited_permissions(
     added: &[String],
     removed: &[String],
 ) -> Result<Vec<Permission>, ApiError> {
-    let replaced = replaced.map(|texts| permissions("permissions", texts)).transpose()?;
-    let added = permissions("add_permissions", added)?;
-    let removed = permissions("remove_permissions", removed)?;
+    let (replaced, (added, removed)) = ApiError::both(
+        replaced.map(|texts| permissions("permissions", texts)).transpose(),
+        ApiError::both(
+            permissions("add_permissions", added),
+            permissions("remove_permissions", removed),
+        ),
+    )?;
     let all = edited(before, replaced, added, &removed, |absent| {
         ApiError::invalid("remove_permissions", format!("{absent} is not among the permissions"))
             .with_hint("permissions are removed as they were written; `show` lists them")
     })?;
-    at_most("permissions", &all)?;
+    refuse_too_many("permissions", &all)?;
     Ok(all)
 }
 
@@ -162,9 +168,21 @@ fn add_new<T: PartialEq>(all: &mut Vec<T>, one: T) {
     }
 }
 
-fn at_most<T>(name: &str, all: &[T]) -> Result<(), ApiError> {
+/// Refuses a list that is too long.
+pub(crate) fn at_most<T>(name: &str, all: &[T]) -> Result<(), ApiError> {
     if all.len() > MAX_LIST {
         return Err(ApiError::invalid(name, format!("{name} has at most {MAX_LIST} entries")));
+    }
+    Ok(())
+}
+
+/// Refuses permissions that are too many, or too long together.
+fn refuse_too_many(name: &str, all: &[Permission]) -> Result<(), ApiError> {
+    at_most(name, all)?;
+    if all.iter().map(|one| one.as_str().len()).sum::<usize>() > MAX_PERMISSIONS {
+        let message = format!("{name} have at most {MAX_PERMISSIONS} characters together");
+        return Err(ApiError::invalid(name, message)
+            .with_hint("a pattern such as server.list_* stands for many, and groups hold more"));
     }
     Ok(())
 }
@@ -243,11 +261,13 @@ impl Turn {
         removed: &[String],
     ) -> Result<Vec<GroupId>, ApiError> {
         let replaced = match replaced {
-            Some(texts) => Some(self.groups("groups", texts).await?),
-            None => None,
+            Some(texts) => self.groups("groups", texts).await.map(Some),
+            None => Ok(None),
         };
-        let added = self.groups("add_groups", added).await?;
-        let removed = self.groups("remove_groups", removed).await?;
+        let added = self.groups("add_groups", added).await;
+        let removed = self.groups("remove_groups", removed).await;
+        let (replaced, (added, removed)) =
+            ApiError::both(replaced, ApiError::both(added, removed))?;
         let all = edited(before, replaced, added, &removed, |_| {
             ApiError::invalid("remove_groups", "it is not in that group")
                 .with_hint("`show` lists the groups it is in")

@@ -204,6 +204,9 @@ async fn switch(
 ) -> Result<ServerView, ApiError> {
     let (before, others) = turn.editable(&request.name).await?;
     turn.check_edition(&before)?;
+    if is_enabled && !before.is_enabled {
+        turn.guard_machine(&before.kind)?;
+    }
     let after = Server { is_enabled, ..before.clone() };
     let action = if is_enabled { "server.enable" } else { "server.disable" };
     turn.update_server(action, before, after, others).await

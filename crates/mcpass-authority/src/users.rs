@@ -196,6 +196,7 @@ async fn guard_return(turn: &mut Turn, user: &User, grants: &Grants) -> Result<(
         return Ok(());
     }
     turn.caller.guard_grants(&Grants::default(), grants)?;
+    turn.caller.guard_groups(&[], &user.groups)?;
     let store = Arc::clone(&turn.core.store);
     let filter = TokenFilter {
         user: Some(user.id),

@@ -59,6 +59,7 @@ impl Deed {
 }
 
 pub(super) async fn bulk(turn: &mut Turn, request: &TokenBulk) -> Result<BulkView, ApiError> {
+    refuse_unsaid(request)?;
     let deed = deed(turn, request).await?;
     let is_simple = request.dry_run && request.ids.is_empty() && !deed.is_guarded(turn);
     match &request.filter {
@@ -89,7 +90,7 @@ async fn glance(
     }
     let mut tally = Tally::default();
     for outline in &outlines {
-        tally.count(turn, deed, outline, why_not(outline, deed));
+        tally.count(turn, deed, outline, why_not(turn.now, outline, deed));
     }
     tally.view(request)
 }
@@ -110,7 +111,7 @@ async fn go_through(
     let mut changed = Vec::new();
     for before in &tokens {
         let outline = TokenOutline::of(before, deed.group());
-        let why_not = why_not(&outline, deed);
+        let why_not = why_not(turn.now, &outline, deed);
         if why_not.is_none() {
             let after = done(turn.now, before, deed);
             edit::guard(turn, before, &after)?;
@@ -178,6 +179,21 @@ impl Tally {
             open_sessions,
         })
     }
+}
+
+/// Refuses to do something to everybody's tokens because a filter came out empty.
+fn refuse_unsaid(request: &TokenBulk) -> Result<(), ApiError> {
+    let Some(filter) = &request.filter else { return Ok(()) };
+    if filter.text.as_deref() == Some("") {
+        return Err(ApiError::invalid("filter.text", "an empty text is in every token")
+            .with_hint("leave it out, or give what to look for"));
+    }
+    let is_said = request.dry_run || request.expected.is_some();
+    if is_said || *filter != TokenMatch::default() {
+        return Ok(());
+    }
+    Err(ApiError::invalid("filter", "an empty filter means every token there is")
+        .with_hint("say how many that are with `expected`, as a `dry_run` counts them"))
 }
 
 /// Refuses an action that there is not, and what it would pass over: a reason that nobody will read, an end that is not set.
@@ -284,11 +300,13 @@ fn listed(filter: &TokenMatch) -> TokenList {
 }
 
 /// Why a token stays as it is, if it does.
-fn why_not(token: &TokenOutline, deed: &Deed) -> Option<&'static str> {
+fn why_not(now: Timestamp, token: &TokenOutline, deed: &Deed) -> Option<&'static str> {
     let end = token.expires_at;
+    let has_ended = end.is_some_and(|end| end <= now);
     match (deed, token.membership) {
         (Deed::Revoke(_), _) => token.is_revoked.then_some("it is revoked already"),
         _ if token.is_revoked => Some("it is revoked, which is final"),
+        (Deed::Disable, _) if has_ended => Some("it has expired"),
         (Deed::Disable, _) => (!token.is_active).then_some("it is disabled already"),
         (Deed::Extend(_), _) if end.is_none() => Some("it never ends"),
         (Deed::Extend(wanted), _) if !is_later(*wanted, end) => Some("it ends later already"),

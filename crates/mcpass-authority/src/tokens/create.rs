@@ -17,7 +17,7 @@ pub(super) async fn create(
     turn: &mut Turn,
     request: &TokenCreate,
 ) -> Result<IssuedToken, ApiError> {
-    check(turn, request)?;
+    check(turn, request).await?;
     let user = turn.user("user", &request.user).await?;
     if !user.is_active {
         let message = format!("the user {} is not active", user.name);
@@ -73,11 +73,13 @@ pub(super) async fn create(
 }
 
 /// Tells of all fields that cannot be used, and not of the first alone.
-fn check(turn: &Turn, request: &TokenCreate) -> Result<(), ApiError> {
+async fn check(turn: &Turn, request: &TokenCreate) -> Result<(), ApiError> {
     let TokenCreate { per_minute, per_hour, max_context, .. } = *request;
     let [minute, hour, context] = parse::each_limit(per_minute, per_hour, max_context);
     ApiError::all([
         parse::field::<TokenName>("name", &request.name).err(),
+        turn.user("user", &request.user).await.err(),
+        turn.groups("groups", &request.groups).await.err(),
         expiry(turn, request.expires.as_deref()).err(),
         parse::permissions("permissions", &request.permissions).err(),
         minute,

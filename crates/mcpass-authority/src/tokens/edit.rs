@@ -62,7 +62,7 @@ pub(super) async fn edit(turn: &mut Turn, request: &TokenEdit) -> Result<TokenDe
     // What is written rests on one read: the one whose version the store will check.
     let token = family.iter().find(|member| member.id == token.id).cloned().unwrap_or(token);
     turn.check_edition(&token)?;
-    check(turn, request)?;
+    check(turn, &token, request).await?;
     super::standing::refuse_revoked(&token)?;
     turn.learn(&family).await?;
 
@@ -96,7 +96,7 @@ pub(super) async fn edit(turn: &mut Turn, request: &TokenEdit) -> Result<TokenDe
 }
 
 /// Tells of all fields that cannot be used, and not of the first alone.
-fn check(turn: &Turn, request: &TokenEdit) -> Result<(), ApiError> {
+async fn check(turn: &Turn, token: &Token, request: &TokenEdit) -> Result<(), ApiError> {
     let TokenEdit { per_minute, per_hour, max_context, .. } = *request;
     let [minute, hour, context] = parse::each_limit(per_minute, per_hour, max_context);
     let name = request.name.as_deref().map(|text| parse::field::<TokenName>("name", text));
@@ -105,6 +105,8 @@ fn check(turn: &Turn, request: &TokenEdit) -> Result<(), ApiError> {
     let note = request.note.as_deref().map(|text| parse::prose("note", text, MAX_NOTE));
     ApiError::all([
         name.and_then(Result::err),
+        permissions(token, request).err(),
+        groups(turn, token, request).await.err(),
         expires.and_then(Result::err),
         minute,
         hour,
@@ -115,22 +117,24 @@ fn check(turn: &Turn, request: &TokenEdit) -> Result<(), ApiError> {
     ])
 }
 
+fn permissions(token: &Token, request: &TokenEdit) -> Result<Vec<Permission>, ApiError> {
+    parse::edited_permissions(
+        &token.permissions,
+        request.permissions.as_deref(),
+        &request.add_permissions,
+        &request.remove_permissions,
+    )
+}
+
+async fn groups(turn: &Turn, token: &Token, request: &TokenEdit) -> Result<Vec<GroupId>, ApiError> {
+    let TokenEdit { groups, add_groups, remove_groups, .. } = request;
+    turn.edited_groups(&token.groups, groups.as_deref(), add_groups, remove_groups).await
+}
+
 async fn shared(turn: &Turn, token: &Token, request: &TokenEdit) -> Result<Shared, ApiError> {
     Ok(Shared {
-        permissions: parse::edited_permissions(
-            &token.permissions,
-            request.permissions.as_deref(),
-            &request.add_permissions,
-            &request.remove_permissions,
-        )?,
-        groups: turn
-            .edited_groups(
-                &token.groups,
-                request.groups.as_deref(),
-                &request.add_groups,
-                &request.remove_groups,
-            )
-            .await?,
+        permissions: permissions(token, request)?,
+        groups: groups(turn, token, request).await?,
         limits: parse::limits(
             token.limits,
             request.per_minute,

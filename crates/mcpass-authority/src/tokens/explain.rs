@@ -8,6 +8,7 @@ use mcpass_domain::permission::Verdict;
 use mcpass_domain::{Ask, CidrList, Denial, Reason, Subject, Timestamp, ToolClass};
 
 use crate::api::{ApiError, CheckPermissions, Explain, Explanation, PermissionCheck};
+use crate::authorize::Action;
 use crate::turn::Turn;
 use crate::{parse, show};
 
@@ -31,6 +32,7 @@ pub(super) async fn check(
     turn: &mut Turn,
     request: &CheckPermissions,
 ) -> Result<PermissionCheck, ApiError> {
+    parse::at_most("permissions", &request.permissions)?;
     let questions: Result<Vec<_>, _> =
         request.permissions.iter().map(|text| Question::read("permissions", text)).collect();
     let questions = questions?;
@@ -40,6 +42,8 @@ pub(super) async fn check(
     for question in questions {
         let wanted = known.wanted(turn, question).await;
         checks.push(answer(turn, &subject, &wanted, (None, None)));
+        // Each looks through all permissions of the token, and others wait for the same thread.
+        tokio::task::yield_now().await;
     }
     Ok(PermissionCheck {
         token: subject.token,
@@ -74,8 +78,10 @@ fn answer(
     let by_class = by_class(subject, wanted, known);
     let asks = wanted.asks(known.or(Some(ToolClass::Destructive)));
     let decided = match decide(subject, &asks, address, turn.now) {
-        // A server that is not there is not there for anybody, whatever is granted.
+        // A server that is not there is not there for anybody, whatever is granted. Which ones there
+        // are is told to who may know, or whose token may use one of that name.
         decided if is_standing(&decided) || wanted.is_served => decided,
+        decided @ Err(_) if !turn.caller.may(Action::ViewServer) => decided,
         _ => Err(Reason::UnknownServer.into()),
     };
     let deciding = asks.iter().find(|ask| subject.allows(ask)).or(asks.first());
@@ -182,8 +188,9 @@ fn sentence(
             }
         },
     };
-    if decided.is_ok() && wanted.is_listed == Some(false) {
-        format!("{text}, but `{}` lists no such tool now", wanted.question.server)
+    if wanted.is_listed == Some(false) {
+        let but = if decided.is_ok() { "but" } else { "and" };
+        format!("{text}, {but} `{}` lists no such tool now", wanted.question.server)
     } else if depends_on_class {
         format!("{text}; this depends on the tool's annotations, which are not known here")
     } else {

@@ -19,8 +19,13 @@ pub(super) async fn switch(
     turn.check_edition(&before)?;
     refuse_revoked(&before)?;
     if before.state(turn.now) == TokenState::Expired {
-        return Err(ApiError::new("token.expired", format!("{} has expired", before.id))
-            .with_hint("give it a later end with `mcpass token edit --expires`"));
+        let hint = if before.rotated_at.is_some() {
+            "another secret took its place; `mcpass token show` names it"
+        } else {
+            "give it a later end with `mcpass token edit --expires`"
+        };
+        let message = format!("{} has expired", before.id);
+        return Err(ApiError::new("token.expired", message).with_hint(hint));
     }
     turn.learn(std::slice::from_ref(&before)).await?;
     let mut after = Token { is_active, ..before.clone() };

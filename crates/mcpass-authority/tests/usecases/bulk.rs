@@ -116,6 +116,8 @@ async fn a_bulk_reaches_no_further_than_its_caller(harness: &Harness) {
     let both = [own.id, other.id];
     assert_eq!(code(bulk(harness, &ana, of_ids("revoke", &both)).await), "token.not_found");
     let all = TokenBulk { filter: Some(TokenMatch::default()), ..of_ids("disable", &[]) };
+    assert_eq!(code(bulk(harness, &ana, all.clone()).await), ApiError::INVALID);
+    let all = TokenBulk { expected: Some(1), ..all };
     let done = bulk(harness, &ana, all).await.unwrap();
     assert_eq!(done.items.iter().map(|item| item.id).collect::<Vec<_>>(), [own.id]);
     assert_eq!(harness.show(other.id).await.facts.state, "active");
@@ -242,6 +244,7 @@ async fn what_is_asked_before_is_what_is_done(harness: &Harness) {
             let asked = bulk(harness, ctx, dry).await.unwrap();
             assert!(asked.changed > 0 && asked.changed < asked.matched, "{action}: {asked:?}");
             assert_eq!(asked.revived > 0, action == "extend", "{asked:?}");
+            let request = TokenBulk { expected: Some(asked.changed), ..request };
             let done = bulk(harness, ctx, request).await.unwrap();
             assert_eq!(BulkView { dry_run: false, ..asked }, done, "{action}");
         }

@@ -2,7 +2,8 @@
 
 use mcpass_authority::Context;
 use mcpass_authority::api::{
-    ApiError, AuditList, TokenBulk, TokenCreate, TokenEdit, TokenRotate, UserCreate, UserEdit,
+    ApiError, AuditList, TokenBulk, TokenCreate, TokenEdit, TokenRef, TokenRotate, UserCreate,
+    UserEdit,
 };
 use mcpass_domain::TokenId;
 
@@ -10,6 +11,7 @@ use crate::harness::{Harness, code, named, on_each_store, operator, texts};
 
 on_each_store! {
     nobody_passes_on_a_group_that_they_are_not_in
+    nobody_else_gets_a_secret_in_a_group_that_they_are_not_in
     a_token_that_can_do_more_is_not_bound_less
     nobody_else_acts_in_a_superusers_name
     the_only_superuser_stays_one
@@ -51,6 +53,35 @@ async fn nobody_passes_on_a_group_that_they_are_not_in(harness: &Harness) {
     authority.user_edit(&operator(), user("ana")).await.unwrap();
     authority.token_create(&ana, issue()).await.unwrap();
     authority.token_edit(&ana, join()).await.unwrap();
+}
+
+async fn nobody_else_gets_a_secret_in_a_group_that_they_are_not_in(harness: &Harness) {
+    let authority = &harness.authority;
+    let ana = harness.user_with("ana", &["demo.*"]).await;
+    harness.group("future", &[]).await;
+    let in_group = TokenCreate { groups: texts(&["future"]), ..named("ana") };
+    let id = harness.issue(in_group).await.id;
+    let rotate = || TokenRotate { id: id.to_string(), ..TokenRotate::default() };
+    let it = || TokenRef { id: id.to_string() };
+    let bot = harness.token("ana", &["mcpass.change_token", "demo.*"]).await;
+    let bot = Context::token(bot.id, "127.0.0.1");
+    assert_eq!(code(authority.token_rotate(&bot, rotate()).await), "grant.not_held");
+    authority.token_disable(&bot, it()).await.unwrap();
+    assert_eq!(code(authority.token_enable(&bot, it()).await), "grant.not_held");
+    // The person whose token it is has it already.
+    authority.token_enable(&ana, it()).await.unwrap();
+    authority.token_rotate(&ana, rotate()).await.unwrap();
+
+    // Nor does a user in a group come back by somebody who is not in it.
+    let ben = UserEdit { user: "ben".to_owned(), ..UserEdit::default() };
+    harness.user("ben").await;
+    let join = UserEdit { add_groups: texts(&["future"]), active: Some(false), ..ben.clone() };
+    authority.user_edit(&operator(), join).await.unwrap();
+    let helper = harness.user_with("helper", &["mcpass.change_user"]).await;
+    let back = || UserEdit { active: Some(true), ..ben.clone() };
+    assert_eq!(code(authority.user_edit(&helper, back()).await), "grant.not_held");
+    let keeper = harness.user_with("keeper", &["mcpass.change_user", "mcpass.change_group"]).await;
+    authority.user_edit(&keeper, back()).await.unwrap();
 }
 
 /// What somebody bound more tightly than its owner could make it is not the owner's to loosen.

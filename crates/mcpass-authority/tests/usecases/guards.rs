@@ -3,7 +3,8 @@
 use mcpass_authority::Context;
 use mcpass_authority::api::{
     ApiError, AuditList, GroupCreate, GroupEdit, LogList, Request, ServerAdd, ServerEdit,
-    TokenCreate, TokenEdit, TokenList, TokenRevoke, TokenRotate, UserCreate, UserEdit, UserRef,
+    ServerRef, TokenCreate, TokenEdit, TokenList, TokenRevoke, TokenRotate, UserCreate, UserEdit,
+    UserRef,
 };
 use mcpass_domain::TokenId;
 
@@ -314,6 +315,13 @@ async fn only_a_superuser_makes_servers_that_act_for_the_machine(harness: &Harne
         );
     }
     authority.server_edit(&helper, ServerEdit { url: elsewhere, ..edit("plain") }).await.unwrap();
+    // What a superuser switched off stays off.
+    for name in ["keyed", "plain"] {
+        let named = || ServerRef { name: name.to_owned() };
+        authority.server_disable(&operator(), named()).await.unwrap();
+        let enabled = authority.server_enable(&helper, named()).await;
+        assert_eq!(enabled.is_ok(), name == "plain", "{enabled:?}");
+    }
 }
 
 async fn names_of_the_consoles_own_pages_are_not_given(harness: &Harness) {

@@ -287,6 +287,10 @@ async fn what_a_server_lists_decides_what_its_tools_need() {
         let told = explain(permission).await;
         assert!(told.listed == listed && !told.text.contains("lists no"), "{told:?}");
     }
+    let refused = harness.authority.explain(&operator(), question(reader.id, "demo.gone")).await;
+    let refused = refused.unwrap();
+    assert!(!refused.allowed && refused.text.ends_with(", and `demo` lists no such tool now"));
+    assert!(!refused.text.contains("annotations"), "{}", refused.text);
     let silent =
         harness.authority.explain(&operator(), question(reader.id, "silent.x")).await.unwrap();
     assert!(silent.by_class["read"] && silent.text.contains("annotations"), "{silent:?}");

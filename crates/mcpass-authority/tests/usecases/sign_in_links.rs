@@ -171,6 +171,12 @@ async fn nobody_makes_a_link_for_who_holds_more(harness: &Harness) {
     assert_eq!(code(taken), "grant.not_held");
     let superuser = authority.password_reset_link(&helper, reset("root")).await;
     assert_eq!(code(superuser), ApiError::FORBIDDEN);
+    // What the group is given later would be the helper's.
+    let (group, members) = (harness.group("future", &[]).await, texts(&["future"]));
+    let join = UserEdit { user: "ben".to_owned(), add_groups: members, ..UserEdit::default() };
+    authority.user_edit(&operator(), join).await.unwrap();
+    let joined = authority.password_reset_link(&helper, reset("ben")).await;
+    assert_eq!(code(joined), "grant.not_held", "{group:?}");
     let plain = harness.user_with("plain", &["demo.*"]).await;
     let own = authority.password_reset_link(&plain, reset("plain")).await;
     assert_eq!(code(own), ApiError::FORBIDDEN, "whoever has a session still needs the password");

@@ -141,7 +141,9 @@ async fn a_users_page_shows_who_may_see_no_tokens_the_rest() {
     let (bench, _) = Bench::with_readers().await;
     bench.token("dora", "hers").await;
     let bo = bench.sign_in("bo").await;
-    bench.let_bo(&["mcpass.view_user", "mcpass.change_user", "demo.*"]).await;
+    bench
+        .let_bo(&["mcpass.view_user", "mcpass.change_user", "mcpass.change_group", "demo.*"])
+        .await;
     let page = bench.get("/users/dora", &bo).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
     for others in ["hers", r#"id="h-tokens""#, r#"id="h-sessions""#] {
