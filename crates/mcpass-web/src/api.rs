@@ -10,10 +10,12 @@ mod people;
 mod servers;
 mod tokens;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::map_response;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderValue, StatusCode, header};
@@ -68,12 +70,42 @@ fn operations() -> OpenApiRouter<Arc<Site>> {
 /// The routes of the API.
 pub(crate) fn router() -> Router<Arc<Site>> {
     let (router, document) = operations().split_for_parts();
+    let asked = Arc::new(document::with_query(&document));
+    let router = router.route_layer(from_fn_with_state(asked, refuse_query));
     let text = document::finish(document);
     let serve = move || {
         let text = text.clone();
         async move { ([(header::CONTENT_TYPE, "application/json")], text) }
     };
     router.route("/api/openapi.json", get(serve)).layer(map_response(tidy))
+}
+
+/// Refuses a query where none is taken: `?dry_run=true` at the wrong place would do the thing.
+async fn refuse_query(
+    State(asked): State<Arc<BTreeSet<(String, String)>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let first = request.uri().query().and_then(|query| {
+        form_urlencoded::parse(query.as_bytes()).next().map(|(name, _)| name.into_owned())
+    });
+    let place = request.extensions().get::<MatchedPath>();
+    match (first, place) {
+        (Some(name), Some(place)) => {
+            let method = request.method().as_str().to_ascii_lowercase();
+            if asked.contains(&(place.as_str().to_owned(), method)) {
+                return next.run(request).await;
+            }
+            let name = mcpass_domain::redact::mask(&name).into_owned();
+            let detail = format!(
+                "the request cannot be used: unknown field `{name}`: nothing is asked for in the \
+                 address here"
+            );
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", detail);
+            Problem { field: Some(name), ..problem }.into_response()
+        }
+        _ => next.run(request).await,
+    }
 }
 
 /// What all answers have in common: nothing is cached, and a wrong method is a problem like any

@@ -81,12 +81,24 @@ impl<W: Write> Csv<W> {
 }
 
 /// A spreadsheet runs a cell that begins with one of these; an apostrophe before it makes it text
-/// (OWASP, CSV Injection).
+/// (OWASP, CSV Injection). Where people write decimal commas, cells begin after a semicolon as well,
+/// and elsewhere after a tab.
 fn defuse(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && cell.parse::<i64>().is_err() {
-        return format!("'{cell}");
+    if cell.parse::<i64>().is_ok() {
+        return cell.to_owned();
     }
-    cell.to_owned()
+    let mut text = String::with_capacity(cell.len() + 1);
+    let mut may_begin = true;
+    for letter in cell.chars() {
+        let is_formula = matches!(letter, '=' | '+' | '-' | '@');
+        let is_blank = text.is_empty() && matches!(letter, '\t' | '\r' | '\n');
+        if may_begin && is_formula || is_blank {
+            text.push('\'');
+        }
+        may_begin = matches!(letter, ';' | '\t' | '\r' | '\n');
+        text.push(letter);
+    }
+    text
 }
 
 fn cells(row: &AccessView) -> impl Iterator<Item = String> {
@@ -186,6 +198,9 @@ mod tests {
             ("\tx", "'\tx"),
             ("\rx", "'\rx"),
             ("-32602", "-32602"),
+            ("a;=1+1", "a;'=1+1"),
+            ("a\t@SUM(A1);-x", "a\t'@SUM(A1);'-x"),
+            ("Mozilla/5.0 (X11; +http://x)", "Mozilla/5.0 (X11; +http://x)"),
             ("get_note", "get_note"),
             ("", ""),
         ] {

@@ -55,6 +55,18 @@ impl Input {
         }
     }
 
+    /// As what is to be done to many things. A member that is null, as where a script had nothing to
+    /// put, would mean all of them.
+    pub(crate) fn selection<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        match null_in(&self.0, "") {
+            Some(null) => {
+                let message = format!("`{null}`: null selects nothing; leave it out");
+                Err(invalid(&message, Some(null)))
+            }
+            None => self.read(),
+        }
+    }
+
     /// The same, for a thing that the path names.
     pub(crate) fn about<T: DeserializeOwned>(
         mut self,
@@ -294,6 +306,17 @@ fn matching(ctx: Context, headers: &HeaderMap) -> Context {
 }
 
 /// The place in a stream that a client has seen already (HTML, 9.2.4).
-pub(crate) fn last_event(headers: &HeaderMap) -> Option<i64> {
-    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+///
+/// # Errors
+/// When it is none that was ever sent: to begin anywhere else would lose rows without a word.
+pub(crate) fn last_event(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    // Who has seen none yet may say so.
+    let sent = headers.get("last-event-id").filter(|sent| !sent.is_empty());
+    let Some(sent) = sent else { return Ok(None) };
+    let place = sent.to_str().ok().and_then(|text| text.parse().ok());
+    place.map(Some).ok_or_else(|| {
+        let message = "Last-Event-ID is not the id of an event of this stream; leave it out to \
+                       begin with what comes next";
+        invalid(message, None)
+    })
 }

@@ -1,5 +1,7 @@
 //! The OpenAPI document: what the code says of itself, and what all operations have in common.
 
+use std::collections::BTreeSet;
+
 use mcpass_authority::api::Items;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
@@ -54,6 +56,24 @@ const LIMITS: [(&str, Items); 8] = [
 
 /// Changes of a thing that are asked for by a place of their own.
 const SWITCHES: [&str; 4] = ["disable", "enable", "revoke", "rotate"];
+
+/// Path and method of the operations that take a query.
+pub(super) fn with_query(document: &utoipa::openapi::OpenApi) -> BTreeSet<(String, String)> {
+    let document = serde_json::to_value(document).unwrap_or_default();
+    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let operations = paths.flat_map(|(path, methods)| {
+        methods.as_object().into_iter().flatten().map(move |(method, it)| (path, method, it))
+    });
+    let asks = |operation: &Value| {
+        let parameters = operation.get("parameters").and_then(Value::as_array);
+        let mut parameters = parameters.into_iter().flatten();
+        parameters.any(|parameter| parameter.get("in").is_some_and(|place| place == "query"))
+    };
+    operations
+        .filter(|(_, _, operation)| asks(operation))
+        .map(|(path, method, _)| (path.clone(), method.clone()))
+        .collect()
+}
 
 /// The whole document as JSON.
 pub(super) fn finish(document: utoipa::openapi::OpenApi) -> String {

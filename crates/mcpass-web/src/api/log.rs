@@ -307,7 +307,7 @@ pub(super) async fn log_events(
 ) -> Result<Response, Problem> {
     asked.refuse_order()?;
     let filter = asked.filter();
-    let after = last_event(&headers);
+    let after = last_event(&headers)?;
     let left = Items::STREAM.of(asked.limit)?;
     let tail = LogTail { after, filter, limit: Some(CHUNK.min(left)) };
     // The first look says where following begins, or why it may not.

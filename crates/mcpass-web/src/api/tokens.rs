@@ -75,7 +75,7 @@ pub(super) async fn token_bulk(
     Caller(ctx): Caller,
     input: Input,
 ) -> Result<Json<BulkView>, Problem> {
-    let request: TokenBulk = input.read()?;
+    let request: TokenBulk = input.selection()?;
     let done = site.authority.token_bulk(&ctx, request).await;
     done.map(Json).map_err(Problem::of_request)
 }

@@ -189,6 +189,58 @@ async fn null_changes_nothing_and_so_is_refused() {
 }
 
 #[tokio::test]
+async fn a_query_where_none_is_taken_is_refused() {
+    let world = World::new().await;
+    let body = r#"{"name":"n","user":"ana","permissions":["demo.x"]}"#;
+    for (method, path, body) in [
+        ("POST", "/api/v1/tokens?dry_run=true", body),
+        ("GET", "/api/v1/whoami?x=1", ""),
+        ("GET", "/api/v1/servers?limit=1", ""),
+        ("GET", "/api/v1/users/ana?x", ""),
+        ("GET", "/api/v1/tokens?x=1", ""),
+    ] {
+        let before = world.ask(ROOT, "GET", "/api/v1/tokens", "").await.text;
+        let refused = world.ask(ROOT, method, path, body).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {}", refused.text);
+        let name = path.split_once('?').unwrap().1.split('=').next().unwrap();
+        assert_eq!(refused.json()["field"], name, "{}", refused.text);
+        assert_eq!(world.ask(ROOT, "GET", "/api/v1/tokens", "").await.text, before);
+    }
+    assert_eq!(world.ask(ROOT, "GET", "/api/v1/whoami?", "").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_bulk_for_everybody_says_so() {
+    let world = World::new().await;
+    for (body, field) in [
+        (r#"{"action":"disable","filter":{}}"#, "filter"),
+        (r#"{"action":"disable","filter":{"user":null}}"#, "filter.user"),
+        (r#"{"action":"disable","filter":{"text":""}}"#, "filter.text"),
+    ] {
+        let refused = world.ask(ROOT, "POST", "/api/v1/bulk/tokens", body).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}: {}", refused.text);
+        assert_eq!(refused.json()["field"], field, "{}", refused.text);
+    }
+    let dry = r#"{"action":"disable","dry_run":true,"filter":{}}"#;
+    let counted = world.ask(ROOT, "POST", "/api/v1/bulk/tokens", dry).await.json();
+    let expected = &counted["changed"];
+    let said = format!(r#"{{"action":"disable","expected":{expected},"filter":{{}}}}"#);
+    let done = world.ask(ROOT, "POST", "/api/v1/bulk/tokens", &said).await;
+    assert_eq!(done.json()["changed"], *expected, "{}", done.text);
+}
+
+#[tokio::test]
+async fn a_place_in_the_stream_that_there_was_not_is_refused() {
+    let world = World::new().await;
+    for bad in ["abc", "1.5", "99999999999999999999"] {
+        let headers = [("last-event-id", bad)];
+        let refused = world.ask_with(ROOT, "GET", "/api/v1/log.events", "", &headers).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{bad}: {}", refused.text);
+        assert!(refused.text.contains("Last-Event-ID"), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
 async fn a_limit_is_what_the_document_says_or_refused() {
     let world = World::new().await;
     let document: Value = serde_json::from_str(&super::document()).unwrap();
