@@ -160,10 +160,14 @@ function narrow(input) {
   const box = document.getElementById(input.dataset.find);
   let found = 0;
   for (const group of all("details", box)) {
-    const own = (group.dataset.server ?? "").toLowerCase().includes(text);
+    const server = group.dataset.server ?? "";
+    const own = server.toLowerCase().includes(text);
     let shown = 0;
     for (const row of all("tr[data-name]", group)) {
-      row.hidden = !own && !row.dataset.name.toLowerCase().includes(text);
+      // As permissions have it, as agents see it, and what it says of itself.
+      const { name } = row.dataset;
+      const words = `${server}.${name} ${server}__${name} ${one("th", row).textContent}`;
+      row.hidden = !own && !words.toLowerCase().includes(text);
       shown += row.hidden ? 0 : 1;
     }
     group.hidden = text !== "" && !own && shown === 0;

@@ -210,7 +210,11 @@ fn differ(name: &str, before: Option<&Value>, after: Option<&Value>, found: &mut
         }
     }
     if said(before) != said(after) {
-        found.push(Change { name: name.to_owned(), before: told(before), after: told(after) });
+        found.push(Change {
+            name: name.to_owned(),
+            before: told(name, before),
+            after: told(name, after),
+        });
     }
 }
 
@@ -230,8 +234,9 @@ fn said(value: Option<&Value>) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn told(value: Option<&Value>) -> Told {
-    let moment = value.and_then(Value::as_str).filter(|text| text.len() > 10);
+fn told(name: &str, value: Option<&Value>) -> Told {
+    // What people typed stays as they typed it.
+    let moment = value.and_then(Value::as_str).filter(|_| name.ends_with(" at"));
     match moment.map(Timestamp::parse) {
         Some(Ok(at)) => Told::At(When::exact(at)),
         _ => Told::Text(said(value).map_or_else(|| "\u{2013}".to_owned(), |text| cut(&text, 400))),
@@ -268,6 +273,9 @@ mod tests {
             "limits per hour: 1\u{202f}000 → 20\u{202f}000",
         ];
         assert_eq!(texts(&found), expected);
+        // A text stays as it was typed, also if it looks like a time.
+        let noted = changes(&json!({}), &json!({"note": "2026-12-24T10:00:00Z"}));
+        assert_eq!(texts(&noted), ["note: \u{2013} \u{2192} 2026-12-24T10:00:00Z"]);
         let made =
             changes(&json!(null), &json!({"name": "a", "limits": {"per_hour": 5}, "note": ""}));
         assert_eq!(texts(&made), ["limits per hour: – → 5", "name: – → a"]);

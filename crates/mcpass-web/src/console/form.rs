@@ -213,17 +213,42 @@ impl Pager {
         let others = query.without(&["cursor"]);
         let of = |way: &[String]| others.clone().and("cursor", way).after(path);
         let way = query.all("cursor");
+        let is_cut = way.last().is_some_and(|last| last == CUT);
         let mut text = format!("{} on this page", super::show::count(shown as u64));
-        if !way.is_empty() {
+        if !way.is_empty() && !is_cut {
             text = format!("Page {} \u{b7} {text}", super::show::count(way.len() as u64 + 1));
         }
+        let before = way.split_first().map(|(_, before)| before);
         Self {
             text,
             first: (!way.is_empty()).then(|| of(&[])),
-            previous: way.split_first().map(|(_, before)| of(before)),
-            next: next.map(|next| of(&[&[next.to_owned()], way.as_slice()].concat())),
+            previous: before.filter(|before| *before != [CUT]).map(of),
+            next: next.map(|next| of(&longer(next, &way))),
         }
     }
+}
+
+/// Stands at the end of a way back that was longer.
+const CUT: &str = "-";
+/// Bytes of a way back, about. An address has room for more, but not for everything.
+const WAY: usize = 4_000;
+
+/// The way back from the page after this one.
+fn longer(next: &str, way: &[String]) -> Vec<String> {
+    let known = way.strip_suffix(&[CUT.to_owned()]).unwrap_or(way);
+    let mut longer = vec![next.to_owned()];
+    let mut length = next.len();
+    for cursor in known {
+        length += cursor.len();
+        if length > WAY {
+            break;
+        }
+        longer.push(cursor.clone());
+    }
+    if longer.len() <= way.len() {
+        longer.push(CUT.to_owned());
+    }
+    longer
 }
 
 #[cfg(test)]
@@ -245,6 +270,28 @@ mod tests {
         assert_eq!(third.previous.as_deref(), Some("/p?q=x&cursor=b"));
         let next = new("q=x&cursor=b", Some("c")).next.unwrap();
         assert_eq!(next, "/p?q=x&cursor=c&cursor=b");
+    }
+
+    #[test]
+    fn a_long_way_back_loses_its_beginning() {
+        let mut query = Fields::default();
+        for number in 1..30 {
+            let cursor = format!("{number:0>999}");
+            let next = Pager::new("/p", &query, 1, Some(&cursor)).next.unwrap();
+            assert!(next.len() < 5_000, "{}", next.len());
+            query = Fields::parse(next.split_once('?').unwrap().1.as_bytes());
+            let pager = Pager::new("/p", &query, 1, None);
+            assert_eq!(query.text("cursor"), cursor);
+            assert_eq!(pager.text.starts_with("Page"), number < 5, "{number}: {}", pager.text);
+            assert!(pager.first.is_some() && pager.previous.is_some());
+        }
+        // Back until it is not known any more.
+        let mut steps = 0;
+        while let Some(previous) = Pager::new("/p", &query, 1, None).previous {
+            query = Fields::parse(previous.split_once('?').unwrap().1.as_bytes());
+            steps += 1;
+        }
+        assert_eq!((steps, query.text("cursor").trim_start_matches('0')), (3, "26"));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(super) struct Page {
     state: Badge,
     since: Option<When>,
     retry: Option<When>,
+    /// Whether that moment has come.
+    is_due: bool,
     created: When,
     settings: Vec<(&'static str, String)>,
     requests: Vec<log::Row>,
@@ -113,6 +115,7 @@ pub(super) async fn template(
         state: state(&server),
         since: moment(|health| health.since),
         retry: moment(|health| health.retry_at),
+        is_due: server.health.as_ref().and_then(|one| one.retry_at).is_some_and(|at| at <= now),
         created: When::new(server.created_at, now),
         settings: settings(&server.kind),
         requests: requests(console, asked, &server.name).await?,

@@ -87,6 +87,8 @@ async fn every_field_that_is_wrong_says_so_at_once() {
     let created = bench.post("/tokens/new", &ana, form).await;
     let path = format!("/tokens/{}", bench.token("bo", "laptop").await);
     let edited = bench.post(&path, &ana, &form.replace("expires=90d", "expires=keep")).await;
+    let nothing = bench.post(&path, &ana, "name=n&expires=keep&per_hour=&per_minute=1").await;
+    assert!(nothing.body.contains(r#"id="e-per_hour""#), "{}", nothing.body);
     for page in [created, edited] {
         assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
         for field in ["name", "per_minute", "cidrs"] {

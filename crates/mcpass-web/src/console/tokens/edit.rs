@@ -75,14 +75,22 @@ async fn change(console: &Console, asked: &Asked, id: &str) -> Result<TokenDetai
         name: Some(form.text("name").to_owned()),
         note: Some(form.text("note").to_owned()),
         expires,
-        per_minute: number(form, "per_minute")?,
-        per_hour: number(form, "per_hour")?,
-        max_context: number(form, "max_context")?,
+        per_minute: limit(form, "per_minute")?,
+        per_hour: limit(form, "per_hour")?,
+        max_context: limit(form, "max_context")?,
         cidrs: Some(form.words("cidrs")),
         rate_limit_style: form.some("rate_limit_style"),
         ..TokenEdit::default()
     };
     Ok(console.authority().token_edit(&asked.ctx_of_form()?, request).await?)
+}
+
+/// A limit, which there always is: an empty field says nothing of what it is to be.
+fn limit(form: &Fields, name: &'static str) -> Result<Option<i64>, ApiError> {
+    match number(form, name)? {
+        None if form.has(name) => Err(ApiError::invalid(name, "a number is missing here")),
+        typed => Ok(typed),
+    }
 }
 
 pub(super) async fn show_permissions(

@@ -42,6 +42,8 @@ pub(super) struct Page {
     requests: Vec<log::Row>,
     changes: Vec<audit::Row>,
     sees_audit: bool,
+    /// Whether groups have pages for the viewer.
+    sees_groups: bool,
     /// The form of its properties, if they are being edited.
     pub(super) form: Option<Form>,
     question: Form,
@@ -146,6 +148,7 @@ pub(super) async fn template(
         requests: requests(console, asked, &token, now).await?,
         changes,
         sees_audit,
+        sees_groups: asked.viewer()?.may("mcpass.view_group"),
         form: None,
         question,
         explanation,
@@ -241,8 +244,9 @@ impl Page {
             .after("/tokens/new")
     }
 
-    fn comes_from(permission: &EffectivePermission) -> String {
-        match permission.source.strip_prefix("group ") {
+    /// The page of the group that a permission comes from, if it has one for the viewer.
+    fn comes_from(&self, permission: &EffectivePermission) -> String {
+        match permission.source.strip_prefix("group ").filter(|_| self.sees_groups) {
             Some(group) => format!("/groups/{}", crate::console::fields::segment(group)),
             None => String::new(),
         }
