@@ -194,19 +194,56 @@ pub(crate) fn hint(text: &str) -> Option<String> {
     }
 }
 
+/// Fields by the words that pages have for them.
+const LABELS: [(&str, &str); 3] = [
+    ("per_minute ", "calls a minute "),
+    ("per_hour ", "calls an hour "),
+    ("max_context ", "characters a result "),
+];
+
 /// A message of the authority or a hint, as a page says it.
 pub(crate) fn sentence_of(text: &str) -> String {
     // It may repeat what was sent.
-    let message = super::show::plain(text);
+    let mut message = quoted(&super::show::plain(text));
+    for (name, label) in LABELS {
+        if message.starts_with(name) {
+            message = message.replacen(name, label, 1);
+        }
+    }
     let mut chars = message.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     let end = if message.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{end}", chars.as_str())
 }
 
+/// What stands between backticks, between quotation marks: pages say in words what shells are told
+/// in letters.
+fn quoted(text: &str) -> String {
+    let mut is_open = false;
+    let mark = |letter: char| {
+        if letter != '`' {
+            return letter;
+        }
+        is_open = !is_open;
+        if is_open { '\u{201c}' } else { '\u{201d}' }
+    };
+    text.chars().map(mark).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_are_in_the_words_of_pages() {
+        for (text, said) in [
+            ("per_minute cannot be 0", "Calls a minute cannot be 0."),
+            ("there is a server `demo` already", "There is a server \u{201c}demo\u{201d} already."),
+            ("`zzz` is not a permission", "\u{201c}zzz\u{201d} is not a permission."),
+        ] {
+            assert_eq!(sentence_of(text), said);
+        }
+    }
 
     #[test]
     fn a_hint_names_no_command_for_a_shell() {

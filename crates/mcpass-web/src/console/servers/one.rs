@@ -139,7 +139,11 @@ async fn tools(
     let request = ServerTools { name: server.name.clone(), fresh: false };
     match console.authority().server_tools(asked.ctx()?, request).await {
         Ok(view) => Ok((view.tools, String::new())),
-        Err(error) => Ok((Vec::new(), error.message)),
+        // The page says itself that they are not known.
+        Err(error) => {
+            let why = error.message.trim_start_matches("its tools are not known: ");
+            Ok((Vec::new(), why.to_owned()))
+        }
     }
 }
 

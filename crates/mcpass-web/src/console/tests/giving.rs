@@ -68,6 +68,26 @@ async fn who_may_give_nothing_is_told_so() {
     assert!(refused.body.contains("Ask a superuser"), "{}", refused.body);
 }
 
+/// Without the script nothing keeps somebody from clicking twice.
+#[tokio::test]
+async fn a_form_that_is_sent_twice_makes_one_token() {
+    let bench = Bench::new().await;
+    let ana = bench.sign_in("ana").await;
+    let page = bench.get("/tokens/new", &ana).await.body;
+    let key = page.split(r#"name="key" value=""#).nth(1).unwrap().split('"').next().unwrap();
+    assert_ne!(key, "");
+    let form = format!("name=once&user=ana&expires=90d&permission=demo.x&key={key}");
+    let first = bench.post("/tokens/new", &ana, &form).await.to().to_owned();
+    let second = bench.post("/tokens/new", &ana, &form).await.to().to_owned();
+    assert_eq!(first, second);
+    assert!(bench.get(&first, &ana).await.body.contains("mcp_"), "the secret waits there");
+    let other =
+        bench.post("/tokens/new", &ana, &form.replace("once", "twice")).await.to().to_owned();
+    assert_ne!(first, other);
+    let list = bench.get("/tokens", &ana).await.body;
+    assert_eq!((list.matches(">once<").count(), list.matches(">twice<").count()), (1, 1), "{list}");
+}
+
 /// Browsers end lines with CR and LF.
 #[tokio::test]
 async fn a_note_has_lines() {

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use mcpass_authority::api::{ApiError, BulkItem, TokenBulk, TokenMatch};
 
-use super::act;
+use super::{act, list};
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
@@ -29,6 +29,8 @@ struct Page {
     /// Tokens that are not named.
     more: String,
     unchanged: u64,
+    /// The list that it is about.
+    list: String,
     /// Everything that was chosen, for the second form.
     hidden: Vec<(String, String)>,
     is_revoking: bool,
@@ -48,7 +50,10 @@ pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer
         return match console.authority().token_bulk(asked.ctx()?, request.clone()).await {
             Ok(view) => {
                 let (_, done_word) = words(&request.action);
-                Ok(done("/tokens", format!("{} {done_word}.", several(view.changed, "token"))))
+                Ok(done(
+                    &list::of_hidden(form),
+                    format!("{} {done_word}.", several(view.changed, "token")),
+                ))
             }
             Err(error) => {
                 let form = Form::refused(form.clone(), &error);
@@ -145,6 +150,7 @@ async fn template(
         form,
         deed,
         button,
+        list: list::of_hidden(&asked.form),
         changed: view.changed,
         unchanged: view.matched.saturating_sub(view.changed),
         more: match view.items.len().saturating_sub(NAMED) {

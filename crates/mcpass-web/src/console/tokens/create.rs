@@ -24,6 +24,8 @@ const OTHERS: u32 = 100;
 struct Page {
     frame: Frame,
     form: Form,
+    /// Which time the form is shown: sent twice, it makes one token.
+    key: String,
     draft: Draft,
     /// Users to choose from; nobody for whoever creates for themselves alone.
     users: Choosable,
@@ -93,8 +95,24 @@ async fn create(console: &Console, asked: &Asked) -> Result<String, Fault> {
             .into());
     }
     let viewer = asked.viewer()?;
-    let issued = console.authority().token_create(asked.ctx()?, request).await?;
-    Ok(console.keep(viewer, issued.id.to_string(), issued.token))
+    let ctx = asked.ctx()?;
+    let once = match asked.form.some("key") {
+        Some(key) => ctx.clone().with_key(key),
+        None => ctx.clone(),
+    };
+    let mut issued = console.authority().token_create(&once, request.clone()).await;
+    if issued.as_ref().is_err_and(|error| error.code == "idempotency_key.reused") {
+        // Somebody went back to the form, and made another one with it.
+        issued = console.authority().token_create(ctx, request).await;
+    }
+    match issued {
+        Ok(issued) => Ok(console.keep(viewer, issued.id.to_string(), issued.token)),
+        // The form was sent twice: what was made waits on its page.
+        Err(ApiError { code, object: Some(made), .. }) if code == "idempotent_replay" => {
+            Ok(format!("/tokens/{made}/created"))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn request(form: &Fields) -> Result<TokenCreate, ApiError> {
@@ -158,6 +176,7 @@ async fn template(
     let none = std::iter::once((String::new(), "a token".to_owned()));
     Ok(Page {
         frame: asked.frame(Section::Tokens, "Create token"),
+        key: console.random()?,
         others: Choice::new("from", "Start from", fields, none.chain(others)),
         draft,
         users,

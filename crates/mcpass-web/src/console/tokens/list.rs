@@ -134,10 +134,27 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
 
 /// The filter of the list, for what is done to all that fit it: just those.
 fn hidden(query: &Fields) -> Vec<(String, String)> {
-    let filter = query.without(&["sort", "cursor"]);
+    let filter = query.without(&["cursor"]);
     let state = filter.some("state").or_else(|| usual_state(query)).unwrap_or_default();
     filter.with("state", &state).pairs().to_vec()
 }
+
+/// The list that a form with these hidden fields came from.
+pub(super) fn of_hidden(form: &Fields) -> String {
+    let field = |(name, text): &(String, String)| {
+        let name = name.strip_prefix(HIDDEN)?.to_owned();
+        Some((name, text.clone())).filter(|(_, text)| !text.is_empty())
+    };
+    let named = form.pairs().iter().filter_map(field);
+    let query = named.fold(Fields::default(), |all, (name, text)| all.with(&name, &text));
+    let query = query.only(FILTERS);
+    let is_usual = query.some("state") == usual_state(&query);
+    let query = if is_usual { query.without(&["state"]) } else { query };
+    query.after(PATH)
+}
+
+/// What the names of a filter begin with, among the fields of a form about what it found.
+const HIDDEN: &str = "filter_";
 
 /// The page has words of its own for two of the fields.
 fn at_its_field(error: ApiError) -> ApiError {
@@ -269,5 +286,30 @@ fn row(token: TokenView, now: Timestamp) -> Row {
         used_ip: facts.last_used_ip.unwrap_or_default(),
         groups: facts.groups.join(", "),
         requests,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_leads_back_to_the_list_that_it_came_from() {
+        for query in ["", "sort=name", "q=a+b&sort=-created", "state=all&user=ana", "unused=30d"] {
+            let asked = Fields::parse(query.as_bytes());
+            let named = |(name, text): (String, String)| (format!("{HIDDEN}{name}"), text);
+            let form = hidden(&asked.with("cursor", "x")).into_iter().map(named);
+            let form = form.fold(Fields::from([("action", "revoke")]), |form, (name, text)| {
+                form.with(&name, &text)
+            });
+            let back = of_hidden(&form);
+            let back = Fields::parse(back.split_once('?').unwrap_or_default().1.as_bytes());
+            let sorted = |fields: &Fields| {
+                let mut pairs = fields.pairs().to_vec();
+                pairs.sort();
+                pairs
+            };
+            assert_eq!(sorted(&back), sorted(&asked), "{query}");
+        }
     }
 }
