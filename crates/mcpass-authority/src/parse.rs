@@ -46,7 +46,7 @@ pub(crate) fn permissions(name: &str, texts: &[String]) -> Result<Vec<Permission
     for text in texts {
         add_new(&mut all, field::<Permission>(name, text)?);
     }
-    at_most(name, &all)?;
+    refuse_too_many(name, &all)?;
     Ok(all)
 }
 

@@ -8,7 +8,6 @@ use mcpass_domain::permission::Verdict;
 use mcpass_domain::{Ask, CidrList, Denial, Reason, Subject, Timestamp, ToolClass};
 
 use crate::api::{ApiError, CheckPermissions, Explain, Explanation, PermissionCheck};
-use crate::authorize::Action;
 use crate::turn::Turn;
 use crate::{parse, show};
 
@@ -24,7 +23,7 @@ pub(super) async fn explain(turn: &mut Turn, request: &Explain) -> Result<Explan
     let class = request.class.as_deref().map(parse::tool_class).transpose()?;
     let address = request.ip.as_deref().map(address).transpose()?;
     let subject = subject(turn, &request.id).await?;
-    let wanted = Known::read(turn).await?.wanted(turn, question).await;
+    let wanted = Known::read(turn).await?.wanted(turn, question).await.known_to(turn, &subject);
     Ok(answer(turn, &subject, &wanted, (class, address)))
 }
 
@@ -40,7 +39,7 @@ pub(super) async fn check(
     let mut known = Known::read(turn).await?;
     let mut checks = Vec::new();
     for question in questions {
-        let wanted = known.wanted(turn, question).await;
+        let wanted = known.wanted(turn, question).await.known_to(turn, &subject);
         checks.push(answer(turn, &subject, &wanted, (None, None)));
         // Each looks through all permissions of the token, and others wait for the same thread.
         tokio::task::yield_now().await;
@@ -78,10 +77,8 @@ fn answer(
     let by_class = by_class(subject, wanted, known);
     let asks = wanted.asks(known.or(Some(ToolClass::Destructive)));
     let decided = match decide(subject, &asks, address, turn.now) {
-        // A server that is not there is not there for anybody, whatever is granted. Which ones there
-        // are is told to who may know, or whose token may use one of that name.
+        // A server that is not there is not there for anybody, whatever is granted.
         decided if is_standing(&decided) || wanted.is_served => decided,
-        decided @ Err(_) if !turn.caller.may(Action::ViewServer) => decided,
         _ => Err(Reason::UnknownServer.into()),
     };
     let deciding = asks.iter().find(|ask| subject.allows(ask)).or(asks.first());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcpass_authority::api::{
-    AreaView, CheckPermissions, Explain, TokenCreate, TokenList, TokenRevoke,
+    AreaView, CheckPermissions, Explain, TokenCreate, TokenEdit, TokenList, TokenRevoke,
 };
 use mcpass_authority::{Inventory, KnownTool, OpenNow, Options};
 use mcpass_domain::permission::{Needed, Needs};
@@ -294,4 +294,55 @@ async fn what_a_server_lists_decides_what_its_tools_need() {
     let silent =
         harness.authority.explain(&operator(), question(reader.id, "silent.x")).await.unwrap();
     assert!(silent.by_class["read"] && silent.text.contains("annotations"), "{silent:?}");
+}
+
+#[tokio::test]
+async fn nobody_learns_by_asking_of_servers_that_they_may_not_use() {
+    let inventory: Arc<dyn Inventory> = Arc::new(Listed);
+    let harness = Harness::with(Options { inventory: Some(inventory), ..Options::default() });
+    let ana = harness.user_with("ana", &["demo.*"]).await;
+    for name in ["demo", "shop"] {
+        crate::servers::add(&harness, name).await;
+    }
+    let token = harness.token("ana", &["demo.@read"]).await;
+    let ask = async |permission| {
+        harness.authority.explain(&ana, question(token.id, permission)).await.unwrap()
+    };
+    for permission in ["shop.put", "shop.gone", "nowhere.gone", "shop.resource:a:b"] {
+        let told = ask(permission).await;
+        assert_eq!((told.allowed, told.listed, told.class), (false, None, None), "{permission}");
+        let rest = told.text.replace(permission, "IT");
+        assert_eq!(rest, "IT is refused: no grant for IT", "{permission}");
+    }
+    let own = ask("demo.gone").await;
+    assert_eq!((own.allowed, own.listed), (false, Some(false)), "{}", own.text);
+}
+
+#[tokio::test]
+async fn what_is_asked_at_once_and_what_a_token_holds_have_bounds() {
+    let harness = Harness::with(Options::default());
+    harness.user("ana").await;
+    let token = harness.token("ana", &["demo.*"]).await;
+    let check = |count: usize| CheckPermissions {
+        id: token.id.to_string(),
+        permissions: (0..count).map(|n| format!("demo.t{n}")).collect(),
+    };
+    let checked = harness.authority.check_permissions(&operator(), check(500)).await.unwrap();
+    assert_eq!(checked.checks.len(), 500);
+    let refused = harness.authority.check_permissions(&operator(), check(501)).await.unwrap_err();
+    assert_eq!(refused.field.as_deref(), Some("permissions"));
+
+    // 64 of 512 bytes are as much as a token may hold.
+    let long = |count: usize| (0..count).map(|n| format!("demo.{n:0>507}")).collect();
+    let create = |count| TokenCreate { permissions: long(count), ..named("ana") };
+    let full = harness.issue(create(64)).await.id;
+    let refused = harness.authority.token_create(&operator(), create(65)).await.unwrap_err();
+    assert_eq!(refused.field.as_deref(), Some("permissions"), "{}", refused.message);
+    let more = TokenEdit {
+        id: full.to_string(),
+        add_permissions: texts(&["demo.x"]),
+        ..TokenEdit::default()
+    };
+    let refused = harness.authority.token_edit(&operator(), more).await.unwrap_err();
+    assert_eq!(refused.field.as_deref(), Some("permissions"), "{}", refused.message);
 }

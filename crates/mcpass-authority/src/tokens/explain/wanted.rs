@@ -7,6 +7,7 @@ use mcpass_domain::{Ask, Server, Subject, Target, ToolClass};
 
 use super::database;
 use crate::api::ApiError;
+use crate::authorize::Action;
 use crate::failure::store_failed;
 use crate::hooks::KnownTool;
 use crate::turn::Turn;
@@ -130,6 +131,25 @@ pub(in crate::tokens) struct Wanted {
 }
 
 impl Wanted {
+    /// What may be told of it: which servers there are, and what they list, is for who may see servers
+    /// and for tokens that may use them. To others a server is as if it were not known.
+    pub(super) fn known_to(self, turn: &Turn, subject: &Subject) -> Self {
+        let uses =
+            |server: &str| subject.allows(&Ask { server, target: Target::Server, class: None });
+        let servers = std::iter::once(&self.question.server).chain(&self.namespaces);
+        if turn.caller.may(Action::ViewServer) || servers.map(String::as_str).any(uses) {
+            return self;
+        }
+        Self {
+            needs: Needs::Itself,
+            class: None,
+            is_listed: None,
+            namespaces: Vec::new(),
+            is_served: true,
+            question: self.question,
+        }
+    }
+
     /// The questions of which one has to be answered with yes.
     pub(super) fn asks(&self, class: Option<ToolClass>) -> Vec<Ask<'_>> {
         self.needs.asks(self.question.ask(class), self.namespaces.iter().map(String::as_str))
