@@ -23,6 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Site;
+use crate::input::invalid;
 use crate::problem::Problem;
 
 /// All operations. What is not in the document cannot be asked for.
@@ -97,12 +98,9 @@ async fn refuse_query(
                 return next.run(request).await;
             }
             let name = mcpass_domain::redact::mask(&name).into_owned();
-            let detail = format!(
-                "the request cannot be used: unknown field `{name}`: nothing is asked for in the \
-                 address here"
-            );
-            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", detail);
-            Problem { field: Some(name), ..problem }.into_response()
+            let message =
+                format!("unknown field `{name}`: nothing is asked for in the address here");
+            invalid(&message, Some(name)).into_response()
         }
         _ => next.run(request).await,
     }

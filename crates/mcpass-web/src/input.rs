@@ -46,25 +46,21 @@ impl Input {
         member: &str,
         name: String,
     ) -> Result<T, Problem> {
-        match null_in(&self.0, "") {
-            Some(null) => {
-                let message = format!("`{null}`: null changes nothing; {}", instead_of_null(&null));
-                Err(invalid(&message, Some(null)))
-            }
-            None => self.about(member, name),
-        }
+        self.refuse_null(|null| format!("changes nothing; {}", instead_of_null(null)))?;
+        self.about(member, name)
     }
 
     /// As what is to be done to many things. A member that is null, as where a script had nothing to
     /// put, would mean all of them.
     pub(crate) fn selection<T: DeserializeOwned>(self) -> Result<T, Problem> {
-        match null_in(&self.0, "") {
-            Some(null) => {
-                let message = format!("`{null}`: null selects nothing; leave it out");
-                Err(invalid(&message, Some(null)))
-            }
-            None => self.read(),
-        }
+        self.refuse_null(|_| "selects nothing; leave it out".to_owned())?;
+        self.read()
+    }
+
+    fn refuse_null(&self, why: impl Fn(&str) -> String) -> Result<(), Problem> {
+        let Some(null) = null_in(&self.0, "") else { return Ok(()) };
+        let message = format!("`{null}`: null {}", why(&null));
+        Err(invalid(&message, Some(null)))
     }
 
     /// The same, for a thing that the path names.
@@ -147,7 +143,7 @@ fn in_words(message: &str) -> String {
     format!("{got}, expected {expected}")
 }
 
-fn invalid(message: &str, field: Option<String>) -> Problem {
+pub(crate) fn invalid(message: &str, field: Option<String>) -> Problem {
     let detail = format!("the request cannot be used: {message}");
     Problem { field, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", detail) }
 }

@@ -16,6 +16,7 @@ use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::log;
 use crate::console::show::{Badge, When, cut, duration};
+use crate::console::trouble::sentence;
 use crate::console::{Console, page};
 
 const FEW: u32 = 10;
@@ -134,16 +135,12 @@ async fn tools(
     server: &ServerView,
 ) -> Result<(Vec<ToolView>, String), Fault> {
     if !server.is_enabled {
-        return Ok((Vec::new(), "it is disabled".to_owned()));
+        return Ok((Vec::new(), "They are not known while it is disabled.".to_owned()));
     }
     let request = ServerTools { name: server.name.clone(), fresh: false };
     match console.authority().server_tools(asked.ctx()?, request).await {
         Ok(view) => Ok((view.tools, String::new())),
-        // The page says itself that they are not known.
-        Err(error) => {
-            let why = error.message.trim_start_matches("its tools are not known: ");
-            Ok((Vec::new(), why.to_owned()))
-        }
+        Err(error) => Ok((Vec::new(), sentence(&error))),
     }
 }
 
