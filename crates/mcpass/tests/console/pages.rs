@@ -20,6 +20,20 @@ pub(crate) async fn look_at(desk: &Desk, path: &str, name: &str) -> Result<()> {
 }
 
 pub(crate) async fn look(desk: &Desk, name: &str) -> Result<()> {
+    paint(desk, name).await?;
+    let complaints = desk.browser.complaints().await?;
+    ensure!(complaints.is_empty(), "the browser complains: {complaints:#?}");
+    Ok(())
+}
+
+/// Looks at a page whose status, as that of every form that was not taken, the browser mentions.
+async fn look_refused(desk: &Desk, name: &str) -> Result<()> {
+    paint(desk, name).await.context(name.to_owned())?;
+    // Asked at last: the mention may come some time after the page.
+    desk.is_calm().await.context(name.to_owned())
+}
+
+async fn paint(desk: &Desk, name: &str) -> Result<()> {
     let browser = &desk.browser;
     browser.find(Find::Css("main h1")).await?;
     // A page that moves does so each time. One that did once, by a thousandth, was painted while the
@@ -38,10 +52,7 @@ pub(crate) async fn look(desk: &Desk, name: &str) -> Result<()> {
         found.extend(browser.axe().await?.into_iter().map(|each| format!("{theme:?} {each}")));
     }
     ensure!(found.is_empty(), "axe-core finds: {found:#?}");
-    browser.screenshots(name).await?;
-    let complaints = browser.complaints().await?;
-    ensure!(complaints.is_empty(), "the browser complains: {complaints:#?}");
-    Ok(())
+    browser.screenshots(name).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,12 +263,6 @@ async fn pages_with_a_question_or_an_error() -> Result<()> {
     look_at(&desk, "/servers/up", "server-disabled").await?;
     desk.mcpass.cli(&["token", "revoke", &id, "--reason", "leaked in a ticket"]).await?;
     look_at(&desk, &format!("/tokens/{id}"), "token-revoked").await
-}
-
-/// Looks at a page whose status, as that of every form that was not taken, the browser mentions.
-async fn look_refused(desk: &Desk, name: &str) -> Result<()> {
-    desk.is_calm().await?;
-    look(desk, name).await.context(name.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
