@@ -21,10 +21,10 @@ pub(super) const FIND: &str = "strpos";
 pub(super) const LOOK: &str = "";
 /// Tokens whose words are looked through: PostgreSQL has no index for that.
 pub(super) const ALONG_WORDS: &str = "mcp_tokens";
-/// Tokens whose standing is looked at.
-pub(super) const ALONG_STANDING: &str = "mcp_tokens";
 /// Tokens of which an outline is wanted.
 pub(super) const ALONG_OUTLINES: &str = "mcp_tokens";
+/// Tokens in the order of their last use.
+pub(super) const ALONG_USE: &str = "";
 /// Tokens among which those are looked for that were replaced.
 pub(super) const ALONG_ROTATION: &str = "mcp_tokens";
 /// A token's name, sorted byte by byte.

@@ -30,12 +30,12 @@ pub(super) const LOOK: &str = "+";
 /// Tokens in the order of their ids, with their words beside them. SQLite would look into the table
 /// for each: to it all indexes that begin with the id are alike.
 pub(super) const ALONG_WORDS: &str = "mcp_tokens INDEXED BY mcp_tokens_by_words";
-/// Tokens with all that decides their standing beside them. It finds few of many in a quarter of the
-/// time; where many are found, they have to be sorted.
-pub(super) const ALONG_STANDING: &str = "mcp_tokens INDEXED BY mcp_tokens_by_standing";
 /// Tokens with their outlines beside them, in the order of their ids: a row is ten times as wide, and
-/// each of many would be read from a page of its own.
+/// each of many would be read from a page of its own. SQLite would read them all the same, or find
+/// nearly all by their state and sort them.
 pub(super) const ALONG_OUTLINES: &str = "mcp_tokens INDEXED BY mcp_tokens_by_outline";
+/// Tokens in the order of their last use, with all that decides their standing beside them.
+pub(super) const ALONG_USE: &str = " INDEXED BY mcp_tokens_by_use";
 /// Tokens among the few that were replaced, which SQLite without statistics would look for among all
 /// that were not revoked.
 pub(super) const ALONG_ROTATION: &str = "mcp_tokens INDEXED BY mcp_tokens_by_rotation";

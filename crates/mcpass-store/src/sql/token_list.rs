@@ -8,46 +8,89 @@ use sqlx::QueryBuilder;
 use super::super::{codec, failure};
 use super::cells::Cells;
 use super::change::Connection;
-use super::dialect::{ALONG_OUTLINES, ALONG_STANDING, ALONG_WORDS, Db, FIND, LOOK, NAME};
+use super::dialect::{ALONG_OUTLINES, ALONG_USE, ALONG_WORDS, Db, FIND, LOOK, NAME};
 use crate::{
     CountMoments, PageRequest, SortValue, StateFilter, StoreError, TokenCounts, TokenFilter,
     TokenKey, TokenPlace, TokenSort,
 };
 
-/// What is wanted of tokens, and in which order.
+/// Where the tokens of a filter are looked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Wanted {
-    /// Their outlines, newest first.
+pub(super) enum Way {
+    /// Among those of its group.
+    Group,
+    /// Along the index of an order, until there are enough of them.
+    Order,
+    /// Among all, by their outlines.
     Outlines,
-    /// All of them, in another order than that of their creation, along an index of its own.
-    Sorted,
-    /// All of them, newest first.
-    Whole,
+    /// Among the few of its user.
+    User,
+    /// Among all, by their words.
+    Words,
+}
+
+/// So many tokens are read or sorted in a moment, and a list of more has enough of them soon.
+const FEW: i64 = 2_000;
+
+/// The way to the tokens of a filter in an order.
+pub(super) async fn way(
+    db: &mut Connection,
+    filter: &TokenFilter,
+    key: TokenKey,
+) -> Result<Way, StoreError> {
+    let of_user = TokenFilter { user: filter.user, ..TokenFilter::default() };
+    let way = if filter.group.is_some() {
+        Way::Group
+    } else if filter.user.is_some() && are_few(db, &of_user, Way::User).await? {
+        Way::User
+    } else if filter.text.is_some() {
+        Way::Words
+    } else {
+        Way::Outlines
+    };
+    if key == TokenKey::Created {
+        return Ok(way);
+    }
+    let is_few = *filter != TokenFilter::default() && are_few(db, filter, way).await?;
+    Ok(if is_few { way } else { Way::Order })
+}
+
+/// Whether few tokens are found on a way.
+async fn are_few(db: &mut Connection, filter: &TokenFilter, way: Way) -> Result<bool, StoreError> {
+    let mut query = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 FROM ");
+    push_filter(&mut query, filter, way);
+    query.push(" LIMIT ").push_bind(FEW).push(") AS found");
+    let row = query.build().fetch_one(db).await;
+    let row = row.map_err(|error| failure::of(error, "list tokens"))?;
+    Ok(Cells::new(&row, "count of tokens").take::<i64>()? < FEW)
 }
 
 /// Goes on with what is selected of the tokens of a filter.
-pub(super) fn push_filter(query: &mut QueryBuilder<Db>, filter: &TokenFilter, wanted: Wanted) {
+pub(super) fn push_filter(query: &mut QueryBuilder<Db>, filter: &TokenFilter, way: Way) {
     let TokenFilter { user, group, state, unused_since, created_since, expires, text } = filter;
-    let from = match wanted {
-        Wanted::Outlines if group.is_some() => ALONG_OUTLINES,
-        _ if group.is_some() || user.is_some() || wanted == Wanted::Sorted => "mcp_tokens",
-        _ if text.is_some() => ALONG_WORDS,
-        _ if unused_since.is_some() => ALONG_STANDING,
-        Wanted::Outlines => ALONG_OUTLINES,
-        Wanted::Sorted | Wanted::Whole => "mcp_tokens",
+    let tokens = match way {
+        Way::Group | Way::Outlines => ALONG_OUTLINES,
+        Way::Order | Way::User => "mcp_tokens",
+        Way::Words => ALONG_WORDS,
     };
-    if group.is_some() {
-        // In the order of the group's index, so that a small group is found without a scan.
-        query.push("mcp_token_groups JOIN ").push(from).push(" ON id = token_id");
+    if way == Way::Group {
+        query.push("mcp_token_groups JOIN ").push(tokens).push(" ON id = token_id WHERE 1 = 1");
     } else {
-        query.push(from);
+        query.push(tokens).push(" WHERE 1 = 1");
     }
-    query.push(" WHERE 1 = 1");
-    if let Some(group) = group {
-        query.push(" AND group_id = ").push_bind(group.as_bytes().to_vec());
+    match group {
+        None => {}
+        Some(group) if way == Way::Group => {
+            query.push(" AND group_id = ").push_bind(group.as_bytes().to_vec());
+        }
+        Some(group) => {
+            query.push(" AND EXISTS (SELECT 1 FROM mcp_token_groups WHERE token_id = id");
+            query.push(" AND group_id = ").push_bind(group.as_bytes().to_vec()).push(")");
+        }
     }
     if let Some(user) = user {
-        query.push(" AND user_id = ").push_bind(user.as_bytes().to_vec());
+        let look = if way == Way::User { "" } else { LOOK };
+        query.push(format_args!(" AND {look}user_id = ")).push_bind(user.as_bytes().to_vec());
     }
     if let Some((state, now)) = state {
         push_state(query, *state, now.as_micros());
@@ -60,8 +103,8 @@ pub(super) fn push_filter(query: &mut QueryBuilder<Db>, filter: &TokenFilter, wa
         query.push(" AND created_at >= ").push_bind(since.as_micros());
     }
     if let Some((after, until)) = expires {
-        query.push(" AND expires_at > ").push_bind(after.as_micros());
-        query.push(" AND expires_at <= ").push_bind(until.as_micros());
+        query.push(format_args!(" AND {LOOK}expires_at > ")).push_bind(after.as_micros());
+        query.push(format_args!(" AND {LOOK}expires_at <= ")).push_bind(until.as_micros());
     }
     if let Some(text) = text {
         query.push(format_args!(" AND {FIND}(search, ")).push_bind(text.to_lowercase());
@@ -72,19 +115,13 @@ pub(super) fn push_filter(query: &mut QueryBuilder<Db>, filter: &TokenFilter, wa
 /// The part of the list that is wanted, in its order.
 pub(super) fn push_page(
     query: &mut QueryBuilder<Db>,
-    filter: &TokenFilter,
+    way: Way,
     sort: TokenSort,
     page: &PageRequest<TokenPlace>,
 ) {
-    let id = if filter.group.is_some() { "token_id" } else { "id" };
-    let value = match sort.key {
-        TokenKey::Created => None,
-        // As the indexes have them.
-        TokenKey::Expires => Some("COALESCE(expires_at, 9223372036854775807)"),
-        TokenKey::LastUsed => Some("COALESCE(last_used_at, 0)"),
-        TokenKey::Name => Some(NAME),
-    };
-    let (beyond, order) = if sort.ascending { (">", "ASC") } else { ("<", "DESC") };
+    let id = id(way);
+    let value = value(sort.key);
+    let beyond = if sort.ascending { ">" } else { "<" };
     if let Some(after) = &page.after {
         if let Some(value) = value {
             // The first half finds the place in the index, the second what lies at it.
@@ -99,12 +136,33 @@ pub(super) fn push_page(
         query.push(format_args!("{id} {beyond} ")).push_bind(after.id.as_bytes().to_vec());
         query.push(")");
     }
+    push_order(query, id, sort);
+    query.push(" LIMIT ").push_bind(codec::to_column(page.fetch() as u64));
+}
+
+/// Goes on with the order of a list.
+pub(super) fn push_order(query: &mut QueryBuilder<Db>, id: &str, sort: TokenSort) {
+    let order = if sort.ascending { "ASC" } else { "DESC" };
     query.push(" ORDER BY ");
-    if let Some(value) = value {
+    if let Some(value) = value(sort.key) {
         query.push(format_args!("{value} {order}, "));
     }
-    query.push(format_args!("{id} {order} LIMIT "));
-    query.push_bind(codec::to_column(page.fetch() as u64));
+    query.push(format_args!("{id} {order}"));
+}
+
+/// The column that has the ids of tokens, by which they are in order there.
+pub(super) const fn id(way: Way) -> &'static str {
+    if matches!(way, Way::Group) { "token_id" } else { "id" }
+}
+
+/// What tokens are sorted by before their ids, as the indexes have it.
+const fn value(key: TokenKey) -> Option<&'static str> {
+    match key {
+        TokenKey::Created => None,
+        TokenKey::Expires => Some("COALESCE(expires_at, 9223372036854775807)"),
+        TokenKey::LastUsed => Some("COALESCE(last_used_at, 0)"),
+        TokenKey::Name => Some(NAME),
+    }
 }
 
 fn push_value(query: &mut QueryBuilder<Db>, value: &SortValue) {
@@ -122,7 +180,7 @@ fn push_state(query: &mut QueryBuilder<Db>, state: StateFilter, now: i64) {
     let ends_later = format!(" AND ({LOOK}expires_at IS NULL OR {LOOK}expires_at > ");
     let (end, switch) = match state {
         StateFilter::Revoked => {
-            query.push(" AND revoked_at IS NOT NULL");
+            query.push(format_args!(" AND {LOOK}revoked_at IS NOT NULL"));
             return;
         }
         StateFilter::Unrevoked => {
@@ -149,7 +207,7 @@ pub(super) async fn counts(
         query = QueryBuilder::new(counts_of_all(now, soon, unused));
     } else {
         query = QueryBuilder::new(counts_of_some(now, soon, unused));
-        push_filter(&mut query, filter, Wanted::Whole);
+        push_filter(&mut query, filter, way(db, filter, TokenKey::Created).await?);
     }
     let row = query.build().persistent(false).fetch_one(db).await;
     let row = row.map_err(|error| failure::of(error, "count tokens"))?;
@@ -180,27 +238,32 @@ fn counts_of_some(now: i64, soon: i64, unused: i64) -> String {
     format!("SELECT {} FROM ", counts.join(", "))
 }
 
-/// Of all tokens: the lengths of parts of `mcp_tokens_by_standing`, which costs a third.
+/// Of all tokens: how many there are, and the lengths of those parts of indexes that are usually
+/// short. The rest is active.
 fn counts_of_all(now: i64, soon: i64, unused: i64) -> String {
-    let part = |which: &str| format!("(SELECT COUNT(*) FROM mcp_tokens WHERE {which})");
-    let of = |active: &str, rest: &str| {
-        part(&format!("revoked_at IS NULL AND is_active = {active} AND {rest}"))
+    let part = |which: &str| format!("(SELECT COUNT(*) FROM mcp_tokens{which})");
+    let of = |active: &str, end: &str| {
+        part(&format!(" WHERE revoked_at IS NULL AND is_active = {active} AND {end}"))
     };
-    let never = "expires_at IS NULL";
-    let later = format!("expires_at > {now}");
+    let (never, later) = ("expires_at IS NULL", format!("expires_at > {now}"));
     let ended = format!("expires_at <= {now}");
-    let idle = format!("COALESCE(last_used_at, created_at) < {unused}");
-    let counts = [
-        format!("{} + {}", of("TRUE", never), of("TRUE", &later)),
-        format!("{} + {}", of("FALSE", never), of("FALSE", &later)),
-        format!("{} + {}", of("TRUE", &ended), of("FALSE", &ended)),
-        part("revoked_at IS NOT NULL"),
-        of("TRUE", &format!("{later} AND expires_at <= {soon}")),
-        format!(
-            "{} + {}",
-            of("TRUE", &format!("{never} AND {idle}")),
-            of("TRUE", &format!("{later} AND {idle}"))
-        ),
+    let used = "COALESCE(last_used_at, 0)";
+    // The first condition is the one that the index is in the order of.
+    let idle = format!(
+        "{ALONG_USE} WHERE {used} < {unused} AND ({used} > 0 OR created_at < {unused}) \
+         AND is_active AND revoked_at IS NULL AND ({never} OR {later})"
+    );
+    let columns = [
+        format!("{} AS every", part("")),
+        format!("{} + {} AS disabled", of("FALSE", never), of("FALSE", &later)),
+        format!("{} + {} AS expired", of("TRUE", &ended), of("FALSE", &ended)),
+        format!("{} AS revoked", part(" WHERE revoked_at IS NOT NULL")),
+        format!("{} AS expiring", of("TRUE", &format!("{later} AND expires_at <= {soon}"))),
+        format!("{} AS unused", part(&idle)),
     ];
-    format!("SELECT {}", counts.join(", "))
+    format!(
+        "SELECT every - disabled - expired - revoked, disabled, expired, revoked, expiring, unused \
+         FROM (SELECT {}) AS counted",
+        columns.join(", ")
+    )
 }

@@ -16,7 +16,7 @@ use super::bulk::{Bulk, Values};
 use super::cells::Cells;
 use super::change::{Connection, versioned};
 use super::dialect::{ALONG_ROTATION, Db, GATHER, along, hex};
-use super::token_list::{self, Wanted};
+use super::token_list::{self, Way};
 use crate::filter::search_text;
 use crate::{
     Membership, Page, PageRequest, SortValue, StoreError, TokenFilter, TokenKey, TokenOutline,
@@ -276,11 +276,19 @@ pub(super) async fn sorted(
     sort: TokenSort,
     page: &PageRequest<TokenPlace>,
 ) -> Result<Page<Token, TokenPlace>, StoreError> {
+    let way = token_list::way(db, filter, sort.key).await?;
+    // Those that are sorted here are sorted by what is sorted by alone, and then read.
+    let is_in_order = sort.key == TokenKey::Created || way == Way::Order;
     let mut query = QueryBuilder::new(select!(""));
-    let is_newest = sort.key == TokenKey::Created;
-    let wanted = if is_newest { Wanted::Whole } else { Wanted::Sorted };
-    token_list::push_filter(&mut query, filter, wanted);
-    token_list::push_page(&mut query, filter, sort, page);
+    if !is_in_order {
+        query.push("mcp_tokens WHERE id IN (SELECT ").push(token_list::id(way)).push(" FROM ");
+    }
+    token_list::push_filter(&mut query, filter, way);
+    token_list::push_page(&mut query, way, sort, page);
+    if !is_in_order {
+        query.push(")");
+        token_list::push_order(&mut query, "id", sort);
+    }
     let rows = query.build().fetch_all(&mut *db).await;
     let rows = rows.map_err(|error| failure::of(error, "list tokens"))?;
     Ok(Page::cut(read(db, &rows).await?, page, |token| TokenPlace::of(token, sort.key)))
@@ -294,6 +302,7 @@ pub(super) async fn outlines(
     group: Option<GroupId>,
     page: &PageRequest<TokenId>,
 ) -> Result<Page<TokenOutline, TokenId>, StoreError> {
+    let way = token_list::way(db, filter, TokenKey::Created).await?;
     let [id, family] = ["id", "family_id"].map(hex);
     let mut query = QueryBuilder::new(format!(
         "SELECT {GATHER}(line, '\n') FROM (SELECT {id} || ' ' || {family} || ' ' \
@@ -307,10 +316,10 @@ pub(super) async fn outlines(
         push_membership(&mut query, group);
     }
     query.push(" || ' ' || name AS line FROM ");
-    token_list::push_filter(&mut query, filter, Wanted::Outlines);
+    token_list::push_filter(&mut query, filter, way);
     let after = page.after.map(|id| TokenPlace { value: SortValue::None, id });
     let places = PageRequest { after, limit: page.limit };
-    token_list::push_page(&mut query, filter, TokenSort::default(), &places);
+    token_list::push_page(&mut query, way, TokenSort::default(), &places);
     query.push(") AS found");
     let row = query.build().fetch_one(&mut *db).await;
     let row = row.map_err(|error| failure::of(error, "list tokens"))?;

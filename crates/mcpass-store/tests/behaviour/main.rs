@@ -103,6 +103,7 @@ on_every_store! {
     history::an_intent_is_kept_once;
     management::a_key_creates_once_a_day_for_each_caller;
     management::every_order_lists_every_fitting_token_once;
+    management::lists_of_very_many_tokens_are_as_those_of_few;
     management::requests_are_counted_by_token;
     management::tokens_are_counted_by_state;
     sign_in::a_failed_commit_leaves_signing_in_as_it_was;

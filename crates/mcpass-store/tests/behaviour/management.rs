@@ -11,7 +11,7 @@ use mcpass_store::{
 };
 
 use crate::fixtures::{at, commit, done, id, kind};
-use crate::tokens::{NOW, filled, fits};
+use crate::tokens::{NOW, filled, filled_with, fits};
 
 const KEYS: [TokenKey; 4] =
     [TokenKey::Created, TokenKey::Expires, TokenKey::LastUsed, TokenKey::Name];
@@ -61,28 +61,79 @@ pub(crate) async fn every_order_lists_every_fitting_token_once(store: Arc<dyn St
     }
 }
 
+/// Of each filter there are more tokens than a database sorts to find a page, so that it goes along
+/// its indexes instead.
+pub(crate) async fn lists_of_very_many_tokens_are_as_those_of_few(store: Arc<dyn Store>) {
+    let tokens = filled_with(&*store, 10..12_010).await;
+    let by = |user: bool, group: bool, state: bool| TokenFilter {
+        user: user.then(|| id(1)),
+        group: group.then(|| id(3)),
+        state: state.then(|| (StateFilter::Unrevoked, at(NOW))),
+        ..Default::default()
+    };
+    let mut filters = vec![by(true, false, false), by(false, true, false), by(false, false, true)];
+    filters.push(by(false, true, true));
+    filters.push(TokenFilter { text: Some("agent 1".to_owned()), ..by(false, true, false) });
+    for filter in &filters {
+        let mut fitting: Vec<&Token> = tokens.iter().filter(|token| fits(token, filter)).collect();
+        for key in KEYS {
+            fitting.sort_by_key(|token| TokenPlace::of(token, key));
+            for ascending in [false, true] {
+                let sort = TokenSort { key, ascending };
+                let count = fitting.len();
+                // At the beginning, in the middle, and the last three.
+                for skipped in [0, count / 2, count - 3] {
+                    let place = |n: usize| if ascending { n } else { count - 1 - n };
+                    let after = skipped.checked_sub(1);
+                    let after = after.map(|n| TokenPlace::of(fitting[place(n)], key));
+                    let page = PageRequest { after, limit: 9 };
+                    let part = store.token_sorted(filter, sort, &page).await.unwrap();
+                    let listed: Vec<&Token> = part.items.iter().collect();
+                    let places = skipped..count.min(skipped + 9);
+                    let expected: Vec<&Token> = places.map(|n| fitting[place(n)]).collect();
+                    assert_eq!(listed, expected, "{sort:?} from {skipped}, {filter:?}");
+                }
+            }
+        }
+    }
+    let moments = CountMoments { now: at(NOW), soon: at(NOW * 50), unused_since: at(NOW / 2) };
+    for filter in filters.iter().chain([&TokenFilter::default()]) {
+        expect_counts(&*store, &tokens, filter, moments).await;
+    }
+}
+
 pub(crate) async fn tokens_are_counted_by_state(store: Arc<dyn Store>) {
     let tokens = filled(&*store).await;
     let moments = CountMoments { now: at(NOW), soon: at(NOW * 50), unused_since: at(NOW / 2) };
     let of_ana = TokenFilter { user: Some(id(1)), ..Default::default() };
     let in_group = TokenFilter { group: Some(id(4)), ..Default::default() };
     for filter in [TokenFilter::default(), of_ana, in_group] {
-        let counts = store.token_counts(&filter, moments).await.unwrap();
-        let count = |state, and: &dyn Fn(&Token) -> bool| {
-            let wanted = TokenFilter { state: Some((state, moments.now)), ..filter.clone() };
-            tokens.iter().filter(|token| fits(token, &wanted) && and(token)).count() as u64
-        };
-        let any = |_: &Token| true;
-        assert_eq!(counts.active, count(StateFilter::Active, &any));
-        assert_eq!(counts.disabled, count(StateFilter::Disabled, &any));
-        assert_eq!(counts.expired, count(StateFilter::Expired, &any));
-        assert_eq!(counts.revoked, count(StateFilter::Revoked, &any));
-        let soon = |token: &Token| token.expires_at.is_some_and(|end| end <= moments.soon);
-        assert_eq!(counts.expiring, count(StateFilter::Active, &soon));
-        let unused = |token: &Token| token.is_unused_since(moments.unused_since);
-        assert_eq!(counts.unused, count(StateFilter::Active, &unused));
-        assert!(counts.active > counts.expiring && counts.expiring > 0 && counts.unused > 0);
+        expect_counts(&*store, &tokens, &filter, moments).await;
     }
+}
+
+async fn expect_counts(
+    store: &dyn Store,
+    tokens: &[Token],
+    filter: &TokenFilter,
+    moments: CountMoments,
+) {
+    let counts = store.token_counts(filter, moments).await.unwrap();
+    let fitting: Vec<&Token> = tokens.iter().filter(|token| fits(token, filter)).collect();
+    let count = |state, and: &dyn Fn(&Token) -> bool| {
+        let wanted = TokenFilter { state: Some((state, moments.now)), ..TokenFilter::default() };
+        fitting.iter().filter(|token| fits(token, &wanted) && and(token)).count() as u64
+    };
+    let any = |_: &Token| true;
+    assert_eq!(counts.active, count(StateFilter::Active, &any), "{filter:?}");
+    assert_eq!(counts.disabled, count(StateFilter::Disabled, &any), "{filter:?}");
+    assert_eq!(counts.expired, count(StateFilter::Expired, &any), "{filter:?}");
+    assert_eq!(counts.revoked, count(StateFilter::Revoked, &any), "{filter:?}");
+    let soon = |token: &Token| token.expires_at.is_some_and(|end| end <= moments.soon);
+    assert_eq!(counts.expiring, count(StateFilter::Active, &soon), "{filter:?}");
+    let unused = |token: &Token| token.is_unused_since(moments.unused_since);
+    assert_eq!(counts.unused, count(StateFilter::Active, &unused), "{filter:?}");
+    assert!(counts.active > counts.expiring && counts.expiring > 0 && counts.unused > 0);
 }
 
 fn creation(caller: &str, key: &str, seconds: i64) -> Creation {

@@ -1,5 +1,6 @@
 //! Reading tokens: filters, pages, scans.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use mcpass_domain::{GroupId, Revocation, Token, TokenState};
@@ -15,8 +16,8 @@ pub(crate) const NOW: i64 = 1_000;
 
 /// Tokens of two users, in two groups, in all states; numbers decide, so that all combinations
 /// of attributes come up.
-fn population() -> Vec<Token> {
-    let tokens = (10..110).map(|n| {
+fn population(numbers: Range<u32>) -> Vec<Token> {
+    let tokens = numbers.map(|n| {
         let mut token = token(n);
         token.user = id(1 + n % 2);
         token.groups = [id(3), id(4)].into_iter().take((n / 2 % 3) as usize).collect();
@@ -37,7 +38,11 @@ fn population() -> Vec<Token> {
 }
 
 pub(crate) async fn filled(store: &dyn Store) -> Vec<Token> {
-    let tokens = population();
+    filled_with(store, 10..110).await
+}
+
+pub(crate) async fn filled_with(store: &dyn Store, numbers: Range<u32>) -> Vec<Token> {
+    let tokens = population(numbers);
     let accounts = [
         Change::UserInsert(user(1, "ana")),
         Change::UserInsert(user(2, "eva")),
