@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_hours(7 * 24);
 /// What nobody used for this long is unused.
 const LONG_UNUSED: Duration = Duration::from_hours(30 * 24);
 /// Tokens that are read at a time when only some of them fit.
-const CHUNK: u32 = 2_000;
+const CHUNK: usize = 2_000;
 /// Tokens that are looked at for a page: what a page of the console has time for.
 const LOOKED_AT: usize = 1_000;
 /// And for what is done to all that fit.
@@ -222,11 +222,14 @@ async fn that_allow(
 ) -> Result<(Vec<Token>, Option<TokenId>), ApiError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let wanted = Known::read(turn).await?.wanted(turn, question).await;
-    let chunk = u32::try_from(most).unwrap_or(CHUNK).min(CHUNK);
     let mut found = Vec::new();
     let mut looked_at = 0;
+    // Where a quarter of them may, the first part has a page.
+    let mut part = limit.saturating_mul(4);
     loop {
-        let page = PageRequest { after, limit: chunk };
+        part = part.min(most.saturating_sub(looked_at)).min(CHUNK);
+        let page = PageRequest { after, limit: u32::try_from(part).unwrap_or(u32::MAX) };
+        part = CHUNK;
         let chunk = turn.core.store.token_list(filter, &page).await.map_err(store_failed)?;
         turn.learn(&chunk.items).await?;
         looked_at += chunk.items.len();

@@ -175,7 +175,7 @@ async fn end(
     // An effort is that of reading a row by its id. Along the table the next one lies beside it;
     // along the index of targets they are read twice, since it cannot tell that it has them.
     let effort = match way.as_slice() {
-        [Lane::All] => effort.saturating_mul(10),
+        [Lane::All] => effort.saturating_mul(7),
         [Lane::Target(_)] => effort / 4,
         _ => effort,
     };

@@ -31,6 +31,14 @@ pub(super) const ALONG_ROTATION: &str = "mcp_tokens";
 pub(super) const NAME: &str = "name COLLATE \"C\"";
 /// The function that puts texts of many rows into one.
 pub(super) const GATHER: &str = "string_agg";
+/// The ids of the groups of a token, in their order, in hexadecimal digits with commas.
+macro_rules! groups_of_token {
+    () => {
+        "(SELECT string_agg(encode(group_id, 'hex'), ',' ORDER BY position) \
+         FROM mcp_token_groups AS held WHERE held.token_id = mcp_tokens.id)"
+    };
+}
+pub(super) use groups_of_token;
 /// Rows of one large `INSERT`. With the columns of the access log far below the 65,535 markers
 /// that PostgreSQL allows.
 pub(super) const BULK_ROWS: usize = 512;

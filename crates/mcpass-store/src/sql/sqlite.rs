@@ -43,6 +43,14 @@ pub(super) const ALONG_ROTATION: &str = "mcp_tokens INDEXED BY mcp_tokens_by_rot
 pub(super) const NAME: &str = "name";
 /// The function that puts texts of many rows into one.
 pub(super) const GATHER: &str = "group_concat";
+/// The ids of the groups of a token, in their order, in hexadecimal digits with commas.
+macro_rules! groups_of_token {
+    () => {
+        "(SELECT group_concat(hex(group_id), ',' ORDER BY position) \
+         FROM mcp_token_groups AS held WHERE held.token_id = mcp_tokens.id)"
+    };
+}
+pub(super) use groups_of_token;
 /// Rows of one large `INSERT`. With the columns of the access log far below the 32,766 markers
 /// that SQLite allows.
 pub(super) const BULK_ROWS: usize = 512;

@@ -30,7 +30,7 @@ pub(super) enum Way {
 }
 
 /// So many tokens are read or sorted in a moment, and a list of more has enough of them soon.
-const FEW: i64 = 2_000;
+const FEW: i64 = 4_000;
 
 /// The way to the tokens of a filter in an order.
 pub(super) async fn way(

@@ -3,7 +3,7 @@
 #![expect(clippy::duplicate_mod, reason = "one body of SQL, compiled for each database")]
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use mcpass_domain::{
@@ -15,7 +15,7 @@ use super::super::{codec, failure};
 use super::bulk::{Bulk, Values};
 use super::cells::Cells;
 use super::change::{Connection, versioned};
-use super::dialect::{ALONG_ROTATION, Db, GATHER, along, hex};
+use super::dialect::{ALONG_ROTATION, Db, GATHER, along, groups_of_token, hex};
 use super::token_list::{self, Way};
 use crate::filter::search_text;
 use crate::{
@@ -31,7 +31,11 @@ macro_rules! select {
             "SELECT id, family_id, name, user_id, digest, hint, is_active, created_at, \
              created_by, expires_at, revoked_at, revoke_reason, rotated_at, last_used_at, \
              last_used_ip, permissions, per_minute, per_hour, max_context, rate_limit_style, \
-             networks, note, version FROM ",
+             networks, note, version, ",
+            // Beside the token, not as rows of their own: sqlx hands rows over from one thread to
+            // another one by one.
+            groups_of_token!(),
+            " FROM ",
             $rest
         )
     };
@@ -157,8 +161,8 @@ async fn join_groups(
 
 pub(super) async fn find(db: &mut Connection, id: TokenId) -> Result<Option<Token>, StoreError> {
     let query = sqlx::query(select!("mcp_tokens WHERE id = $1")).bind(id.as_bytes().as_slice());
-    let rows = query.fetch_all(&mut *db).await;
-    Ok(read(db, &rows.map_err(|error| failure::of(error, "read a token"))?).await?.pop())
+    let row = query.fetch_optional(db).await;
+    row.map_err(|error| failure::of(error, "read a token"))?.as_ref().map(token).transpose()
 }
 
 pub(super) async fn find_by_digest(
@@ -167,8 +171,8 @@ pub(super) async fn find_by_digest(
 ) -> Result<Option<Token>, StoreError> {
     let query =
         sqlx::query(select!("mcp_tokens WHERE digest = $1")).bind(digest.as_bytes().as_slice());
-    let rows = query.fetch_all(&mut *db).await;
-    Ok(read(db, &rows.map_err(|error| failure::of(error, "read a token"))?).await?.pop())
+    let row = query.fetch_optional(db).await;
+    row.map_err(|error| failure::of(error, "read a token"))?.as_ref().map(token).transpose()
 }
 
 pub(super) async fn find_all(
@@ -187,8 +191,8 @@ pub(super) async fn outgoing(
     query.push(ALONG_ROTATION);
     query.push(" WHERE rotated_at IS NOT NULL AND revoked_at IS NULL AND expires_at > ");
     query.push_bind(now.as_micros()).push(" ORDER BY id");
-    let rows = query.build().fetch_all(&mut *db).await;
-    read(db, &rows.map_err(|error| failure::of(error, "read tokens"))?).await
+    let rows = query.build().fetch_all(db).await;
+    rows.map_err(|error| failure::of(error, "read tokens"))?.iter().map(token).collect()
 }
 
 pub(super) async fn families(
@@ -212,7 +216,9 @@ async fn one_of(
         push_ids(&mut query, some.iter().map(|id| id.to_vec()));
         let rows = query.build().persistent(some.len() == 1).fetch_all(&mut *db).await;
         let rows = rows.map_err(|error| failure::of(error, "read tokens"))?;
-        tokens.extend(read(db, &rows).await?);
+        for row in &rows {
+            tokens.push(token(row)?);
+        }
     }
     tokens.sort_unstable_by_key(|token: &Token| token.id);
     tokens.dedup_by_key(|token| token.id);
@@ -243,20 +249,7 @@ pub(super) async fn scan(
     };
     let rows = query.fetch_all(&mut *db).await;
     let rows = rows.map_err(|error| failure::of(error, "read tokens"))?;
-    let mut tokens: Vec<Token> = rows.iter().map(token).collect::<Result<_, _>>()?;
-    let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return Ok(tokens) };
-    // No token lies between two of a scan, so a range finds exactly their groups.
-    let links = sqlx::query(
-        "SELECT token_id, group_id FROM mcp_token_groups WHERE token_id >= $1 AND token_id <= $2 \
-         ORDER BY token_id, position",
-    )
-    .bind(first.id.as_bytes().as_slice())
-    .bind(last.id.as_bytes().as_slice())
-    .fetch_all(db)
-    .await
-    .map_err(|error| failure::of(error, "read the groups of tokens"))?;
-    give_groups(&mut tokens, &links)?;
-    Ok(tokens)
+    rows.iter().map(token).collect()
 }
 
 pub(super) async fn list(
@@ -291,7 +284,8 @@ pub(super) async fn sorted(
     }
     let rows = query.build().fetch_all(&mut *db).await;
     let rows = rows.map_err(|error| failure::of(error, "list tokens"))?;
-    Ok(Page::cut(read(db, &rows).await?, page, |token| TokenPlace::of(token, sort.key)))
+    let tokens = rows.iter().map(token).collect::<Result<_, _>>()?;
+    Ok(Page::cut(tokens, page, |token| TokenPlace::of(token, sort.key)))
 }
 
 /// All in one row, a line for each: sqlx hands rows over from one thread to another one by one, and
@@ -380,40 +374,9 @@ fn outline(line: &str) -> Option<TokenOutline> {
     })
 }
 
-/// Reads rows, and the groups that stand in a table of their own.
-async fn read(db: &mut Connection, rows: &[Row]) -> Result<Vec<Token>, StoreError> {
-    let mut tokens: Vec<Token> = rows.iter().map(token).collect::<Result<_, _>>()?;
-    for some in tokens.chunks_mut(MANY) {
-        let mut query = QueryBuilder::<Db>::new(
-            "SELECT token_id, group_id FROM mcp_token_groups WHERE token_id IN (",
-        );
-        push_ids(&mut query, some.iter().map(|token| token.id.as_bytes().to_vec()));
-        query.push(" ORDER BY token_id, position");
-        // One text for each length: kept for the usual single token, not for all the others.
-        let links = query.build().persistent(some.len() == 1).fetch_all(&mut *db).await;
-        let links = links.map_err(|error| failure::of(error, "read the groups of tokens"))?;
-        give_groups(some, &links)?;
-    }
-    Ok(tokens)
-}
-
-/// Hands out groups to their tokens.
-fn give_groups(tokens: &mut [Token], links: &[Row]) -> Result<(), StoreError> {
-    let mut groups: HashMap<TokenId, Vec<GroupId>> = HashMap::with_capacity(links.len());
-    for link in links {
-        let mut cells = Cells::new(link, "membership");
-        let token = TokenId::from_bytes(cells.bytes()?);
-        groups.entry(token).or_default().push(GroupId::from_bytes(cells.bytes()?));
-    }
-    for token in tokens {
-        token.groups = groups.remove(&token.id).unwrap_or_default();
-    }
-    Ok(())
-}
-
 fn token(row: &Row) -> Result<Token, StoreError> {
     let mut cells = Cells::new(row, "token");
-    Ok(Token {
+    let mut token = Token {
         id: TokenId::from_bytes(cells.bytes()?),
         family: FamilyId::from_bytes(cells.bytes()?),
         name: cells.parse()?,
@@ -442,5 +405,12 @@ fn token(row: &Row) -> Result<Token, StoreError> {
         networks: cells.parse()?,
         note: cells.take()?,
         version: cells.take()?,
-    })
+    };
+    let groups: Option<&str> = cells.take()?;
+    let groups = groups.into_iter().flat_map(|all| all.split(',')).map(|group| {
+        let id = u128::from_str_radix(group, 16).map(u128::to_be_bytes);
+        id.map(GroupId::from_bytes).map_err(|error| failure::damaged("token", error))
+    });
+    token.groups = groups.collect::<Result<_, _>>()?;
+    Ok(token)
 }
