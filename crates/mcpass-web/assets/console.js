@@ -102,6 +102,9 @@ async function refresh(form, submitter, ids) {
     const focused = document.activeElement;
     const again = sameAs(focused);
     for (const place of places) replace(place, page.getElementById(place.id));
+    const { theme } = page.documentElement.dataset;
+    if (theme) document.documentElement.dataset.theme = theme;
+    else delete document.documentElement.dataset.theme;
     if (!focused.isConnected) refocus(again, places);
   } catch (error) {
     if (error.name !== "AbortError") say("mcpass does not answer. Try again.");

@@ -41,6 +41,15 @@ async fn what_is_previewed_is_what_is_seen() -> Result<()> {
     let browser = &desk.browser;
     desk.open("/tokens/new").await?;
     browser.fill("Name", "Shop assistant").await?;
+    // Another theme leaves alone what was typed.
+    browser.click(Find::Css("#theme")).await?;
+    browser.find(Find::Css("html[data-theme=light] #theme[title*=dark]")).await?;
+    assert_eq!(browser.value(Find::Css("#f-name")).await?, "Shop assistant");
+    browser.click(Find::Css("#theme")).await?;
+    browser.find(Find::Css("html[data-theme=dark] #theme")).await?;
+    browser.click(Find::Css("#theme")).await?;
+    browser.find(Find::Css("html:not([data-theme]) #theme")).await?;
+    assert_eq!(browser.value(Find::Css("#f-name")).await?, "Shop assistant");
     assert_eq!(previewed(browser).await?, tools(&[]), "nothing yet");
 
     // By model: what reads it, what adds to it.
