@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mcpass_domain::permission::{Needed, Needs, Verdict};
+use mcpass_domain::permission::{MANAGEMENT, Needed, Needs, Verdict};
 use mcpass_domain::{Ask, Grants, Permission, Server, Target};
 use serde_json::Value;
 
@@ -143,10 +143,8 @@ async fn permissions(turn: &mut Turn) -> Result<PermissionCatalogue, ApiError> {
         }
     }
     let covers = |permission: &String| covers(turn, permission);
-    let management = Action::ALL
-        .iter()
-        .map(|action| (format!("mcpass.{}", action.permission()), action.is_open_to_owners()))
-        .chain([("mcpass.validate_token".to_owned(), false)])
+    let management = management()
+        .map(|(name, is_open_to_owners)| (format!("{MANAGEMENT}.{name}"), is_open_to_owners))
         .filter(|(permission, _)| covers(permission))
         .map(|(permission, is_open_to_owners)| ManagementPermission {
             permission,
@@ -154,6 +152,14 @@ async fn permissions(turn: &mut Turn) -> Result<PermissionCatalogue, ApiError> {
         })
         .collect();
     Ok(PermissionCatalogue { servers, management })
+}
+
+/// The permissions of management, and whether a user needs none for what is their own.
+pub(crate) fn management() -> impl Iterator<Item = (&'static str, bool)> {
+    let actions = Action::ALL.iter();
+    let actions = actions.map(|action| (action.permission(), action.is_open_to_owners()));
+    // Asked by the gateway, of a token that asks about others.
+    actions.chain([("validate_token", false)])
 }
 
 fn catalogue_of(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use mcpass_domain::permission::Verdict;
+use mcpass_domain::permission::{MANAGEMENT, Verdict};
 use mcpass_domain::{Ask, CidrList, Denial, Reason, Subject, Timestamp, ToolClass};
 
 use crate::api::{ApiError, CheckPermissions, Explain, Explanation, PermissionCheck};
@@ -187,7 +187,10 @@ fn sentence(
     };
     if wanted.is_listed == Some(false) {
         let but = if decided.is_ok() { "but" } else { "and" };
-        format!("{text}, {but} `{}` lists no such tool now", wanted.question.server)
+        match wanted.question.server.as_str() {
+            MANAGEMENT => format!("{text}, {but} mcpass knows no such permission"),
+            server => format!("{text}, {but} `{server}` lists no such tool now"),
+        }
     } else if depends_on_class {
         format!("{text}; this depends on the tool's annotations, which are not known here")
     } else {

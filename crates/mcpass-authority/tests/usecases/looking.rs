@@ -282,11 +282,14 @@ async fn what_a_server_lists_decides_what_its_tools_need() {
         ("demo.look", Some(true)),
         ("demo.resource:x:y", None),
         ("silent.look", None),
-        ("mcpass.add_token", None),
+        ("mcpass.add_token", Some(true)),
     ] {
         let told = explain(permission).await;
         assert!(told.listed == listed && !told.text.contains("lists no"), "{told:?}");
     }
+    let unknown = explain("mcpass.add_tokens").await;
+    assert!(unknown.listed == Some(false), "{unknown:?}");
+    assert!(unknown.text.ends_with("mcpass knows no such permission"), "{}", unknown.text);
     let refused = harness.authority.explain(&operator(), question(reader.id, "demo.gone")).await;
     let refused = refused.unwrap();
     assert!(!refused.allowed && refused.text.ends_with(", and `demo` lists no such tool now"));

@@ -8,6 +8,7 @@ use mcpass_domain::{Ask, Server, Subject, Target, ToolClass};
 use super::database;
 use crate::api::ApiError;
 use crate::authorize::Action;
+use crate::catalogue;
 use crate::failure::store_failed;
 use crate::hooks::KnownTool;
 use crate::turn::Turn;
@@ -89,6 +90,9 @@ impl Known {
             _ => None,
         };
         let mut is_listed = listed.map(|tool| tool.is_some());
+        if name == MANAGEMENT {
+            is_listed = Some(catalogue::management().any(|(known, _)| known == question.name));
+        }
         let (needs, class) = match listed.flatten() {
             Some(tool) => (tool.needs.clone(), Some(tool.class)),
             None => match database::needed(&self.servers, name, &question.name) {
@@ -123,7 +127,8 @@ pub(in crate::tokens) struct Wanted {
     needs: Needs,
     /// What is known of the tool, if it is one.
     pub(super) class: Option<ToolClass>,
-    /// Whether the server lists such a tool now, where that was asked and is known.
+    /// Whether the server lists such a tool now, where that was asked and is known; of management,
+    /// whether there is such a permission.
     pub(super) is_listed: Option<bool>,
     namespaces: Vec<String>,
     /// Whether there is such a server. Management is there always.
@@ -137,7 +142,10 @@ impl Wanted {
         let uses =
             |server: &str| subject.allows(&Ask { server, target: Target::Server, class: None });
         let servers = std::iter::once(&self.question.server).chain(&self.namespaces);
-        if turn.caller.may(Action::ViewServer) || servers.map(String::as_str).any(uses) {
+        if self.question.server == MANAGEMENT
+            || turn.caller.may(Action::ViewServer)
+            || servers.map(String::as_str).any(uses)
+        {
             return self;
         }
         Self {
