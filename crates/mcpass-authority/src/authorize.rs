@@ -200,6 +200,11 @@ async fn user_power(
 }
 
 impl Caller {
+    /// The groups that it is in itself.
+    pub(crate) fn groups(&self) -> &[GroupId] {
+        &self.groups
+    }
+
     /// Whether it is in a group itself.
     pub(crate) fn is_in(&self, group: GroupId) -> bool {
         self.groups.contains(&group)

@@ -1,8 +1,9 @@
 //! Reading the audit log and the access log, and the authority's own state.
 
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use mcpass_domain::{FamilyId, Reason, RequestId, Timestamp, TokenId};
+use mcpass_domain::{AuditEvent, FamilyId, Reason, RequestId, Timestamp, TokenId};
 use mcpass_store::{AccessFilter, AuditFilter, PageRequest};
 
 use crate::api::{
@@ -126,10 +127,37 @@ async fn audit(turn: &mut Turn, request: &AuditList) -> Result<Page<AuditView>, 
         limit: Items::AUDIT.of(request.limit)?,
     };
     let found = turn.core.store.audit_list(&filter, &page).await.map_err(store_failed)?;
+    let names = actor_names(turn, &found.items).await?;
+    let shown = |event: AuditEvent| {
+        let name = names.get(&event.actor).cloned();
+        show::audit(event, name)
+    };
     Ok(Page {
-        items: found.items.into_iter().map(show::audit).collect(),
+        items: found.items.into_iter().map(shown).collect(),
         next: found.next.map(|id| id.to_string()),
     })
+}
+
+/// What those are called who did something and whom the caller may see.
+async fn actor_names(
+    turn: &Turn,
+    events: &[AuditEvent],
+) -> Result<HashMap<String, String>, ApiError> {
+    let actors: BTreeSet<&str> = events.iter().map(|event| event.actor.as_str()).collect();
+    let store = &turn.core.store;
+    let mut names = HashMap::new();
+    if turn.caller.may(Action::ViewToken) {
+        let ids: Vec<TokenId> = actors.iter().filter_map(|actor| actor.parse().ok()).collect();
+        for token in store.token_find_all(&ids).await.map_err(store_failed)? {
+            names.insert(token.id.to_string(), token.name.to_string());
+        }
+    }
+    if turn.caller.may(Action::ViewUser) {
+        let users = store.user_list().await.map_err(store_failed)?;
+        let users = users.into_iter().map(|user| (user.id.to_string(), user.name.to_string()));
+        names.extend(users.filter(|(id, _)| actors.contains(&**id)));
+    }
+    Ok(names)
 }
 
 /// Rows name users and groups by their ids, which last; people by their names. A user, a group and

@@ -104,7 +104,7 @@ pub(crate) fn group(group: &Group) -> GroupView {
     }
 }
 
-pub(crate) fn audit(event: AuditEvent) -> AuditView {
+pub(crate) fn audit(event: AuditEvent, actor_name: Option<String>) -> AuditView {
     // A row that another version wrote is shown as the text it is.
     let value = |json: Option<String>| match json {
         None => Value::Null,
@@ -114,6 +114,7 @@ pub(crate) fn audit(event: AuditEvent) -> AuditView {
         id: event.id,
         at: event.at,
         actor: event.actor,
+        actor_name,
         origin: event.origin,
         action: event.action,
         object: event.object,

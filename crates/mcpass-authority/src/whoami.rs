@@ -35,6 +35,8 @@ async fn whoami(turn: &mut Turn, actor: &str) -> Result<WhoAmI, ApiError> {
             user = store.user_find(token.user).await.map_err(store_failed)?;
         }
     }
+    let groups = turn.caller.groups().to_vec();
+    turn.world.learn_groups(&*turn.core.store, &groups).await.map_err(store_failed)?;
     let caller = &turn.caller;
     let may = Action::ALL.iter().filter(|action| caller.may(**action));
     Ok(WhoAmI {
@@ -43,6 +45,7 @@ async fn whoami(turn: &mut Turn, actor: &str) -> Result<WhoAmI, ApiError> {
         name,
         user: user.map(|user| user.name.to_string()),
         is_superuser: caller.is_all_powerful(),
+        groups: turn.world.group_names(&groups),
         effective_permissions: caller.shown_holdings().map(show::list).unwrap_or_default(),
         may: may.map(|action| format!("mcpass.{}", action.permission())).collect(),
     })

@@ -343,6 +343,8 @@ pub struct AuditView {
     pub at: Timestamp,
     /// Who: `operator:root`, `system:config`, `tok_…`, `usr_…`.
     pub actor: String,
+    /// What the user or token that did it is called now, if it is there and the caller may see it.
+    pub actor_name: Option<String>,
     /// From where: `cli`, `control`, an IP address.
     pub origin: String,
     /// What was done: `token.create`, `user.edit`, …
@@ -370,6 +372,8 @@ pub struct WhoAmI {
     pub user: Option<String>,
     /// May do everything in management.
     pub is_superuser: bool,
+    /// The groups that it is in, by name.
+    pub groups: Vec<String>,
     /// What it holds; empty for those who may do everything.
     pub effective_permissions: Vec<EffectivePermission>,
     /// The management permissions among them, each by itself. A user may do more with what is

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use mcpass_authority::api::{
-    AuditList, IssuedToken, LogFilter, LogList, LogShow, LogTail, TokenCreate, TokenRevoke,
-    TokenRotate,
+    AuditList, GroupCreate, IssuedToken, LogFilter, LogList, LogShow, LogTail, TokenCreate,
+    TokenRevoke, TokenRotate,
 };
 use mcpass_authority::{Context, LogFlush, Options};
 use mcpass_domain::time::id_from;
@@ -316,6 +316,24 @@ async fn the_audit_log_can_be_filtered_and_paged(harness: &Harness) {
     let page = harness.authority.audit_list(&operator(), by_boss).await.unwrap();
     let found: Vec<_> = page.items.iter().map(|row| row.action.as_str()).collect();
     assert_eq!(found, ["token.create"]);
+
+    // Who did it is named to who may know of them.
+    let bot = harness.token("boss", &["mcpass.add_group"]).await;
+    let create = GroupCreate { name: "bots".to_owned(), permissions: Vec::new() };
+    let as_bot = Context::token(bot.id, "127.0.0.1");
+    harness.authority.group_create(&as_bot, create).await.unwrap();
+    let auditor = harness.user_with("auditor", &["mcpass.view_audit"]).await;
+    for (reader, who) in
+        [(&operator(), [Some("agent"), None, Some("boss")]), (&auditor, [None, None, None])]
+    {
+        let page = harness.authority.audit_list(reader, base()).await.unwrap();
+        let named = |actor: &str| {
+            let mut rows = page.items.iter().filter(|row| row.actor.starts_with(actor));
+            rows.next().unwrap().actor_name.clone()
+        };
+        let named = ["tok_", "operator:", "usr_"].map(named);
+        assert_eq!(named.each_ref().map(Option::as_deref), who);
+    }
 }
 
 async fn users_see_their_own_rows(harness: &Harness) {

@@ -130,6 +130,7 @@ async fn an_old_version_is_not_changed(harness: &Harness) {
     let bot = harness.token("ana", &["mcpass.view_log"]).await;
     let whoami = harness.authority.whoami(&Context::token(bot.id, "127.0.0.1")).await.unwrap();
     assert_eq!((whoami.may, whoami.user), (texts(&["mcpass.view_log"]), Some("ana".to_owned())));
+    assert!(whoami.groups.is_empty());
     harness.authority.token_disable(&operator(), by_id(bot.id)).await.unwrap();
     let refused = harness.authority.whoami(&Context::token(bot.id, "127.0.0.1")).await;
     assert_eq!(code(refused), "caller.not_active");

@@ -125,7 +125,10 @@ impl Row {
     pub(crate) fn new(audit: &AuditView, names: &Names, now: Timestamp) -> Self {
         Self {
             at: When::new(audit.at, now),
-            actor: names.get(&audit.actor).unwrap_or(&audit.actor).clone(),
+            actor: match &audit.actor_name {
+                Some(name) => name.clone(),
+                None => names.get(&audit.actor).unwrap_or(&audit.actor).clone(),
+            },
             name: name(audit, names),
             origin: audit.origin.clone(),
             action: audit.action.clone(),

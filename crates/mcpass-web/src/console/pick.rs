@@ -34,6 +34,19 @@ pub(crate) struct GroupBox {
     pub(crate) is_chosen: bool,
 }
 
+/// A group to choose, and what it gives.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Offered {
+    pub(crate) name: String,
+    pub(crate) permissions: Vec<String>,
+}
+
+impl From<&GroupView> for Offered {
+    fn from(group: &GroupView) -> Self {
+        Self { name: group.name.clone(), permissions: group.permissions.clone() }
+    }
+}
+
 /// The groups that a form chooses: those ticked and those named.
 pub(crate) fn chosen(form: &Fields) -> Vec<String> {
     let mut all = form.all("group");
@@ -48,8 +61,19 @@ pub(crate) fn chosen(form: &Fields) -> Vec<String> {
 impl Pick {
     /// Among `all` groups, with these chosen.
     pub(crate) fn of(all: &[GroupView], chosen: &[String]) -> Self {
-        let is_many = all.len() > FEW;
-        let is_shown = |group: &&GroupView| !is_many || chosen.contains(&group.name);
+        let all: Vec<_> = all.iter().map(Offered::from).collect();
+        Self::among(&all, chosen, all.len() > FEW)
+    }
+
+    /// Among the groups that a viewer is in who may know of no others, which stay if they are chosen.
+    pub(crate) fn own(own: &[Offered], chosen: &[String]) -> Self {
+        let is_own = |name: &String| own.iter().any(|group| group.name == *name);
+        let (own_chosen, hidden) = chosen.iter().cloned().partition::<Vec<_>, _>(is_own);
+        Self { hidden, ..Self::among(own, &own_chosen, false) }
+    }
+
+    fn among(all: &[Offered], chosen: &[String], is_many: bool) -> Self {
+        let is_shown = |group: &&Offered| !is_many || chosen.contains(&group.name);
         let options = all.iter().filter(is_shown).map(|group| GroupBox {
             told: cut(&plain(&group.permissions.join(", ")), 120),
             is_chosen: chosen.contains(&group.name),
@@ -66,11 +90,6 @@ impl Pick {
         }
     }
 
-    /// For a viewer who may not know of groups: those that are chosen stay.
-    pub(crate) fn hidden(chosen: &[String]) -> Self {
-        Self { hidden: chosen.to_vec(), ..Self::default() }
-    }
-
     /// The groups that are chosen and there.
     pub(crate) fn known(&self) -> Vec<String> {
         let chosen = self.options.iter().filter(|option| option.is_chosen);
@@ -84,7 +103,7 @@ impl Pick {
 }
 
 /// What is said of a name that no group has.
-fn no_group(all: &[GroupView], name: &str) -> String {
+fn no_group(all: &[Offered], name: &str) -> String {
     let part = name.to_lowercase();
     let mut alike = all.iter().filter(|group| group.name.to_lowercase().contains(&part));
     let some: Vec<_> = alike.by_ref().take(ALIKE).map(|group| group.name.as_str()).collect();
@@ -141,5 +160,18 @@ mod tests {
     fn a_form_chooses_what_is_ticked_and_what_is_named() {
         let form = Fields::parse(b"group=a&group=b&group_name=+c,b+d");
         assert_eq!(chosen(&form), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn who_knows_only_their_own_groups_chooses_among_them_and_leaves_the_others() {
+        let own: Vec<_> = groups(25).iter().map(Offered::from).collect();
+        let chosen = ["team-003".to_owned(), "payroll".to_owned()];
+        let pick = Pick::own(&own, &chosen);
+        assert_eq!((pick.options.len(), pick.of_many.as_deref()), (25, None));
+        assert_eq!((pick.known(), pick.hidden.as_slice()), (chosen.to_vec(), &chosen[1..]));
+        assert!(pick.typed.is_empty() && pick.wrong.is_none());
+        let nothing = Pick::own(&[], &chosen[1..]);
+        assert!(nothing.is_empty());
+        assert_eq!(nothing.known(), chosen[1..]);
     }
 }

@@ -5,13 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use async_trait::async_trait;
 use http::{HeaderMap, header};
 use mcpass_authority::Context;
-use mcpass_authority::api::ApiError;
+use mcpass_authority::api::{ApiError, WhoAmI};
 use mcpass_authority::sign_in::{OpenSession, Visitor};
 use mcpass_domain::SignInSecret;
 
 use super::Console;
 use super::cookie::Cookie;
 use super::fault::Fault;
+use super::pick::Offered;
 use crate::identity::Sessions;
 
 /// A user in front of a browser.
@@ -22,6 +23,8 @@ pub(crate) struct Viewer {
     /// What the user may do in management, for what is worth showing: `mcpass.view_user`. What is
     /// allowed is decided by the authority alone, each time.
     may: Vec<String>,
+    /// The groups that the user is in, for who may know of no others.
+    pub(crate) groups: Vec<Offered>,
 }
 
 impl Viewer {
@@ -56,12 +59,19 @@ impl Console {
         visitor: &Visitor,
     ) -> Result<Option<Viewer>, ApiError> {
         let Some(session) = self.session(headers, visitor).await? else { return Ok(None) };
-        let may = if session.is_superuser {
-            Vec::new()
-        } else {
-            self.authority().whoami(&session.ctx).await?.may
+        if session.is_superuser {
+            return Ok(Some(Viewer { session, may: Vec::new(), groups: Vec::new() }));
+        }
+        let WhoAmI { may, groups, effective_permissions, .. } =
+            self.authority().whoami(&session.ctx).await?;
+        let gives = |name: String| {
+            let of_group =
+                effective_permissions.iter().filter(|one| one.source == format!("group {name}"));
+            let permissions = of_group.map(|one| one.permission.clone()).collect();
+            Offered { name, permissions }
         };
-        Ok(Some(Viewer { session, may }))
+        let groups = groups.into_iter().map(gives).collect();
+        Ok(Some(Viewer { session, may, groups }))
     }
 
     async fn session(

@@ -76,7 +76,7 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Result<(), Failure
     let rows = page.items.iter().map(|row| {
         vec![
             times::relative(row.at, now).into(),
-            row.actor.as_str().into(),
+            row.actor_name.as_ref().unwrap_or(&row.actor).as_str().into(),
             row.origin.as_str().into(),
             row.action.as_str().into(),
             row.object.as_str().into(),

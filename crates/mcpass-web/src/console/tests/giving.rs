@@ -1,7 +1,7 @@
 //! Forms of somebody who may give little: what is too much stays in the form, and says so.
 
 use http::StatusCode;
-use mcpass_authority::api::UserEdit;
+use mcpass_authority::api::{GroupCreate, TokenEdit, TokenRef, UserEdit};
 
 use super::{Bench, operator};
 
@@ -139,4 +139,47 @@ async fn every_field_that_is_wrong_says_so_at_once() {
             assert!(told, "{path}: {field}: {}", page.body);
         }
     }
+}
+
+#[tokio::test]
+async fn who_is_in_a_group_is_offered_it_and_hears_of_no_other() {
+    let bench = Bench::new().await;
+    let bo = bench.sign_in("bo").await;
+    assert!(!bench.get("/tokens/new", &bo).await.body.contains(r#"name="group""#));
+    for name in ["readers", "payroll"] {
+        let permissions = vec![format!("demo.{name}")];
+        let request = GroupCreate { name: name.to_owned(), permissions };
+        bench.authority.group_create(&operator(), request).await.unwrap();
+    }
+    let edit = UserEdit {
+        user: "bo".to_owned(),
+        groups: Some(vec!["readers".to_owned()]),
+        ..UserEdit::default()
+    };
+    bench.authority.user_edit(&operator(), edit).await.unwrap();
+    for path in ["/tokens/new", "/tokens"] {
+        let page = bench.get(path, &bo).await.body;
+        assert!(page.contains(r#"value="readers""#) && !page.contains("payroll"), "{path}: {page}");
+    }
+    let form = "name=mine&user=bo&expires=90d&group=readers";
+    let preview = bench.post("/tokens/new", &bo, &format!("{form}&step=preview")).await.body;
+    assert!(preview.contains(r#"value="readers" checked"#), "{preview}");
+    assert!(!preview.contains("more than you may give"), "{preview}");
+    let created = bench.post("/tokens/new", &bo, form).await.to().to_owned();
+    let id = created.split('/').nth(2).unwrap();
+    // What an operator put it into besides is not shown, and stays when the rest changes.
+    let both = TokenEdit {
+        id: id.to_owned(),
+        groups: Some(vec!["readers".to_owned(), "payroll".to_owned()]),
+        ..Default::default()
+    };
+    let both = bench.authority.token_edit(&operator(), both).await.unwrap();
+    let path = format!("/tokens/{id}/permissions");
+    let page = bench.get(&path, &bo).await.body;
+    assert!(page.contains(r#"<input type="hidden" name="group" value="payroll">"#), "{page}");
+    let form = format!("version={}&groups=yes&group=payroll", both.edition());
+    assert_eq!(bench.post(&path, &bo, &form).await.status, StatusCode::SEE_OTHER);
+    let request = TokenRef { id: id.to_owned() };
+    let token = bench.authority.token_show(&operator(), request).await.unwrap();
+    assert_eq!(token.facts.groups, ["payroll"]);
 }

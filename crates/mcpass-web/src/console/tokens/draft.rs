@@ -10,7 +10,7 @@ use crate::console::catalogue::{self, Matrix, Preview, Shelf};
 use crate::console::fault::Fault;
 use crate::console::fields::Fields;
 use crate::console::form::Form;
-use crate::console::pick::{self, Pick};
+use crate::console::pick::{self, Offered, Pick};
 use crate::console::show::{cut, plain};
 use crate::console::trouble::{hint, sentence};
 
@@ -83,17 +83,20 @@ pub(super) async fn draft(
     chosen: &[String],
     groups: &[String],
 ) -> Result<Draft, Fault> {
-    let sees_groups = asked.viewer()?.may("mcpass.view_group");
-    let all =
-        if sees_groups { console.authority().group_list(asked.ctx()?).await? } else { Vec::new() };
-    let own: Vec<_> = all
-        .iter()
+    let viewer = asked.viewer()?;
+    let (all, pick) = if viewer.may("mcpass.view_group") {
+        let all = console.authority().group_list(asked.ctx()?).await?;
+        let pick = Pick::of(&all, groups);
+        (all.iter().map(Offered::from).collect(), pick)
+    } else {
+        (viewer.groups.clone(), Pick::own(&viewer.groups, groups))
+    };
+    let given: Vec<_> = all
+        .into_iter()
         .filter(|group| groups.contains(&group.name))
-        .map(|group| (group.name.clone(), group.permissions.clone()))
+        .map(|group| (group.name, group.permissions))
         .collect();
-    let (grants, wrong) = catalogue::grants(chosen, &own);
-    // Groups that the viewer may not see are those of the token, and stay.
-    let pick = if sees_groups { Pick::of(&all, groups) } else { Pick::hidden(groups) };
+    let (grants, wrong) = catalogue::grants(chosen, &given);
     let chosen: Vec<_> = chosen.iter().filter(|text| !wrong.contains(text)).cloned().collect();
     // What the viewer may not give stays in the form, where it can be taken out again.
     let seen = catalogue::preview(console, asked, chosen.clone(), pick.known()).await;
@@ -104,7 +107,6 @@ pub(super) async fn draft(
     };
     let asks_about_everything = grants.iter().any(|grant| grant.permission.is_everything());
     let manages = |grant: &Grant| grant.permission.as_str().starts_with("mcpass.");
-    let viewer = asked.viewer()?;
     Ok(Draft {
         groups: pick,
         matrix: catalogue::matrix(shelves, &chosen, &grants),

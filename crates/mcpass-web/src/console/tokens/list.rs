@@ -256,6 +256,8 @@ async fn choices(
     if viewer.may("mcpass.view_group") {
         let all = console.authority().group_list(ctx).await?;
         groups = Choosable::of(all.into_iter().map(|group| group.name));
+    } else if !viewer.groups.is_empty() {
+        groups = Choosable::of(viewer.groups.iter().map(|group| group.name.clone()));
     }
     if let Choosable::Names(names) = &groups {
         let groups = names.iter().map(|name| (name.clone(), name.clone()));
