@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use mcpass_authority::api::{AuditList, AuditView, UserRef};
-use mcpass_domain::{Timestamp, UserId};
+use mcpass_domain::{Timestamp, TokenId, UserId};
 use serde_json::Value;
 
 use super::asked::Asked;
@@ -42,6 +42,8 @@ struct Page {
 pub(crate) struct Row {
     pub(crate) at: When,
     pub(crate) actor: String,
+    /// The page of who did it; empty if there is none.
+    pub(crate) actor_link: String,
     pub(crate) origin: String,
     pub(crate) action: String,
     pub(crate) object: String,
@@ -125,9 +127,11 @@ impl Row {
     pub(crate) fn new(audit: &AuditView, names: &Names, now: Timestamp) -> Self {
         Self {
             at: When::new(audit.at, now),
-            actor: match &audit.actor_name {
-                Some(name) => name.clone(),
-                None => names.get(&audit.actor).unwrap_or(&audit.actor).clone(),
+            actor: cut(audit.actor_name.as_ref().unwrap_or(&audit.actor), 64),
+            actor_link: match &audit.actor_name {
+                Some(_) if audit.actor.parse::<TokenId>().is_ok() => link("token.", &audit.actor),
+                Some(_) => link("user.", &audit.actor),
+                None => String::new(),
             },
             name: name(audit, names),
             origin: audit.origin.clone(),

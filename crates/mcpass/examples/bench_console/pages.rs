@@ -115,6 +115,13 @@ fn tokens(world: &World) -> Vec<Page> {
         page("tokens, by last use, backwards", "/tokens?sort=-last_used", "agent 9"),
         page("tokens, active, by last use", "/tokens?state=active&sort=-last_used", "agent 9"),
         page("tokens, of a user, by name", "/tokens?user=user7&sort=name", "user7"),
+        page("tokens, of a user, revoked: none", "/tokens?user=user7&state=revoked", none),
+        page("tokens, of a group, revoked: none", "/tokens?group=group0&state=revoked", none),
+        page("tokens, revoked, by name: none", "/tokens?state=revoked&sort=name", none),
+        page("tokens, disabled, by name", "/tokens?state=disabled&sort=name", "agent "),
+        page("tokens, expired, by last use", "/tokens?state=expired&sort=-last_used", "agent "),
+        page("tokens, unused, by end", "/tokens?unused=7d&sort=expires", "agent "),
+        page("tokens, by words, by name: none", "/tokens?q=nowhere&sort=name", none),
         page("create token", "/tokens/new", "<form"),
     ]
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use mcpass_authority::Context;
+use mcpass_authority::api::{GroupCreate, TokenCreate};
 use mcpass_domain::id::IdParts;
 use mcpass_domain::{AccessRow, Clock as _, RequestId, Token, TokenDigest, TokenId};
 use mcpass_store::{AccessBatch, Change, Commit, Store as _};
 
 use super::families::answered;
-use super::{Bench, clock};
+use super::{Bench, clock, operator};
 
 /// Rows of the log, and tokens, that are looked at for a page.
 const ROWS: u32 = 10_000;
@@ -205,4 +207,24 @@ async fn what_cannot_be_explained_is_told_where_explanations_are() {
     // The script puts this part of the page in place, and no other.
     let (_, part) = page.split_once(r#"<div id="explained""#).unwrap();
     assert!(part.split("</div></section>").next().unwrap().contains(r#"id="trouble""#), "{page}");
+}
+
+#[tokio::test]
+async fn who_changed_something_is_named_and_leads_to_their_page() {
+    let bench = Bench::new().await;
+    let ana = bench.sign_in("ana").await;
+    let request = TokenCreate {
+        name: "robot".to_owned(),
+        user: "ana".to_owned(),
+        permissions: vec!["mcpass.add_group".to_owned()],
+        ..TokenCreate::default()
+    };
+    let robot = bench.authority.token_create(&operator(), request).await.unwrap().id;
+    let group = GroupCreate { name: "team".to_owned(), permissions: Vec::new() };
+    bench.authority.group_create(&Context::token(robot, "127.0.0.1"), group).await.unwrap();
+    let page = bench.get("/audit?action=group.create", &ana).await.body;
+    let named = format!(r#"<a href="/tokens/{robot}"><bdi>robot</bdi></a>"#);
+    assert!(page.contains(&named), "{page}");
+    let page = bench.get("/audit?action=token.create", &ana).await.body;
+    assert!(page.contains("<bdi>operator:test</bdi>"), "{page}");
 }
