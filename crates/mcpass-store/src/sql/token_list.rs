@@ -29,8 +29,10 @@ pub(super) enum Way {
     Words,
 }
 
-/// So many tokens are read or sorted in a moment, and a list of more has enough of them soon.
-const FEW: i64 = 4_000;
+/// So many tokens of a user are read one by one sooner than they are found among the outlines of all.
+const FEW_OWN: i64 = 4_000;
+/// Of so many tokens there are enough for a page soon in any order.
+const FEW_SORTED: i64 = 1_000;
 
 /// The way to the tokens of a filter in an order.
 pub(super) async fn way(
@@ -41,7 +43,7 @@ pub(super) async fn way(
     let of_user = TokenFilter { user: filter.user, ..TokenFilter::default() };
     let way = if filter.group.is_some() {
         Way::Group
-    } else if filter.user.is_some() && are_few(db, &of_user, Way::User).await? {
+    } else if filter.user.is_some() && are_few(db, &of_user, Way::User, FEW_OWN).await? {
         Way::User
     } else if filter.text.is_some() {
         Way::Words
@@ -51,18 +53,23 @@ pub(super) async fn way(
     if key == TokenKey::Created {
         return Ok(way);
     }
-    let is_few = *filter != TokenFilter::default() && are_few(db, filter, way).await?;
+    let is_few = *filter != TokenFilter::default() && are_few(db, filter, way, FEW_SORTED).await?;
     Ok(if is_few { way } else { Way::Order })
 }
 
-/// Whether few tokens are found on a way.
-async fn are_few(db: &mut Connection, filter: &TokenFilter, way: Way) -> Result<bool, StoreError> {
+/// Whether fewer tokens than so many are found on a way.
+async fn are_few(
+    db: &mut Connection,
+    filter: &TokenFilter,
+    way: Way,
+    many: i64,
+) -> Result<bool, StoreError> {
     let mut query = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 FROM ");
     push_filter(&mut query, filter, way);
-    query.push(" LIMIT ").push_bind(FEW).push(") AS found");
+    query.push(" LIMIT ").push_bind(many).push(") AS found");
     let row = query.build().fetch_one(db).await;
     let row = row.map_err(|error| failure::of(error, "list tokens"))?;
-    Ok(Cells::new(&row, "count of tokens").take::<i64>()? < FEW)
+    Ok(Cells::new(&row, "count of tokens").take::<i64>()? < many)
 }
 
 /// Goes on with what is selected of the tokens of a filter.
