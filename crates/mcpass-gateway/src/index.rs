@@ -51,7 +51,7 @@ impl Index {
         self.shards.iter().all(|shard| shard.read().is_empty())
     }
 
-    /// Calls `each` for every token, shard by shard. For gauges, not for the data path.
+    /// Calls `each` for every token, shard by shard. For gauges and lists, not for the data path.
     pub fn for_each(&self, mut each: impl FnMut(&Subject)) {
         for shard in &self.shards {
             for subject in shard.read().values() {

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use mcpass_domain::{FamilyId, GroupId, Reason, Timestamp, Token, TokenId, TokenName, UserId};
+use mcpass_domain::{
+    FamilyId, GroupId, Reason, Timestamp, Token, TokenId, TokenName, TokenState, UserId,
+};
 
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,6 +66,19 @@ pub enum StateFilter {
     Revoked,
     /// Not ended by hand.
     Unrevoked,
+}
+
+impl StateFilter {
+    /// Whether a token in this state is wanted.
+    pub fn holds(self, state: TokenState) -> bool {
+        match state {
+            TokenState::Revoked => self == Self::Revoked,
+            _ if self == Self::Unrevoked => true,
+            TokenState::Active { .. } => self == Self::Active,
+            TokenState::Disabled => self == Self::Disabled,
+            TokenState::Expired => self == Self::Expired,
+        }
+    }
 }
 
 /// Which tokens. Everything that is given must hold.

@@ -1,13 +1,16 @@
 //! Looking for tokens.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use mcpass_domain::{Token, TokenId};
+use mcpass_domain::{Subject, Token, TokenId};
 use mcpass_store::{
     CountMoments, PageRequest, SortValue, StateFilter, TokenFilter, TokenKey, TokenPlace, TokenSort,
 };
 
-use super::explain::{Known, Question};
+use super::explain::{Known, Question, Wanted};
 use crate::api::{ApiError, Items, Page, TokenCount, TokenCountsView, TokenList, TokenView};
 use crate::authorize::Reach;
 use crate::failure::store_failed;
@@ -222,6 +225,9 @@ async fn that_allow(
 ) -> Result<(Vec<Token>, Option<TokenId>), ApiError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let wanted = Known::read(turn).await?.wanted(turn, question).await;
+    if let Some(ids) = in_memory(turn, &wanted, filter) {
+        return of_ids(turn, ids, (after, limit)).await;
+    }
     let mut found = Vec::new();
     let mut looked_at = 0;
     // Where a quarter of them may, the first part has a page.
@@ -251,4 +257,42 @@ async fn that_allow(
             return Ok((found, after));
         }
     }
+}
+
+/// All tokens that may, newest first, where no more is asked for than what is in memory of them.
+fn in_memory(turn: &Turn, wanted: &Wanted, filter: &TokenFilter) -> Option<Vec<TokenId>> {
+    let state = filter.state;
+    if *filter != (TokenFilter { state, ..TokenFilter::default() }) {
+        return None;
+    }
+    // Most tokens share their grants with others, and are answered as those were. What is shared is
+    // held meanwhile, so that nothing else comes to lie where it lay.
+    let mut verdicts = HashMap::new();
+    let mut may = |subject: &Subject| {
+        let (grants, cap) = (&subject.grants, &subject.cap);
+        let place = (Arc::as_ptr(grants), cap.as_ref().map(Arc::as_ptr));
+        let verdict = || (wanted.may(subject), Arc::clone(grants), cap.clone());
+        verdicts.entry(place).or_insert_with(verdict).0
+    };
+    let inventory = turn.core.options.inventory.as_ref()?;
+    let mut ids = inventory.tokens_that(&mut |subject| {
+        state.is_none_or(|(wanted, now)| wanted.holds(subject.state(now))) && may(subject)
+    })?;
+    ids.sort_unstable_by_key(|id| Reverse(*id));
+    Some(ids)
+}
+
+/// A page of these, which are all there are.
+async fn of_ids(
+    turn: &mut Turn,
+    ids: Vec<TokenId>,
+    (after, limit): (Option<TokenId>, usize),
+) -> Result<(Vec<Token>, Option<TokenId>), ApiError> {
+    let mut ids = ids.into_iter().skip_while(|id| after.is_some_and(|after| *id >= after));
+    let page: Vec<TokenId> = ids.by_ref().take(limit).collect();
+    let next = page.last().copied().filter(|_| ids.next().is_some());
+    let mut tokens = turn.core.store.token_find_all(&page).await.map_err(store_failed)?;
+    tokens.reverse();
+    turn.learn(&tokens).await?;
+    Ok((tokens, next))
 }

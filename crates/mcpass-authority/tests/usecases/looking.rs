@@ -1,15 +1,15 @@
 //! Looking for tokens, and asking what they may do.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mcpass_authority::api::{
-    AreaView, CheckPermissions, Explain, TokenCreate, TokenEdit, TokenList, TokenRevoke,
+    AreaView, CheckPermissions, Explain, GroupEdit, TokenCreate, TokenEdit, TokenList, TokenRevoke,
 };
-use mcpass_authority::{Inventory, KnownTool, OpenNow, Options};
+use mcpass_authority::{Context, Inventory, KnownTool, OpenNow, Options};
 use mcpass_domain::permission::{Needed, Needs};
-use mcpass_domain::{FamilyId, Limits, Reason, Server, TokenId, ToolClass, Usage};
+use mcpass_domain::{FamilyId, Limits, Reason, Server, Subject, TokenId, ToolClass, Usage};
 
-use crate::harness::{DAY, HOUR, Harness, by_id, named, on_each_store, operator, texts};
+use crate::harness::{DAY, Gateway, HOUR, Harness, by_id, named, on_each_store, operator, texts};
 
 on_each_store! {
     lists_find_what_they_are_asked_for
@@ -179,9 +179,20 @@ async fn a_tool_of_unknown_class_counts_as_destructive(harness: &Harness) {
     assert!(known.allowed && known.by_class.is_empty());
 }
 
-/// A gateway that knows what two servers list.
-#[derive(Debug)]
-struct Listed;
+/// A gateway that knows what two servers list, and the tokens that it was told of if there are some.
+#[derive(Debug, Default)]
+struct Listed {
+    gateway: OnceLock<Arc<Gateway>>,
+}
+
+impl Listed {
+    /// An authority that asks it. It knows no tokens yet.
+    fn harness() -> (Harness, Arc<Self>) {
+        let listed = Arc::new(Self::default());
+        let inventory = Arc::clone(&listed) as Arc<dyn Inventory>;
+        (Harness::with(Options { inventory: Some(inventory), ..Options::default() }), listed)
+    }
+}
 
 #[async_trait::async_trait]
 impl Inventory for Listed {
@@ -215,6 +226,11 @@ impl Inventory for Listed {
         Vec::new()
     }
 
+    fn tokens_that(&self, holds: &mut dyn FnMut(&Subject) -> bool) -> Option<Vec<TokenId>> {
+        let known = self.gateway.get()?.tokens();
+        Some(known.values().filter(|one| holds(one)).map(|one| one.token).collect())
+    }
+
     fn open(&self, _: TokenId) -> OpenNow {
         OpenNow::default()
     }
@@ -226,8 +242,7 @@ impl Inventory for Listed {
 
 #[tokio::test]
 async fn what_a_server_lists_decides_what_its_tools_need() {
-    let inventory: Arc<dyn Inventory> = Arc::new(Listed);
-    let harness = Harness::with(Options { inventory: Some(inventory), ..Options::default() });
+    let (harness, _) = Listed::harness();
     harness.user("ana").await;
     for name in ["demo", "shop", "silent"] {
         crate::servers::add(&harness, name).await;
@@ -300,9 +315,84 @@ async fn what_a_server_lists_decides_what_its_tools_need() {
 }
 
 #[tokio::test]
+async fn tokens_in_memory_are_listed_as_those_of_the_store() {
+    let (harness, listed) = Listed::harness();
+    let ana = harness.user_with("ana", &["demo.*"]).await;
+    harness.group("readers", &["demo.look"]).await;
+    for n in 0..40 {
+        harness.clock.advance(HOUR);
+        let permissions: &[&str] =
+            [&["demo.*", "!demo.burn"] as &[_], &["demo.@read"], &["*"], &[]][n % 4];
+        let request = TokenCreate {
+            permissions: texts(permissions),
+            groups: if n % 8 == 3 { texts(&["readers"]) } else { Vec::new() },
+            expires: Some(if n % 5 == 0 { "1h" } else { "never" }.to_owned()),
+            ..named("ana")
+        };
+        let token = harness.issue(request).await;
+        if n % 7 == 1 {
+            harness.authority.token_disable(&operator(), by_id(token.id)).await.unwrap();
+        }
+        if n % 9 == 1 {
+            let revoke = TokenRevoke { id: token.id.to_string(), ..TokenRevoke::default() };
+            harness.authority.token_revoke(&operator(), revoke).await.unwrap();
+        }
+    }
+    let state = |text: &str| TokenList { state: Some(text.to_owned()), ..TokenList::default() };
+    let mut asked =
+        ["all", "active", "disabled", "expired", "revoked", "unrevoked"].map(state).to_vec();
+    asked.push(TokenList { user: Some("ana".to_owned()), ..TokenList::default() });
+    asked.push(TokenList { group: Some("readers".to_owned()), ..TokenList::default() });
+    asked.push(TokenList { unused: Some("20h".to_owned()), ..TokenList::default() });
+    let lists = async || {
+        let mut lists = Vec::new();
+        for request in &asked {
+            for permission in ["demo.look", "demo.burn", "other.x"] {
+                let request =
+                    TokenList { permission: Some(permission.to_owned()), ..request.clone() };
+                lists.push((format!("{request:?}"), in_pages(&harness, &ana, request).await));
+            }
+        }
+        lists
+    };
+    let of_store = lists().await;
+    assert!(of_store.iter().filter(|(_, ids)| !ids.is_empty()).count() > 15, "{of_store:?}");
+    listed.gateway.set(Arc::clone(&harness.gateway)).unwrap();
+    assert_eq!(lists().await, of_store);
+    // What a group gives is known there as soon as it is given.
+    let add = vec!["demo.burn".to_owned()];
+    let edit =
+        GroupEdit { group: "readers".to_owned(), add_permissions: add, ..GroupEdit::default() };
+    harness.authority.group_edit(&operator(), edit).await.unwrap();
+    let burn = TokenList { permission: Some("demo.burn".to_owned()), ..state("all") };
+    let before = &of_store[1].1;
+    assert_eq!(in_pages(&harness, &ana, burn).await.len(), before.len() + 5);
+}
+
+/// A list of an operator as it comes, in pages of three, which are those of the user as well.
+async fn in_pages(harness: &Harness, user: &Context, request: TokenList) -> Vec<TokenId> {
+    let mut all = Vec::new();
+    for ctx in [&operator(), user] {
+        let mut part = TokenList { limit: Some(3), ..request.clone() };
+        let mut ids = Vec::new();
+        loop {
+            let page = harness.authority.token_list(ctx, part.clone()).await.unwrap();
+            assert!(page.items.len() <= 3 && (page.next.is_none() || !page.items.is_empty()));
+            ids.extend(page.items.iter().map(|item| item.id));
+            match page.next {
+                Some(next) => part.cursor = Some(next),
+                None => break,
+            }
+        }
+        all.push(ids);
+    }
+    assert_eq!(all[0], all[1], "{request:?}");
+    all.remove(0)
+}
+
+#[tokio::test]
 async fn nobody_learns_by_asking_of_servers_that_they_may_not_use() {
-    let inventory: Arc<dyn Inventory> = Arc::new(Listed);
-    let harness = Harness::with(Options { inventory: Some(inventory), ..Options::default() });
+    let (harness, _) = Listed::harness();
     let ana = harness.user_with("ana", &["demo.*"]).await;
     for name in ["demo", "shop"] {
         crate::servers::add(&harness, name).await;

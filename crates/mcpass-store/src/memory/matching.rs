@@ -3,7 +3,7 @@
 use mcpass_domain::{AccessRow, AuditEvent, Token, TokenState};
 
 use crate::filter::search_text;
-use crate::{AccessFilter, AuditFilter, CountMoments, StateFilter, TokenCounts, TokenFilter};
+use crate::{AccessFilter, AuditFilter, CountMoments, TokenCounts, TokenFilter};
 
 fn fits<T>(wanted: Option<T>, test: impl FnOnce(T) -> bool) -> bool {
     wanted.is_none_or(test)
@@ -13,13 +13,7 @@ pub(super) fn token(token: &Token, filter: &TokenFilter) -> bool {
     let TokenFilter { user, group, state, unused_since, created_since, expires, text } = filter;
     fits(*user, |user| token.user == user)
         && fits(*group, |group| token.groups.contains(&group))
-        && fits(*state, |(wanted, now)| match token.state(now) {
-            TokenState::Revoked => wanted == StateFilter::Revoked,
-            _ if wanted == StateFilter::Unrevoked => true,
-            TokenState::Active { .. } => wanted == StateFilter::Active,
-            TokenState::Disabled => wanted == StateFilter::Disabled,
-            TokenState::Expired => wanted == StateFilter::Expired,
-        })
+        && fits(*state, |(wanted, now)| wanted.holds(token.state(now)))
         && fits(*unused_since, |before| token.is_unused_since(before))
         && fits(*created_since, |since| token.created_at >= since)
         && fits(*expires, |(after, until)| {

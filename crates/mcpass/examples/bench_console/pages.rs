@@ -96,6 +96,7 @@ fn tokens(world: &World) -> Vec<Page> {
         page("tokens, that may call what only others may", "/tokens?may=github.destroy", none),
         page("tokens, that may call by pattern", "/tokens?may=app7.x", "agent "),
         page("tokens, that may call: none", "/tokens?may=nowhere.x", none),
+        page("tokens, that may call, of a user: none", "/tokens?may=nowhere.x&user=user7", none),
         page("tokens, by words: many", "/tokens?q=agent+77", "agent 77"),
         page("tokens, by words: one", format!("/tokens?q=agent+{middle}"), "agent "),
         page("tokens, by words: none", "/tokens?q=nowhere", none),

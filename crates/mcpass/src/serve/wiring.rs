@@ -10,7 +10,7 @@ use mcpass_authority::{Inventory, KnownTool, OpenNow, Publisher, ServerHealth, U
 use mcpass_domain::permission::{Needs, Target};
 use mcpass_domain::server::Health;
 use mcpass_domain::{
-    Clock, Entropy, FamilyId, Limits, Server, ServerKind, ServerName, TokenId, Usage,
+    Clock, Entropy, FamilyId, Limits, Server, ServerKind, ServerName, Subject, TokenId, Usage,
     WorkspaceSettings,
 };
 use mcpass_gateway::Shared;
@@ -133,6 +133,16 @@ impl Inventory for Inventories {
             Some(AreaView { name: format!("{name}:{access}"), permissions: area.permissions() })
         };
         named.filter_map(area).collect()
+    }
+
+    fn tokens_that(&self, holds: &mut dyn FnMut(&Subject) -> bool) -> Option<Vec<TokenId>> {
+        let mut tokens = Vec::new();
+        self.0.index.for_each(|subject| {
+            if holds(subject) {
+                tokens.push(subject.token);
+            }
+        });
+        Some(tokens)
     }
 
     fn open(&self, token: TokenId) -> OpenNow {

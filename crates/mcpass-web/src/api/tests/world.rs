@@ -76,6 +76,10 @@ impl Inventory for Tools {
         Vec::new()
     }
 
+    fn tokens_that(&self, _: &mut dyn FnMut(&Subject) -> bool) -> Option<Vec<TokenId>> {
+        None
+    }
+
     fn open(&self, _: TokenId) -> OpenNow {
         OpenNow { streams: 2, sessions: 1 }
     }

@@ -5,8 +5,8 @@ use mcpass_authority::api::{AreaView, TokenRotate};
 use mcpass_authority::{Inventory, KnownTool, OpenNow};
 use mcpass_domain::id::IdParts;
 use mcpass_domain::{
-    AccessRow, Admission, FamilyId, Limits, Outcome, Reason, RequestId, RowState, Server, Surface,
-    Token, TokenId, Usage,
+    AccessRow, Admission, FamilyId, Limits, Outcome, Reason, RequestId, RowState, Server, Subject,
+    Surface, Token, TokenId, Usage,
 };
 use mcpass_store::{AccessBatch, Store as _};
 
@@ -25,6 +25,10 @@ impl Inventory for OneEach {
 
     fn areas(&self, _: &Server) -> Vec<AreaView> {
         Vec::new()
+    }
+
+    fn tokens_that(&self, _: &mut dyn FnMut(&Subject) -> bool) -> Option<Vec<TokenId>> {
+        None
     }
 
     fn open(&self, _: TokenId) -> OpenNow {
