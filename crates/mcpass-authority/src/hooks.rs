@@ -132,8 +132,9 @@ pub trait Inventory: Send + Sync + fmt::Debug {
     /// Sets of permissions of a server that have a name of their own: the areas of a workspace.
     fn areas(&self, server: &Server) -> Vec<AreaView>;
 
-    /// The tokens of which something holds, in no order; `None` where not all tokens are in memory.
-    fn tokens_that(&self, holds: &mut dyn FnMut(&Subject) -> bool) -> Option<Vec<TokenId>>;
+    /// Calls `each` for every token, in no order, and says that these are all; or says that not all
+    /// tokens are in memory.
+    fn for_each_token(&self, each: &mut dyn FnMut(&Subject)) -> bool;
 
     /// What a token has open at this moment.
     fn open(&self, token: TokenId) -> OpenNow;

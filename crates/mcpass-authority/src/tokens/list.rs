@@ -1,7 +1,7 @@
 //! Looking for tokens.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::explain::{Known, Question, Wanted};
 use crate::api::{ApiError, Items, Page, TokenCount, TokenCountsView, TokenList, TokenView};
 use crate::authorize::Reach;
 use crate::failure::store_failed;
+use crate::hooks::Inventory;
 use crate::turn::Turn;
 use crate::{parse, show, when};
 
@@ -225,8 +226,8 @@ async fn that_allow(
 ) -> Result<(Vec<Token>, Option<TokenId>), ApiError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let wanted = Known::read(turn).await?.wanted(turn, question).await;
-    if let Some(ids) = in_memory(turn, &wanted, filter) {
-        return of_ids(turn, ids, (after, limit)).await;
+    if let Some(page) = in_memory(turn, &wanted, filter, (after, limit)).await? {
+        return Ok(page);
     }
     let mut found = Vec::new();
     let mut looked_at = 0;
@@ -259,12 +260,39 @@ async fn that_allow(
     }
 }
 
-/// All tokens that may, newest first, where no more is asked for than what is in memory of them.
-fn in_memory(turn: &Turn, wanted: &Wanted, filter: &TokenFilter) -> Option<Vec<TokenId>> {
+/// The page of those that may, where no more is asked for than what is in memory of all tokens.
+async fn in_memory(
+    turn: &mut Turn,
+    wanted: &Wanted,
+    filter: &TokenFilter,
+    (after, limit): (Option<TokenId>, usize),
+) -> Result<Option<(Vec<Token>, Option<TokenId>)>, ApiError> {
     let state = filter.state;
     if *filter != (TokenFilter { state, ..TokenFilter::default() }) {
-        return None;
+        return Ok(None);
     }
+    let has_state =
+        |subject: &Subject| state.is_none_or(|(wanted, now)| wanted.holds(subject.state(now)));
+    let Some(inventory) = &turn.core.options.inventory else { return Ok(None) };
+    let Some(mut ids) = newest_that(&**inventory, wanted, has_state, (after, limit)) else {
+        return Ok(None);
+    };
+    let has_more = ids.len() > limit;
+    ids.truncate(limit);
+    let mut tokens = turn.core.store.token_find_all(&ids).await.map_err(store_failed)?;
+    tokens.reverse();
+    turn.learn(&tokens).await?;
+    Ok(Some((tokens, ids.pop().filter(|_| has_more))))
+}
+
+/// The newest behind `after` that are like that and may, one more than `limit` if there are; `None`
+/// where not all tokens are in memory.
+fn newest_that(
+    inventory: &dyn Inventory,
+    wanted: &Wanted,
+    is_like_that: impl Fn(&Subject) -> bool,
+    (after, limit): (Option<TokenId>, usize),
+) -> Option<Vec<TokenId>> {
     // Most tokens share their grants with others, and are answered as those were. What is shared is
     // held meanwhile, so that nothing else comes to lie where it lay.
     let mut verdicts = HashMap::new();
@@ -274,25 +302,20 @@ fn in_memory(turn: &Turn, wanted: &Wanted, filter: &TokenFilter) -> Option<Vec<T
         let verdict = || (wanted.may(subject), Arc::clone(grants), cap.clone());
         verdicts.entry(place).or_insert_with(verdict).0
     };
-    let inventory = turn.core.options.inventory.as_ref()?;
-    let mut ids = inventory.tokens_that(&mut |subject| {
-        state.is_none_or(|(wanted, now)| wanted.holds(subject.state(now))) && may(subject)
-    })?;
-    ids.sort_unstable_by_key(|id| Reverse(*id));
-    Some(ids)
-}
-
-/// A page of these, which are all there are.
-async fn of_ids(
-    turn: &mut Turn,
-    ids: Vec<TokenId>,
-    (after, limit): (Option<TokenId>, usize),
-) -> Result<(Vec<Token>, Option<TokenId>), ApiError> {
-    let mut ids = ids.into_iter().skip_while(|id| after.is_some_and(|after| *id >= after));
-    let page: Vec<TokenId> = ids.by_ref().take(limit).collect();
-    let next = page.last().copied().filter(|_| ids.next().is_some());
-    let mut tokens = turn.core.store.token_find_all(&page).await.map_err(store_failed)?;
-    tokens.reverse();
-    turn.learn(&tokens).await?;
-    Ok((tokens, next))
+    let mut newest = BinaryHeap::new();
+    let are_all = inventory.for_each_token(&mut |subject| {
+        let id = subject.token;
+        let is_full = newest.len() > limit;
+        let is_older = newest.peek().is_some_and(|Reverse(oldest)| id < *oldest);
+        let is_shown_already = after.is_some_and(|after| id >= after);
+        if (is_full && is_older) || is_shown_already || !is_like_that(subject) || !may(subject) {
+            return;
+        }
+        if is_full {
+            newest.pop();
+        }
+        newest.push(Reverse(id));
+    });
+    let ids = newest.into_sorted_vec().into_iter().map(|Reverse(id)| id);
+    are_all.then(|| ids.collect())
 }

@@ -226,9 +226,10 @@ impl Inventory for Listed {
         Vec::new()
     }
 
-    fn tokens_that(&self, holds: &mut dyn FnMut(&Subject) -> bool) -> Option<Vec<TokenId>> {
-        let known = self.gateway.get()?.tokens();
-        Some(known.values().filter(|one| holds(one)).map(|one| one.token).collect())
+    fn for_each_token(&self, each: &mut dyn FnMut(&Subject)) -> bool {
+        let known = self.gateway.get().map(|gateway| gateway.tokens());
+        known.iter().flatten().for_each(|(_, subject)| each(subject));
+        known.is_some()
     }
 
     fn open(&self, _: TokenId) -> OpenNow {

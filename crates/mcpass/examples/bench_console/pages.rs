@@ -14,7 +14,7 @@ pub(crate) struct Page {
 
 /// A token among those that may use a tool.
 const WHO: &str = r#"class="chip" href="/tokens/"#;
-const NOBODY: &str = "None of the newest active tokens may use";
+const NOBODY: &str = "No active token may use";
 
 /// What counts.
 #[derive(Debug, Eq, PartialEq)]

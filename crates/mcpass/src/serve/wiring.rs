@@ -135,14 +135,9 @@ impl Inventory for Inventories {
         named.filter_map(area).collect()
     }
 
-    fn tokens_that(&self, holds: &mut dyn FnMut(&Subject) -> bool) -> Option<Vec<TokenId>> {
-        let mut tokens = Vec::new();
-        self.0.index.for_each(|subject| {
-            if holds(subject) {
-                tokens.push(subject.token);
-            }
-        });
-        Some(tokens)
+    fn for_each_token(&self, each: &mut dyn FnMut(&Subject)) -> bool {
+        self.0.index.for_each(each);
+        true
     }
 
     fn open(&self, token: TokenId) -> OpenNow {

@@ -76,8 +76,8 @@ impl Inventory for Tools {
         Vec::new()
     }
 
-    fn tokens_that(&self, _: &mut dyn FnMut(&Subject) -> bool) -> Option<Vec<TokenId>> {
-        None
+    fn for_each_token(&self, _: &mut dyn FnMut(&Subject)) -> bool {
+        false
     }
 
     fn open(&self, _: TokenId) -> OpenNow {
