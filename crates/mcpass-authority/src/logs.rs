@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use mcpass_domain::{AuditEvent, FamilyId, Reason, RequestId, Timestamp, TokenId};
+use mcpass_domain::{AuditEvent, FamilyId, Reason, RequestId, Timestamp, TokenId, UserId};
 use mcpass_store::{AccessFilter, AuditFilter, PageRequest};
 
 use crate::api::{
@@ -152,7 +152,8 @@ async fn actor_names(
             names.insert(token.id.to_string(), token.name.to_string());
         }
     }
-    if turn.caller.may(Action::ViewUser) {
+    let is_user = |actor: &&str| actor.parse::<UserId>().is_ok();
+    if turn.caller.may(Action::ViewUser) && actors.iter().any(is_user) {
         let users = store.user_list().await.map_err(store_failed)?;
         let users = users.into_iter().map(|user| (user.id.to_string(), user.name.to_string()));
         names.extend(users.filter(|(id, _)| actors.contains(&**id)));

@@ -197,6 +197,13 @@ pub struct EffectivePermission {
     pub source: String,
 }
 
+impl EffectivePermission {
+    /// The group that it comes from, if it does from one.
+    pub fn group(&self) -> Option<&str> {
+        self.source.strip_prefix("group ")
+    }
+}
+
 /// What a token may use.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct LimitsView {

@@ -270,7 +270,7 @@ pub(super) async fn sorted(
     page: &PageRequest<TokenPlace>,
 ) -> Result<Page<Token, TokenPlace>, StoreError> {
     let way = token_list::way(db, filter, sort.key).await?;
-    // Those that are sorted here are sorted by what is sorted by alone, and then read.
+    // What has to be sorted is sorted as ids, and the page of them is read afterwards.
     let is_in_order = sort.key == TokenKey::Created || way == Way::Order;
     let mut query = QueryBuilder::new(select!(""));
     if !is_in_order {

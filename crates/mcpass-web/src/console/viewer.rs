@@ -65,8 +65,7 @@ impl Console {
         let WhoAmI { may, groups, effective_permissions, .. } =
             self.authority().whoami(&session.ctx).await?;
         let gives = |name: String| {
-            let of_group =
-                effective_permissions.iter().filter(|one| one.source == format!("group {name}"));
+            let of_group = effective_permissions.iter().filter(|one| one.group() == Some(&name));
             let permissions = of_group.map(|one| one.permission.clone()).collect();
             Offered { name, permissions }
         };

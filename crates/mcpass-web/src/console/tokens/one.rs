@@ -246,7 +246,7 @@ impl Page {
 
     /// The page of the group that a permission comes from, if it has one for the viewer.
     fn comes_from(&self, permission: &EffectivePermission) -> String {
-        match permission.source.strip_prefix("group ").filter(|_| self.sees_groups) {
+        match permission.group().filter(|_| self.sees_groups) {
             Some(group) => format!("/groups/{}", crate::console::fields::segment(group)),
             None => String::new(),
         }
