@@ -14,16 +14,24 @@ use crate::time::Timestamp;
 /// What a fresh id is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct IdParts {
-    /// When the thing came to be; its milliseconds lead the id.
+    /// When the thing came to be. It leads the id to the microsecond, so that ids are in the order
+    /// of their things: a request can be over, and the next one there, within a millisecond.
     pub now: Timestamp,
-    /// Ten random bytes, of which 74 bits are used.
+    /// Ten random bytes, of which the last 62 bits are used.
     pub random: [u8; 10],
 }
 
 impl IdParts {
+    /// A UUID of version 7 whose `rand_a` is the fraction of the millisecond (RFC 9562 section
+    /// 6.2, method 3).
     pub(crate) fn uuid(self) -> Uuid {
-        let millis = u64::try_from(self.now.as_micros() / 1000).unwrap_or(0);
-        uuid::Builder::from_unix_timestamp_millis(millis, &self.random).into_uuid()
+        let micros = u64::try_from(self.now.as_micros()).unwrap_or(0);
+        let fraction = u16::try_from(micros % 1_000 * 4_096 / 1_000).unwrap_or(0).to_be_bytes();
+        let mut rest = self.random;
+        for (to, from) in rest.iter_mut().zip(fraction) {
+            *to = from;
+        }
+        uuid::Builder::from_unix_timestamp_millis(micros / 1_000, &rest).into_uuid()
     }
 }
 
@@ -166,6 +174,21 @@ mod tests {
         fn text_keeps_the_order_of_ids(a: [u8; 16], b: [u8; 16]) {
             let (a, b) = (TokenId::from_bytes(a), TokenId::from_bytes(b));
             prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
+        }
+
+        #[test]
+        fn what_came_later_has_the_greater_id(
+            micros in 0..253_402_300_799_000_000_i64,
+            between in 1..5_000_i64,
+            random: [[u8; 10]; 2],
+        ) {
+            let [first, second] = random;
+            let id = |micros, random| {
+                TokenId::from(IdParts { now: Timestamp::from_micros(micros), random })
+            };
+            prop_assert!(id(micros, first) < id(micros + between, second));
+            let millis = Timestamp::from_micros(micros / 1_000 * 1_000);
+            prop_assert_eq!(id(micros, first).moment(), millis);
         }
 
         #[test]

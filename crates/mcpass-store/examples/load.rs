@@ -129,7 +129,7 @@ fn id<I: From<IdParts>>(n: u64) -> I {
     // Spread, as random bits are.
     let mixed = (n ^ 0x5851_F42D).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
     let mut random = [0; 10];
-    random[..8].copy_from_slice(&mixed);
+    random[2..].copy_from_slice(&mixed);
     let now = Timestamp::from_micros(START + i64::try_from(n).unwrap() * 100);
     IdParts { now, random }.into()
 }

@@ -120,6 +120,12 @@ async fn ends(pid: u64) -> Result<()> {
     eventually("the process has ended", async || Ok(has_ended(pid).then_some(()))).await
 }
 
+/// The row of the call with this id. `initialize` of its session has the same one.
+fn row_of_call<'a>(rows: &'a [Value], marker: &str) -> Result<&'a Value> {
+    let row = rows_of(rows, marker).find(|row| row["method"] == "tools/call");
+    row.with_context(|| format!("no row of {marker}: {rows:?}"))
+}
+
 /// An error that a client can read, with the id of its call.
 fn ensure_clear(answer: &Answer, marker: &str) -> Result<String> {
     let json = answer.json()?;
@@ -153,7 +159,7 @@ async fn a_child_is_listed_called_and_given_its_environment_alone() -> Result<()
     }
 
     let rows = kid.mcpass.log().await?;
-    let row = rows_of(&rows, "m").next().context("a row")?;
+    let row = row_of_call(&rows, "m")?;
     assert_eq!((&row["server"], &row["target"]), (&json!("kid"), &json!("echo")));
     let health = kid.health().await?;
     assert_eq!(health["state"], "healthy", "{health}");
@@ -189,7 +195,7 @@ async fn a_child_that_dies_is_told_of_and_started_again() -> Result<()> {
     assert_eq!(kid.health().await?["state"], "healthy");
     let rows = kid.mcpass.log().await?;
     for marker in ["dying", "held-one"] {
-        let row = rows_of(&rows, marker).next().context("a row")?;
+        let row = row_of_call(&rows, marker)?;
         assert_eq!((&row["is_error"], &row["failure"]), (&json!(true), &json!("upstream_failed")));
     }
 

@@ -112,7 +112,7 @@ async fn a_file_of_the_log_breaks_off_when_the_session_ends() {
     let token = bench.store.token_find(id).await.unwrap().unwrap();
     let rows = (0..2_500_u16).map(|n| {
         let [a, b] = n.to_be_bytes();
-        let id = IdParts { now: clock().now(), random: [a, b, 0, 0, 0, 0, 0, 0, 0, 0] };
+        let id = IdParts { now: clock().now(), random: [0, 0, 0, 0, 0, 0, 0, 0, a, b] };
         answered(&token, id.into(), "look")
     });
     let batch = AccessBatch { rows: rows.collect(), ..AccessBatch::default() };
