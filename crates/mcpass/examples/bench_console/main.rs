@@ -1,13 +1,14 @@
 //! How long pages of the console take where there is much to show.
 //!
 //! ```text
-//! cargo xtask bench-console [TOKENS] [ROWS] [--data FOLDER] [--only TEXT]
+//! cargo xtask bench-console [TOKENS] [ROWS] [--data FOLDER] [--database URL] [--only TEXT]
 //! ```
 //!
 //! That many tokens and rows of the access log of the last 30 days are written through the store;
 //! 100,000 and 10,000,000 if not said otherwise. With `--data` they stay in that folder, and the
 //! next run begins there; with `--only`, only pages whose name holds that text are measured. The
-//! server is the real binary on SQLite. Each page is asked for one time after the other by a
+//! server is the real binary, on SQLite or, with `--database`, on an empty PostgreSQL database,
+//! where what was written stays. Each page is asked for one time after the other by a
 //! superuser who has signed in; the time is that from the request to the last byte of the answer,
 //! over loopback, and CPU is the server's. Fails if a page does not show what it should; slow and
 //! heavy pages are marked. How long a million numbers take to be sorted is measured before and
@@ -58,6 +59,9 @@ async fn main() -> Result<()> {
     let mut mcpass = Mcpass::new(&asked.binary)?;
     if let Some(folder) = &asked.data {
         mcpass = mcpass.with_data(folder);
+    }
+    if let Some(url) = &asked.database {
+        mcpass = mcpass.with_database(url);
     }
     let world = prepare(&asked, &mcpass.data()).await?;
     let github = FakeUpstream::start().await?;
@@ -126,6 +130,8 @@ struct Asked {
     tokens: u64,
     rows: u64,
     data: Option<PathBuf>,
+    /// The URL of a PostgreSQL database, if it is not to be SQLite.
+    database: Option<String>,
     /// Pages whose name holds this are measured.
     only: String,
 }
@@ -133,18 +139,22 @@ struct Asked {
 impl Asked {
     fn read() -> Result<Self> {
         let mut arguments = std::env::args().skip(1);
-        let usage = "usage: bench_console BINARY [TOKENS] [ROWS] [--data FOLDER] [--only TEXT]";
+        let usage = "usage: bench_console BINARY [TOKENS] [ROWS] [--data FOLDER] \
+                     [--database URL] [--only TEXT]";
         let binary = arguments.next().context(usage)?;
-        let (mut numbers, mut data, mut only) = (Vec::new(), None, String::new());
+        let (mut numbers, mut data, mut database) = (Vec::new(), None, None);
+        let mut only = String::new();
         while let Some(word) = arguments.next() {
             match word.as_str() {
                 "--data" => data = Some(arguments.next().context(usage)?.into()),
+                "--database" => database = Some(arguments.next().context(usage)?),
                 "--only" => only = arguments.next().context(usage)?,
                 number => numbers.push(number.parse().context(usage)?),
             }
         }
         let number = |at: usize, usual| numbers.get(at).copied().unwrap_or(usual);
-        Ok(Self { binary, tokens: number(0, 100_000), rows: number(1, 10_000_000), data, only })
+        let (tokens, rows) = (number(0, 100_000), number(1, 10_000_000));
+        Ok(Self { binary, tokens, rows, data, database, only })
     }
 }
 
@@ -168,15 +178,16 @@ async fn prepare(asked: &Asked, data: &Path) -> Result<World> {
         let world = World { now: SystemClock::new().now(), tokens: asked.tokens, rows: asked.rows };
         std::fs::DirBuilder::new().mode(0o700).recursive(true).create(data)?;
         ensure!(!path.exists(), "{} is not of this benchmark, or half written", path.display());
-        let store = mcpass_store::sql::connect(&format!("sqlite:{}", path.display())).await?;
+        let sqlite = format!("sqlite:{}", path.display());
+        let store = mcpass_store::sql::connect(asked.database.as_ref().unwrap_or(&sqlite)).await?;
         let took = fill::fill(&world, &*store).await?;
         drop(store);
         std::fs::write(note, format!("{} {} {}", world.now.as_micros(), asked.tokens, asked.rows))?;
         println!("{took}");
         world
     };
-    let size = std::fs::metadata(&path)?.len() / 1_000_000;
-    println!("{} tokens and {} rows, {size} MB", world.tokens, world.rows);
+    let size = std::fs::metadata(&path).map(|file| format!(", {} MB", file.len() / 1_000_000));
+    println!("{} tokens and {} rows{}", world.tokens, world.rows, size.unwrap_or_default());
     Ok(world)
 }
 

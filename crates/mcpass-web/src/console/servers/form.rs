@@ -150,13 +150,18 @@ fn pairs(
     field: &'static str,
     between: char,
 ) -> Result<BTreeMap<String, String>, ApiError> {
-    let lines = form.text(field).lines().map(str::trim).filter(|line| !line.is_empty());
-    lines
-        .map(|line| match line.split_once(between) {
-            Some((name, text)) => Ok((name.trim().to_owned(), text.trim().to_owned())),
-            None => Err(ApiError::invalid(field, format!("a line has no `{between}`"))),
-        })
-        .collect()
+    let mut pairs = BTreeMap::new();
+    for line in form.text(field).lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let Some((name, text)) = line.split_once(between) else {
+            return Err(ApiError::invalid(field, format!("a line has no `{between}`")));
+        };
+        let (name, text) = (name.trim().to_owned(), text.trim().to_owned());
+        if pairs.contains_key(&name) {
+            return Err(ApiError::invalid(field, format!("`{name}` is there twice")));
+        }
+        pairs.insert(name, text);
+    }
+    Ok(pairs)
 }
 
 #[cfg(test)]
@@ -178,7 +183,9 @@ mod tests {
         assert_eq!(add(&form).unwrap().command, ["npx", "-y", "a b"]);
         let form = Fields::from([("kind", "stdio"), ("command", " ")]);
         assert_eq!(add(&form).unwrap_err().field.as_deref(), Some("command"));
-        let form = Fields::from([("headers", "no colon")]);
-        assert_eq!(add(&form).unwrap_err().field.as_deref(), Some("headers"));
+        for bad in ["no colon", "A: b\nA: c"] {
+            let form = Fields::from([("headers", bad)]);
+            assert_eq!(add(&form).unwrap_err().field.as_deref(), Some("headers"), "{bad}");
+        }
     }
 }
