@@ -17,8 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::link::{self, Speaker};
 use crate::shared::{Shared, Worker};
+use crate::upstream::Upstream;
 use crate::upstream::needs::Wanted;
-use crate::upstream::{Reach, Upstream};
 
 /// How long a server may take to list its tools.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -83,8 +83,9 @@ pub(crate) async fn errands(worker: &Arc<Worker>) {
     let Some(mut receiver) = receiver else {
         return std::future::pending().await;
     };
+    let aside = Arc::new(worker.aside());
     while let Some(errand) = receiver.recv().await {
-        worker.tasks.spawn(errand(Arc::clone(worker)));
+        worker.tasks.spawn(errand(Arc::clone(&aside)));
     }
 }
 
@@ -115,10 +116,6 @@ impl Shared {
                 }
                 Some(_) | None => {}
             }
-        }
-        // Whoever has mended it just now need not wait until it is tried again.
-        if let Reach::Remote(remote) = &upstream.reach {
-            remote.hurry();
         }
         let (sender, receiver) = oneshot::channel();
         self.ask(&upstream, Some(sender))?;

@@ -194,6 +194,8 @@ pub struct Worker {
     pub journal: Arc<Journal>,
     /// Its connections and streams, waited for at the end.
     pub tasks: TaskTracker,
+    /// Whether it asks upstreams for pages of management, and for no agent.
+    pub is_aside: bool,
     ids: Mutex<RandomBytes>,
 }
 
@@ -201,7 +203,14 @@ impl Worker {
     /// A worker with this journal.
     pub fn new(number: usize, shared: Arc<Shared>, journal: Arc<Journal>) -> Self {
         let ids = Mutex::new(RandomBytes::default());
-        Self { number, shared, journal, tasks: TaskTracker::new(), ids }
+        Self { number, shared, journal, tasks: TaskTracker::new(), is_aside: false, ids }
+    }
+
+    /// The same thread, as it asks upstreams for pages of management.
+    pub(crate) fn aside(&self) -> Self {
+        let (shared, journal) = (Arc::clone(&self.shared), Arc::clone(&self.journal));
+        let tasks = self.tasks.clone();
+        Self { tasks, is_aside: true, ..Self::new(self.number, shared, journal) }
     }
 
     /// An id for a request that arrived at `now`.

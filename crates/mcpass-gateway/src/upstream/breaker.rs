@@ -37,6 +37,7 @@ enum State {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Ticket {
     epoch: u32,
+    says: Says,
 }
 
 impl Ticket {
@@ -46,8 +47,8 @@ impl Ticket {
     }
 
     /// Leave during that time.
-    pub(super) const fn of_epoch(epoch: u32) -> Self {
-        Self { epoch }
+    pub(super) const fn of_epoch(epoch: u32, says: Says) -> Self {
+        Self { epoch, says }
     }
 }
 
@@ -58,6 +59,10 @@ pub enum Says {
     Much,
     /// Its answer may take for ever: a `GET` stream. It cannot be the one that tries.
     Little,
+    /// It is asked for a page of management. It may always try, since whoever has mended the
+    /// upstream looks there; and it keeps no agent waiting when it fails, however often the page is
+    /// opened.
+    Aside,
 }
 
 /// How an upstream does, as its calls tell.
@@ -81,20 +86,15 @@ impl Breaker {
 
     /// Leave for a call that begins now; none if the upstream is left alone.
     pub fn admit(&mut self, now: Monotonic, says: Says) -> Option<Ticket> {
-        if let State::Open { rests, due } = &mut self.state {
+        if let State::Open { rests, due } = &mut self.state
+            && says != Says::Aside
+        {
             if *due > now || says == Says::Little {
                 return None;
             }
             *due = after(now, rest(*rests, 0));
         }
-        Some(Ticket { epoch: self.epoch })
-    }
-
-    /// Has the next call try whether the upstream is well again, and not wait for its time.
-    pub const fn hurry(&mut self, now: Monotonic) {
-        if let State::Open { due, .. } = &mut self.state {
-            *due = now;
-        }
+        Some(Ticket { epoch: self.epoch, says })
     }
 
     /// The call was answered. Says whether the circuit closes by it.
@@ -119,7 +119,10 @@ impl Breaker {
         if ticket.epoch != self.epoch {
             return None;
         }
+        let is_aside = ticket.says == Says::Aside;
         let rests = match &mut self.state {
+            // That it fails is known, and more is not made of it.
+            State::Closed { failures: 1.., .. } | State::Open { .. } if is_aside => return None,
             State::Closed { failures, is_used } => {
                 *is_used = true;
                 *failures += 1;

@@ -67,7 +67,7 @@ impl Circuit {
     /// [`SendError::Resting`] while the upstream is left alone.
     pub fn admit(&self, says: Says) -> Result<Ticket, SendError> {
         if let Some(epoch) = calm_epoch(self.calm.load(Ordering::Relaxed)) {
-            return Ok(Ticket::of_epoch(epoch));
+            return Ok(Ticket::of_epoch(epoch, says));
         }
         let now = self.sources.clock.monotonic();
         let mut inner = self.inner.lock();
@@ -85,12 +85,6 @@ impl Circuit {
             problem: inner.problem.clone().unwrap_or_default(),
             retry_at: self.time_of_day(due, now),
         })
-    }
-
-    /// Has the next call try the upstream, also if it is left alone.
-    pub fn hurry(&self) {
-        let now = self.sources.clock.monotonic();
-        self.inner.lock().breaker.hurry(now);
     }
 
     /// The call was answered.

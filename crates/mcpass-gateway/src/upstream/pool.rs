@@ -42,6 +42,8 @@ pub struct Outbound {
     pub is_repeatable: bool,
     /// Its answer may take for ever to begin, and to end.
     pub is_lasting: bool,
+    /// It is asked for a page of management.
+    pub is_aside: bool,
 }
 
 /// Connections to one upstream, of all threads.
@@ -217,7 +219,11 @@ impl Pool {
     ) -> Result<(Response<Incoming>, Lease), SendError> {
         let circuit = &self.pools.circuit;
         let is_lasting = outbound.is_lasting;
-        let ticket = circuit.admit(if is_lasting { Says::Little } else { Says::Much })?;
+        let ticket = circuit.admit(match (outbound.is_aside, is_lasting) {
+            (true, _) => Says::Aside,
+            (false, true) => Says::Little,
+            (false, false) => Says::Much,
+        })?;
         let (response, line, lasting) = match self.exchange(outbound).await {
             Ok(exchanged) => exchanged,
             Err(error) => {
@@ -253,7 +259,7 @@ impl Pool {
         let origin = &self.pools.origin;
         let begun = Instant::now();
         let answer_by = begun + origin.first_byte_timeout;
-        let Outbound { mut request, is_repeatable, is_lasting } = outbound;
+        let Outbound { mut request, is_repeatable, is_lasting, .. } = outbound;
         // On a connection of HTTP/2 each place is counted for itself.
         let counts = is_lasting && self.pools.spoken.load(Ordering::Relaxed) != HTTP_2;
         let lasting = counts.then(|| self.pools.slots.lasting()).transpose()?;

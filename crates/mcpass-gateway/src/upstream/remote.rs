@@ -112,13 +112,14 @@ impl Remote {
         match &self.way {
             Way::Http { threads, .. } => {
                 let is_lasting = is_lasting(&call);
+                let is_aside = worker.is_aside;
                 let mut request = Request::new(Full::new(call.body));
                 *request.method_mut() = call.method;
                 *request.headers_mut() = call.headers;
                 let is_repeatable = call.is_repeatable;
                 #[expect(clippy::indexing_slicing, reason = "there is a pool for each worker")]
                 let pool = &threads[worker.number];
-                let outbound = Outbound { request, is_repeatable, is_lasting };
+                let outbound = Outbound { request, is_repeatable, is_lasting, is_aside };
                 let (response, lease) = pool.send(outbound).await?;
                 let patience = self.patience;
                 Ok(response.map(|body| ReplyBody {
@@ -150,14 +151,6 @@ impl Remote {
         match &self.way {
             Way::Http { pools, .. } => pools.circuit().health(Some(pools.describe())),
             Way::Stdio { process, since } => process_health(process.state(), *since),
-        }
-    }
-
-    /// Has the next call try it, also if it is left alone. A process that ended is started by any
-    /// call.
-    pub fn hurry(&self) {
-        if let Way::Http { pools, .. } = &self.way {
-            pools.circuit().hurry();
         }
     }
 

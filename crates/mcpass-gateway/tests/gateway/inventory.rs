@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use mcpass_domain::server::HealthState;
 use mcpass_testkit::eventually::eventually;
-use mcpass_testkit::{Behaviour, FakeUpstream};
+use mcpass_testkit::{Behaviour, FakeUpstream, wire};
 
 use crate::harness::Bed;
 
@@ -54,5 +55,26 @@ async fn who_wants_a_fresh_list_waits_for_it() -> Result<()> {
     upstream.behave_at("tools/list", Behaviour::Json);
     let listed = bed.shared.listed_tools("fake", true).await.unwrap();
     assert_eq!(bed.shared.listed_tools("fake", false).await.unwrap(), listed);
+    Ok(())
+}
+
+/// Who looks at pages of a server that is away keeps no agent from it.
+#[tokio::test]
+async fn lists_for_management_do_not_leave_a_server_alone() -> Result<()> {
+    let upstream = FakeUpstream::start().await?;
+    let bed = Bed::start();
+    bed.serve(&[("fake", upstream.url())]);
+    let health = || bed.shared.health().pop().unwrap().1;
+    upstream.behave_at("tools/list", Behaviour::Status(502));
+    for _ in 0..10 {
+        bed.shared.listed_tools("fake", true).await.unwrap_err();
+    }
+    assert_eq!(health().state, HealthState::Failing, "{:?}", health());
+    assert!(health().problem.unwrap().contains("502"));
+    upstream.behave_at("tools/list", Behaviour::Json);
+    let token = bed.token(&["fake.*"]);
+    let answer = bed.post("/mcp/fake", &token, &wire::call("look", "1")).await?;
+    assert_eq!(answer.status, 200, "{}", answer.shown());
+    assert_eq!(health().state, HealthState::Healthy);
     Ok(())
 }

@@ -13,7 +13,7 @@ enum Event {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let says = prop_oneof![4 => Just(Says::Much), 1 => Just(Says::Little)];
+    let says = prop_oneof![4 => Just(Says::Much), 1 => Just(Says::Little), 1 => Just(Says::Aside)];
     prop_oneof![
         5 => says.prop_map(Event::Admit),
         5 => (0..4_usize, any::<u8>()).prop_map(|(which, jitter)| Event::Fail { which, jitter }),
@@ -31,7 +31,7 @@ fn at(micros: i64) -> Monotonic {
 struct Model {
     now: i64,
     /// Calls that run, oldest first.
-    running: Vec<(Ticket, u32)>,
+    running: Vec<(Ticket, u32, Says)>,
     /// Failures since the last success, of calls that count.
     in_a_row: u32,
     opened: bool,
@@ -63,13 +63,14 @@ proptest! {
                 Event::Wait { millis } => model.now += i64::from(millis) * 1_000,
                 Event::Admit(says) => {
                     let ticket = breaker.admit(at(model.now), says);
-                    let may = !model.opened || says == Says::Much && model.now >= model.next_trial.1;
-                    let must_not = model.opened && (says == Says::Little || model.now < model.next_trial.0);
+                    let is_aside = says == Says::Aside;
+                    let may = !model.opened || is_aside || says == Says::Much && model.now >= model.next_trial.1;
+                    let must_not = model.opened && !is_aside && (says == Says::Little || model.now < model.next_trial.0);
                     prop_assert!(!may || ticket.is_some(), "refused");
                     prop_assert!(!must_not || ticket.is_none(), "let through");
                     if let Some(ticket) = ticket {
-                        model.running.push((ticket, model.changes));
-                        if model.opened {
+                        model.running.push((ticket, model.changes, says));
+                        if model.opened && !is_aside {
                             // The next one may try after a while, whatever becomes of this one.
                             let while_ = 1_000_000_i64.saturating_mul(1 << (model.rests - 1).min(20)).min(30_000_000);
                             model.next_trial = (model.now + while_, model.now + while_);
@@ -77,7 +78,7 @@ proptest! {
                     }
                 }
                 Event::Succeed { which } if which < model.running.len() => {
-                    let (ticket, changes) = model.running.remove(which);
+                    let (ticket, changes, _) = model.running.remove(which);
                     let counts = changes == model.changes;
                     let closes = breaker.succeeded(ticket, at(model.now));
                     prop_assert_eq!(closes, counts && model.opened);
@@ -89,8 +90,9 @@ proptest! {
                     }
                 }
                 Event::Fail { which, jitter } if which < model.running.len() => {
-                    let (ticket, changes) = model.running.remove(which);
-                    let counts = changes == model.changes;
+                    let (ticket, changes, says) = model.running.remove(which);
+                    let is_known = model.opened || model.in_a_row > 0;
+                    let counts = changes == model.changes && !(says == Says::Aside && is_known);
                     let rest = breaker.failed(ticket, at(model.now), jitter);
                     if counts && model.opened {
                         model.left_alone(jitter);
@@ -149,19 +151,27 @@ fn a_late_outcome_of_an_earlier_time_changes_nothing() {
 }
 
 #[test]
-fn whoever_has_mended_it_need_not_wait() {
+fn a_page_of_management_may_always_try_and_keeps_no_agent_waiting() {
     let mut breaker = Breaker::new(at(0));
-    breaker.hurry(at(0));
-    assert_eq!(breaker.condition(), Condition::Unused);
-    for _ in 0..FAILURES {
-        let ticket = breaker.admit(at(0), Says::Much).unwrap();
-        breaker.failed(ticket, at(0), 0);
+    let fail = |breaker: &mut Breaker, now: i64, says| {
+        let ticket = breaker.admit(at(now), says).unwrap();
+        breaker.failed(ticket, at(now), 0)
+    };
+    for now in 0..20 {
+        assert_eq!(fail(&mut breaker, now, Says::Aside), None);
+        assert_eq!(breaker.condition(), Condition::Failing(1), "as is true, and no more");
     }
-    assert_eq!(breaker.admit(at(1), Says::Much), None);
-    breaker.hurry(at(1));
-    assert_eq!(breaker.admit(at(1), Says::Little), None, "a stream says too little");
-    let trial = breaker.admit(at(1), Says::Much).unwrap();
-    assert_eq!(breaker.admit(at(1), Says::Much), None, "one alone tries");
-    assert!(breaker.succeeded(trial, at(2)));
+    for _ in 2..FAILURES {
+        assert_eq!(fail(&mut breaker, 20, Says::Much), None);
+    }
+    assert_eq!(fail(&mut breaker, 20, Says::Much), Some(SHORTEST));
+    let due = Condition::Resting(after(at(20), SHORTEST));
+    assert_eq!(breaker.condition(), due);
+    assert_eq!(breaker.admit(at(21), Says::Much), None);
+    assert_eq!(fail(&mut breaker, 21, Says::Aside), None);
+    assert_eq!(breaker.condition(), due, "agents wait no longer for it");
+    // Whoever has mended it, and looks at its page, need not wait.
+    let trial = breaker.admit(at(22), Says::Aside).unwrap();
+    assert!(breaker.succeeded(trial, at(23)));
     assert_eq!(breaker.condition(), Condition::Healthy);
 }
