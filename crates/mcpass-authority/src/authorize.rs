@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use mcpass_domain::permission::{Grant, MANAGEMENT};
+use mcpass_domain::permission::{Grant, MANAGEMENT, Source};
 use mcpass_domain::{
     Actor, Ask, CidrList, Grants, GroupId, Limits, Permission, Subject, Target, Timestamp, Token,
     TokenId, User, UserId,
@@ -267,26 +267,28 @@ impl Caller {
     }
 
     /// Refuses to give what the caller does not hold: every grant that `after` has and `before`
-    /// has not, and everything that a denial which goes away denied.
+    /// has not from the same source, and everything that a denial which goes away denied. What a
+    /// group gives goes when the group does, so it is not the same as what is one's own.
     pub(crate) fn guard_grants(&self, before: &Grants, after: &Grants) -> Result<(), ApiError> {
         let Some(holdings) = self.holdings() else { return Ok(()) };
         for held in holdings {
             let has = |all: &Grants, one: &Grant| {
-                all.iter().any(|grant| grant.permission == one.permission)
+                let is_as_good = |source: &Source| *source == Source::Own || *source == one.source;
+                all.iter().any(|had| had.permission == one.permission && is_as_good(&had.source))
             };
             // A denial of the caller's that the result carries too takes away the same from both.
             let apart = Grants::new(
-                held.iter().filter(|own| !(own.permission.is_denial() && has(after, own))).cloned(),
+                held.iter().filter(|one| !(one.permission.is_denial() && has(after, one))).cloned(),
             );
             let added = after.iter().filter(|grant| !has(before, grant));
             if let Some(grant) = added.into_iter().find(|grant| !apart.cover(&grant.permission)) {
-                return Err(not_held(&grant.permission, "grant"));
+                return Err(not_held(grant, "grant"));
             }
             let dropped = before.denials().filter(|denial| !has(after, denial));
             for denial in dropped {
                 let bare = denial.permission.as_str().trim_start_matches('!').parse();
                 if !bare.is_ok_and(|bare: Permission| held.cover(&bare)) {
-                    return Err(not_held(&denial.permission, "remove the denial"));
+                    return Err(not_held(denial, "remove the denial"));
                 }
             }
         }
@@ -323,17 +325,19 @@ impl Caller {
         Ok(())
     }
 
-    /// Refuses limits beyond those of a token that manages tokens.
-    pub(crate) fn guard_limits(&self, limits: &Limits) -> Result<(), ApiError> {
+    /// Refuses limits beyond those of a token that manages tokens. What is no higher than `before`
+    /// may stay beyond them.
+    pub(crate) fn guard_limits(
+        &self,
+        before: Option<&Limits>,
+        after: &Limits,
+    ) -> Result<(), ApiError> {
         let Power::Token(own) = &self.power else { return Ok(()) };
-        let own = own.limits;
-        let context = |limit: u64| if limit == 0 { u64::MAX } else { limit };
-        for (field, wanted, most) in [
-            ("per_minute", u64::from(limits.per_minute), u64::from(own.per_minute)),
-            ("per_hour", u64::from(limits.per_hour), u64::from(own.per_hour)),
-            ("max_context", context(limits.max_context), context(own.max_context)),
-        ] {
-            if wanted > most {
+        let had = before.map_or([0; 3], |before| each(before).map(|(_, limit)| limit));
+        for (((field, wanted), (_, most)), had) in
+            each(after).into_iter().zip(each(&own.limits)).zip(had)
+        {
+            if wanted > most && wanted > had {
                 let why = format!("{field} is beyond that of the token you use, which is {most}");
                 return Err(refused(&why, field));
             }
@@ -373,11 +377,16 @@ impl Caller {
     /// is switched on again, or one that is bound less than before. What its groups are given later
     /// is the caller's affair as well, unless they are the person who has the token already.
     pub(crate) fn guard_whole(&self, token: &Token, grants: &Grants) -> Result<(), ApiError> {
+        self.guard_new(token, grants).map_err(ApiError::without_field)
+    }
+
+    /// The same for a token that is about to be, whose fields are those of the request.
+    pub(crate) fn guard_new(&self, token: &Token, grants: &Grants) -> Result<(), ApiError> {
         self.guard_grants(&Grants::default(), grants)?;
         if self.user() != Some(token.user) {
             self.guard_groups(&[], &token.groups)?;
         }
-        self.guard_limits(&token.limits)?;
+        self.guard_limits(None, &token.limits)?;
         self.guard_networks(&token.networks)
     }
 
@@ -402,9 +411,22 @@ fn not_active(message: &str) -> ApiError {
     ApiError::new("caller.not_active", message)
 }
 
-fn not_held(permission: &Permission, what: &str) -> ApiError {
-    ApiError::new("grant.not_held", format!("you cannot {what} {permission}: you do not hold it"))
+fn not_held(grant: &Grant, what: &str) -> ApiError {
+    let Grant { permission, source } = grant;
+    let (field, of) = match source {
+        Source::Own => ("permissions", String::new()),
+        group @ Source::Group(_) => ("groups", format!(", which comes from {group}")),
+    };
+    let message = format!("you cannot {what} {permission}{of}: you do not hold it");
+    ApiError { field: Some(field.to_owned()), ..ApiError::new("grant.not_held", message) }
         .with_hint("nobody can give more than they hold; ask a superuser")
+}
+
+/// The limits by the names of their fields; a context without one is the largest.
+const fn each(limits: &Limits) -> [(&'static str, u64); 3] {
+    let Limits { per_minute, per_hour, max_context } = *limits;
+    let context = if max_context == 0 { u64::MAX } else { max_context };
+    [("per_minute", per_minute as u64), ("per_hour", per_hour as u64), ("max_context", context)]
 }
 
 fn refused(why: &str, field: &str) -> ApiError {

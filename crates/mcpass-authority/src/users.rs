@@ -195,8 +195,8 @@ async fn guard_return(turn: &mut Turn, user: &User, grants: &Grants) -> Result<(
     if turn.caller.is_all_powerful() {
         return Ok(());
     }
-    turn.caller.guard_grants(&Grants::default(), grants)?;
-    turn.caller.guard_groups(&[], &user.groups)?;
+    let given = turn.caller.guard_grants(&Grants::default(), grants);
+    given.and(turn.caller.guard_groups(&[], &user.groups)).map_err(ApiError::without_field)?;
     let store = Arc::clone(&turn.core.store);
     let filter = TokenFilter {
         user: Some(user.id),

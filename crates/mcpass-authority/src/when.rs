@@ -20,7 +20,7 @@ const DURATION_HINT: &str = "write a number and a unit, such as 30m, 24h, 7d or 
 /// When a token is to end; `None` for `never`. A date means the end of that day in UTC.
 ///
 /// # Errors
-/// When the text is nothing of the kind, or the moment is not in the future.
+/// When the text is nothing of the kind, or the moment is not within the next 100 years.
 pub fn expiry(field: &str, text: &str, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
     let text = text.trim();
     if text == "never" {
@@ -37,6 +37,10 @@ pub fn expiry(field: &str, text: &str, now: Timestamp) -> Result<Option<Timestam
             now.saturating_add(within(field, text, left)?)
         }
     };
+    if end > now.saturating_add(LONGEST) {
+        return Err(ApiError::invalid(field, format!("`{}` is over 100 years away", shown(text)))
+            .with_hint("write never for a token that does not end"));
+    }
     if end <= now {
         return Err(ApiError::invalid(field, format!("`{}` is not in the future", shown(text)))
             .with_hint("to end a token now, revoke it"));
@@ -91,7 +95,7 @@ enum Unread {
 fn moment(text: &str, edge: DayEdge) -> Result<Timestamp, Unread> {
     let micros = |moment: jiff::Timestamp| Timestamp::from_micros(moment.as_microsecond());
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
-        return Ok(micros(moment));
+        return if has_known_offset(text) { Ok(micros(moment)) } else { Err(Unread::Other) };
     }
     // Only the plain form: jiff reads a date off the front of a date and time, too.
     if text.len() == "2026-12-31".len()
@@ -105,9 +109,15 @@ fn moment(text: &str, edge: DayEdge) -> Result<Timestamp, Unread> {
         return start.map(|start| micros(start.timestamp())).map_err(|_| Unread::Other);
     }
     match text.parse::<jiff::civil::DateTime>() {
-        Ok(_) => Err(Unread::NoZone),
-        Err(_) => Err(Unread::Other),
+        Ok(_) if !text.contains('[') && !text.starts_with('-') => Err(Unread::NoZone),
+        Ok(_) | Err(_) => Err(Unread::Other),
     }
+}
+
+/// Whether an offset is one of RFC 3339 section 5.6, whose hours end at 23. jiff reads more.
+fn has_known_offset(text: &str) -> bool {
+    let offset = text.rsplit_once(['+', '-']).filter(|_| !text.ends_with(['Z', 'z']));
+    offset.is_none_or(|(_, offset)| offset.get(..2).is_some_and(|hours| hours < "24"))
 }
 
 /// The duration that a text means; `None` if it means none. Months and years have no fixed
@@ -177,6 +187,9 @@ mod tests {
             ("90", "not a time to end at"),
             ("3 months", "not a time to end at"),
             ("40000d", "longer than 100 years"),
+            ("9999-12-30T22:00:00Z", "over 100 years away"),
+            ("2026-12-31T12:00:00+25:00", "not a time to end at"),
+            ("2026-12-31T12:00:00[Europe/Berlin]", "not a time to end at"),
             ("Never", "not a time to end at"),
         ] {
             let error = expiry("expires", text, now()).unwrap_err();

@@ -34,12 +34,19 @@ impl Timestamp {
 
     /// This moment plus `duration`, at most the last moment that can be told.
     pub fn saturating_add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(micros(duration)))
+        Self(self.0.saturating_add(micros(duration))).told()
     }
 
     /// This moment minus `duration`, at least the first moment that can be told.
     pub fn saturating_sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(micros(duration)))
+        Self(self.0.saturating_sub(micros(duration))).told()
+    }
+
+    /// The nearest moment that can be told: RFC 3339 has years from 0000 to 9999.
+    fn told(self) -> Self {
+        const YEAR_ZERO: i64 = -62_167_219_200_000_000;
+        let last = jiff::Timestamp::MAX.as_second().saturating_mul(1_000_000);
+        Self(self.0.clamp(YEAR_ZERO, last))
     }
 
     /// How long after `earlier` this is; zero if it is not after.
@@ -51,10 +58,7 @@ impl Timestamp {
 /// RFC 3339 in UTC, with microseconds where there are any.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(moment) => moment.fmt(f),
-            Err(_) => write!(f, "{}us", self.0),
-        }
+        jiff::Timestamp::from_microsecond(self.told().0).unwrap_or_default().fmt(f)
     }
 }
 
@@ -264,7 +268,22 @@ mod tests {
         let first = Timestamp::from_micros(i64::MIN);
         let last = Timestamp::from_micros(i64::MAX);
         assert_eq!(first.since(last), Duration::ZERO);
-        assert_eq!(last.saturating_add(Duration::MAX), last);
-        assert_eq!(first.saturating_sub(Duration::MAX), first);
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_the_nearest_moment_that_can() {
+        let now = Timestamp::from_micros(0);
+        let moments =
+            [now.saturating_add(Duration::MAX), now.saturating_sub(Duration::MAX), now.told()];
+        for moment in moments {
+            assert_eq!(Timestamp::parse(&moment.to_string()), Ok(moment));
+        }
+        for (micros, text) in
+            [(i64::MIN, "0000-01-01T00:00:00Z"), (i64::MAX, "9999-12-30T22:00:00Z")]
+        {
+            let moment = Timestamp::from_micros(micros);
+            assert_eq!(moment.to_string(), text);
+            assert_eq!(moment.saturating_add(Duration::ZERO).to_string(), text);
+        }
     }
 }

@@ -136,6 +136,11 @@ impl ApiError {
         Self { field: Some(field.into()), ..Self::new(Self::INVALID, message.to_string()) }
     }
 
+    /// The same where the request has no such field.
+    pub fn without_field(self) -> Self {
+        Self { field: None, ..self }
+    }
+
     /// The same, with what to do about it.
     pub fn with_hint(self, hint: impl AsRef<str>) -> Self {
         Self { hint: Some(redact::mask(hint.as_ref()).into()), ..self }

@@ -137,6 +137,26 @@ fn nobody_gives_what_they_do_not_hold() {
 }
 
 #[test]
+fn what_a_group_gives_is_not_ones_own() {
+    let of_group = |text: &str| {
+        let source = Source::Group("g".to_owned());
+        Grants::new([Grant { permission: text.parse().unwrap(), source }])
+    };
+    let both = |one: &Grants, other: &Grants| Grants::new(one.iter().chain(other.iter()).cloned());
+    let caller = user_caller(&["demo.*"]);
+    let (own, group) = (grants(&["other.*"]), of_group("other.*"));
+    let error = caller.guard_grants(&group, &both(&own, &group)).unwrap_err();
+    assert_eq!(error.field.as_deref(), Some("permissions"), "it would outlast the group");
+    let error = caller.guard_grants(&Grants::default(), &group).unwrap_err();
+    assert_eq!(error.field.as_deref(), Some("groups"));
+    assert!(caller.guard_grants(&own, &both(&own, &group)).is_ok(), "nothing comes of it");
+    let (denied, group) = (grants(&["!other.x"]), of_group("!other.x"));
+    let answer = caller.guard_grants(&both(&denied, &group), &group);
+    assert!(answer.is_err(), "what the group denies it gives when it goes");
+    assert!(caller.guard_grants(&both(&denied, &group), &denied).is_ok());
+}
+
+#[test]
 fn everything_may_be_given_by_who_may_do_everything() {
     let caller = Caller { power: Power::Everything, ..user_caller(&[]) };
     assert!(caller.guard_grants(&Grants::default(), &grants(&["*", "mcpass.*"])).is_ok());

@@ -294,8 +294,8 @@ impl Turn {
         let store = Arc::clone(&self.core.store);
         self.world.learn_groups(store.as_ref(), &user.groups).await.map_err(store_failed)?;
         let grants = self.world.grants(&user.permissions, &user.groups);
-        maker.guard_grants(&Grants::default(), &grants)?;
-        maker.guard_groups(&[], &user.groups)
+        let held = maker.guard_grants(&Grants::default(), &grants);
+        held.and(maker.guard_groups(&[], &user.groups)).map_err(ApiError::without_field)
     }
 
     /// Refuses a link that its maker could not make any more: the user was given more meanwhile,

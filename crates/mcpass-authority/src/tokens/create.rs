@@ -2,7 +2,9 @@
 
 use mcpass_domain::time::id_from;
 use mcpass_domain::token::DEFAULT_LIFETIME;
-use mcpass_domain::{Limits, RateLimitStyle, Timestamp, Token, TokenId, TokenName, TokenSecret};
+use mcpass_domain::{
+    Limits, RateLimitStyle, Timestamp, Token, TokenId, TokenName, TokenSecret, User,
+};
 use mcpass_store::Change;
 
 use crate::api::{ApiError, IssuedToken, Plaintext, TokenCreate};
@@ -19,12 +21,7 @@ pub(super) async fn create(
 ) -> Result<IssuedToken, ApiError> {
     check(turn, request).await?;
     let user = turn.user("user", &request.user).await?;
-    if !user.is_active {
-        let message = format!("the user {} is not active", user.name);
-        return Err(ApiError::new("user.inactive", message)
-            .with_hint("its tokens would be refused; activate the user first"));
-    }
-    turn.caller.guard_owner(&user)?;
+    guard_owner(turn, &user)?;
     let (secret, id) = fresh(turn)?;
     let token = Token {
         id,
@@ -57,7 +54,7 @@ pub(super) async fn create(
     turn.learn(std::slice::from_ref(&token)).await?;
     turn.caller.guard_groups(&[], &token.groups)?;
     let grants = turn.world.grants(&token.permissions, &token.groups);
-    turn.caller.guard_whole(&token, &grants)?;
+    turn.caller.guard_new(&token, &grants)?;
 
     let mut plan = Plan::default();
     turn.insert_token(&mut plan, "token.create", &token)?;
@@ -89,6 +86,16 @@ async fn check(turn: &Turn, request: &TokenCreate) -> Result<(), ApiError> {
         parse::networks(&request.cidrs).err(),
         parse::prose("note", &request.note, MAX_NOTE).err(),
     ])
+}
+
+/// Refuses a secret that would be refused, or that the caller may not have.
+pub(super) fn guard_owner(turn: &Turn, owner: &User) -> Result<(), ApiError> {
+    if !owner.is_active {
+        let message = format!("the user {} is not active", owner.name);
+        return Err(ApiError::new("user.inactive", message)
+            .with_hint("its tokens would be refused; activate the user first"));
+    }
+    turn.caller.guard_owner(owner)
 }
 
 /// A new secret and the id it goes by.

@@ -157,16 +157,13 @@ pub(super) fn guard(turn: &mut Turn, before: &Token, after: &Token) -> Result<()
     let had = turn.world.grants(&before.permissions, &before.groups);
     let has = turn.world.grants(&after.permissions, &after.groups);
     turn.caller.guard_grants(&had, &has)?;
-    if after.limits != before.limits {
-        turn.caller.guard_limits(&after.limits)?;
-    }
-    if after.networks != before.networks {
+    turn.caller.guard_limits(Some(&before.limits), &after.limits)?;
+    let is_within = after.networks.is_within(&before.networks);
+    if !is_within {
         turn.caller.guard_networks(&after.networks)?;
     }
     let ends_later = is_later(after.expires_at, before.expires_at);
-    let is_bound = after.networks.is_within(&before.networks)
-        && after.limits.is_within(&before.limits)
-        && !ends_later;
+    let is_bound = is_within && after.limits.is_within(&before.limits) && !ends_later;
     if is_bound { Ok(()) } else { turn.caller.guard_whole(after, &has) }
 }
 
@@ -196,7 +193,9 @@ fn own(turn: &Turn, token: &mut Token, request: &TokenEdit) -> Result<(), ApiErr
     }
     if let Some(expires) = &request.expires {
         let expires_at = when::expiry("expires", expires, turn.now)?;
-        turn.caller.guard_expiry(expires_at)?;
+        if is_later(expires_at, token.expires_at) {
+            turn.caller.guard_expiry(expires_at)?;
+        }
         refuse_longer_overlap(token, expires_at)?;
         token.expires_at = expires_at;
     }

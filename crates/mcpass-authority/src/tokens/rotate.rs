@@ -2,7 +2,7 @@
 
 use mcpass_domain::{Timestamp, Token, TokenState};
 
-use super::create::fresh;
+use super::create::{self, fresh};
 use crate::api::{ApiError, IssuedToken, Plaintext, TokenRotate};
 use crate::failure::store_failed;
 use crate::turn::{Plan, Turn};
@@ -18,14 +18,14 @@ pub(super) async fn rotate(
     };
     let old = turn.token(&request.id).await?;
     turn.check_edition(&old)?;
-    refuse_unfit(&old, turn.now)?;
-    refuse_second_rotation(turn, &old).await?;
+    refuse_unfit(turn, &old).await?;
     turn.learn(std::slice::from_ref(&old)).await?;
     // The plaintext goes to the caller, so it must not open more than the caller has.
     let grants = turn.world.grants(&old.permissions, &old.groups);
     turn.caller.guard_whole(&old, &grants)?;
-    let owner = turn.core.store.user_find(old.user).await.map_err(store_failed)?;
-    owner.map_or(Ok(()), |owner| turn.caller.guard_owner(&owner))?;
+    if let Some(owner) = turn.core.store.user_find(old.user).await.map_err(store_failed)? {
+        create::guard_owner(turn, &owner)?;
+    }
 
     let (secret, id) = fresh(turn)?;
     let new = Token {
@@ -71,30 +71,32 @@ fn next_expiry(old: &Token, now: Timestamp, latest: Option<Timestamp>) -> Option
     }
 }
 
-/// Only what works can be followed: a rotation must not bring back what has ended or was
-/// switched off.
-fn refuse_unfit(token: &Token, now: Timestamp) -> Result<(), ApiError> {
-    let (code, state, hint) = match token.state(now) {
-        TokenState::Active { .. } => return Ok(()),
-        TokenState::Disabled => ("token.disabled", "disabled", "enable it first"),
-        TokenState::Expired => ("token.expired", "expired", "create a new token"),
-        TokenState::Revoked => ("token.revoked", "revoked", "create a new token"),
-    };
-    Err(ApiError::new(code, format!("{} is {state} and cannot be rotated", token.id))
-        .with_hint(hint))
-}
-
-/// One rotation of a family at a time: at most the newest token and the one it replaces live.
-async fn refuse_second_rotation(turn: &Turn, token: &Token) -> Result<(), ApiError> {
+/// Only what works can be followed: a rotation must not bring back what has ended or was switched
+/// off. And one rotation of a family at a time: at most the newest token and the one it replaces
+/// live.
+async fn refuse_unfit(turn: &Turn, token: &Token) -> Result<(), ApiError> {
     let family = turn.live_family(token).await?;
     let mut others = family.iter().filter(|member| member.id != token.id);
-    let Some(other) = others.find(|member| parse::is_live(member, turn.now)) else { return Ok(()) };
-    // Ids of one millisecond are in no order, so the mark of the rotation tells which is newer.
-    if token.rotated_at.is_some() {
+    let other = others.find(|member| parse::is_live(member, turn.now));
+    // The mark of the rotation tells which is newer, whatever the clock did in between.
+    if token.rotated_at.is_some()
+        && let Some(other) = other
+    {
         let message = format!("{} took the place of {}", other.id, token.id);
         return Err(ApiError::new("token.already_rotated", message)
             .with_hint(format!("rotate {} instead", other.id)));
     }
+    let unfit = |code: &str, state: &str, hint: &str| {
+        let message = format!("{} is {state} and cannot be rotated", token.id);
+        Err(ApiError::new(code, message).with_hint(hint))
+    };
+    match token.state(turn.now) {
+        TokenState::Active { .. } => {}
+        TokenState::Disabled => return unfit("token.disabled", "disabled", "enable it first"),
+        TokenState::Expired => return unfit("token.expired", "expired", "create a new token"),
+        TokenState::Revoked => return unfit("token.revoked", "revoked", "create a new token"),
+    }
+    let Some(other) = other else { return Ok(()) };
     let end = other.expires_at.map_or_else(String::new, |end| format!(", until {end}"));
     let message = format!("the secret before this one, {}, still works{end}", other.id);
     Err(ApiError::new("token.rotation_in_progress", message)

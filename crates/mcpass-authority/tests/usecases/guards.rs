@@ -14,6 +14,8 @@ on_each_store! {
     a_user_manages_their_own_tokens_and_no_others
     a_token_manages_only_with_its_permissions
     a_token_gives_at_most_what_it_has
+    a_token_may_bind_a_wider_one_more_tightly
+    what_a_group_gave_goes_with_it
     a_token_cannot_raise_itself
     only_a_superuser_makes_superusers
     a_group_cannot_be_used_to_give_more
@@ -169,6 +171,62 @@ async fn a_token_gives_at_most_what_it_has(harness: &Harness) {
     // Nor switched on again.
     authority.token_disable(&ctx, by_id(wide.id)).await.unwrap();
     assert_eq!(code(authority.token_enable(&ctx, by_id(wide.id)).await), "grant.not_held");
+}
+
+async fn a_token_may_bind_a_wider_one_more_tightly(harness: &Harness) {
+    let ctx = manager(harness).await;
+    let wide = harness.token("ana", &["other.*"]).await;
+    for request in [
+        TokenEdit { per_minute: Some(11), ..edit(wide.id) },
+        TokenEdit { cidrs: Some(texts(&["192.168.0.0/16"])), ..edit(wide.id) },
+        TokenEdit { expires: Some("80d".to_owned()), ..edit(wide.id) },
+    ] {
+        harness.authority.token_edit(&ctx, request).await.unwrap();
+    }
+    let back = TokenEdit { per_minute: Some(12), ..edit(wide.id) };
+    let error = harness.authority.token_edit(&ctx, back).await.unwrap_err();
+    assert_eq!(
+        (error.code.as_str(), error.field.as_deref()),
+        ("grant.beyond_own", Some("per_minute"))
+    );
+    let longer = TokenEdit { expires: Some("81d".to_owned()), ..edit(wide.id) };
+    assert_eq!(code(harness.authority.token_edit(&ctx, longer).await), "grant.beyond_own");
+}
+
+async fn what_a_group_gave_goes_with_it(harness: &Harness) {
+    let authority = &harness.authority;
+    harness.group("wide", &["blog.*"]).await;
+    let ben = harness.user_with("ben", &["demo.*"]).await;
+    let token = TokenCreate { groups: texts(&["wide"]), ..named("ben") };
+    let token = harness.issue(token).await;
+    let keep = TokenEdit { add_permissions: texts(&["blog.*"]), ..edit(token.id) };
+    let error = authority.token_edit(&ben, keep).await.unwrap_err();
+    assert_eq!(
+        (error.code.as_str(), error.field.as_deref()),
+        ("grant.not_held", Some("permissions"))
+    );
+    let member =
+        UserCreate { name: "eve".to_owned(), groups: texts(&["wide"]), ..UserCreate::default() };
+    authority.user_create(&operator(), member).await.unwrap();
+    let clerk = harness.token("ben", &["mcpass.change_user"]).await;
+    let clerk = Context::token(clerk.id, "10.0.0.1");
+    authority
+        .user_edit(
+            &operator(),
+            UserEdit {
+                user: "ben".to_owned(),
+                add_permissions: texts(&["mcpass.change_user"]),
+                ..UserEdit::default()
+            },
+        )
+        .await
+        .unwrap();
+    let keep = UserEdit {
+        user: "eve".to_owned(),
+        add_permissions: texts(&["blog.*"]),
+        ..UserEdit::default()
+    };
+    assert_eq!(code(authority.user_edit(&clerk, keep).await), "grant.not_held");
 }
 
 async fn a_token_cannot_raise_itself(harness: &Harness) {

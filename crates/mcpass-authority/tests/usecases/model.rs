@@ -153,17 +153,15 @@ impl Model {
     /// Whether a rotation has to be refused.
     fn may_rotate(&self, at: usize) -> Answer {
         let token = &self.tokens[at];
-        match token.state(self.now) {
-            "active" => {}
-            state => return refuse(&format!("token.{state}")),
-        }
         let is_other_live = self.tokens.iter().enumerate().any(|(other, member)| {
             other != at && member.family == token.family && member.is_live(self.now)
         });
-        match (is_other_live, token.is_rotated) {
-            (false, _) => Ok(()),
-            (true, true) => refuse("token.already_rotated"),
-            (true, false) => refuse("token.rotation_in_progress"),
+        match (token.state(self.now), is_other_live) {
+            (_, true) if token.is_rotated => refuse("token.already_rotated"),
+            ("active", true) => refuse("token.rotation_in_progress"),
+            ("active", false) if !self.user_is_active => refuse("user.inactive"),
+            ("active", false) => Ok(()),
+            (state, _) => refuse(&format!("token.{state}")),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Tokens: each use case, its rules and its audit row.
 
-use mcpass_authority::api::{TokenCreate, TokenEdit, TokenRevoke, TokenRotate};
+use mcpass_authority::api::{TokenCreate, TokenEdit, TokenRevoke, TokenRotate, UserEdit};
 use mcpass_domain::{Timestamp, TokenId};
 
 use crate::harness::{DAY, HOUR, Harness, by_id, code, named, on_each_store, operator, texts};
@@ -15,6 +15,9 @@ on_each_store! {
     the_end_of_a_token_can_move_but_not_back_in_time
     rotation_gives_the_same_token_another_secret
     rotation_overlaps_as_long_as_asked_and_no_longer
+    a_rotation_ends_in_a_year_that_can_be_told
+    who_is_not_active_gets_no_secret
+    who_was_rotated_names_the_next
     one_rotation_at_a_time
     what_has_ended_is_not_rotated
     off_and_on_again
@@ -302,6 +305,50 @@ async fn rotation_overlaps_as_long_as_asked_and_no_longer(harness: &Harness) {
     let sooner = TokenEdit { expires: Some("2h".to_owned()), ..edit(long.id) };
     harness.authority.token_edit(&operator(), sooner).await.unwrap();
     harness.assert_published().await;
+}
+
+async fn a_rotation_ends_in_a_year_that_can_be_told(harness: &Harness) {
+    harness.user("ana").await;
+    let far = TokenEdit {
+        expires: Some("9999-12-30".to_owned()),
+        ..edit(harness.token("ana", &[]).await.id)
+    };
+    assert_eq!(
+        harness.authority.token_edit(&operator(), far).await.unwrap_err().field.unwrap(),
+        "expires"
+    );
+    let long = TokenCreate { expires: Some("36500d".to_owned()), ..named("ana") };
+    let mut id = harness.issue(long).await.id;
+    for _ in 0..3 {
+        harness.clock.advance(DAY);
+        let next = harness.authority.token_rotate(&operator(), rotate(id, "0s")).await.unwrap();
+        let end = next.facts.expires_at.unwrap();
+        assert_eq!(end.since(next.facts.created_at), 36_500 * DAY);
+        id = next.id;
+    }
+}
+
+async fn who_is_not_active_gets_no_secret(harness: &Harness) {
+    harness.user("ana").await;
+    let token = harness.token("ana", &[]).await;
+    let off = UserEdit { user: "ana".to_owned(), active: Some(false), ..UserEdit::default() };
+    harness.authority.user_edit(&operator(), off).await.unwrap();
+    let answer = harness.authority.token_rotate(&operator(), rotate(token.id, "1h")).await;
+    assert_eq!(code(answer), "user.inactive");
+    assert_eq!(
+        code(harness.authority.token_create(&operator(), named("ana")).await),
+        "user.inactive"
+    );
+}
+
+async fn who_was_rotated_names_the_next(harness: &Harness) {
+    harness.user("ana").await;
+    let first = harness.token("ana", &[]).await;
+    let second = harness.authority.token_rotate(&operator(), rotate(first.id, "0s")).await.unwrap();
+    let error =
+        harness.authority.token_rotate(&operator(), rotate(first.id, "0s")).await.unwrap_err();
+    assert_eq!(error.code, "token.already_rotated");
+    assert!(error.hint.unwrap().contains(&second.id.to_string()));
 }
 
 async fn one_rotation_at_a_time(harness: &Harness) {
