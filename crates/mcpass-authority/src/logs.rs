@@ -231,12 +231,16 @@ async fn filter(turn: &Turn, request: &LogFilter) -> Result<AccessFilter, ApiErr
         })
     };
     let own = own_name(turn).await?;
-    let is_of_others = request.user.is_some() && own.is_some() && own != request.user;
+    let user = match request.user.as_deref() {
+        Some(text) => Some(name_of(turn, text).await?),
+        None => None,
+    };
+    let is_of_others = user.is_some() && own.is_some() && own != user;
     Ok(AccessFilter {
         // Who sees their own rows alone finds none of somebody else.
         tokens: if is_of_others { Some(Vec::new()) } else { tokens(turn, request).await? },
         is_confined: own.is_some(),
-        user: own.or_else(|| request.user.clone()),
+        user: own.or(user),
         server: request.server.clone(),
         method: request.method.clone(),
         target: request.target.clone(),
@@ -255,6 +259,14 @@ async fn filter(turn: &Turn, request: &LogFilter) -> Result<AccessFilter, ApiErr
         oldest_first: false,
         effort: None,
     })
+}
+
+/// The name that rows have for a user, who may be gone since: only an id says that nobody is meant.
+async fn name_of(turn: &Turn, text: &str) -> Result<String, ApiError> {
+    if text.parse::<UserId>().is_err() {
+        return Ok(text.to_owned());
+    }
+    Ok(turn.user("user", text).await?.name.to_string())
 }
 
 /// An IPv4 address that is written as IPv6 is the same one, as in rows.

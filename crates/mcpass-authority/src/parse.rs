@@ -4,12 +4,16 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use mcpass_domain::id;
-use mcpass_domain::{CidrList, Group, GroupId, Limits, Permission, Token, ToolClass, User, UserId};
+use mcpass_domain::permission::MANAGEMENT;
+use mcpass_domain::{
+    Ask, CidrList, Group, GroupId, Limits, Permission, Target, Token, ToolClass, User, UserId,
+};
 
 use mcpass_store::{PageRequest, TokenFilter};
 
 use crate::api::ApiError;
 use crate::authorize::{Action, Reach};
+use crate::catalogue;
 use crate::failure::store_failed;
 use crate::turn::Turn;
 
@@ -44,10 +48,26 @@ pub(crate) fn names_itself(text: &str) -> bool {
 pub(crate) fn permissions(name: &str, texts: &[String]) -> Result<Vec<Permission>, ApiError> {
     let mut all = Vec::new();
     for text in texts {
-        add_new(&mut all, field::<Permission>(name, text)?);
+        let permission = field::<Permission>(name, text)?;
+        refuse_unknown(name, &permission)?;
+        add_new(&mut all, permission);
     }
     refuse_too_many(name, &all)?;
     Ok(all)
+}
+
+/// Refuses what would give or deny nothing: only mcpass itself has permissions in its namespace.
+fn refuse_unknown(name: &str, permission: &Permission) -> Result<(), ApiError> {
+    let means = |known: &str| {
+        let target = Target::Permission(known);
+        permission.matches(&Ask { server: MANAGEMENT, target, class: None })
+    };
+    let mut known = catalogue::management().map(|(known, _)| known);
+    if permission.server_part() != MANAGEMENT || known.any(means) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(name, format!("`{permission}`: mcpass knows no such permission"))
+        .with_hint("`mcpass permissions` lists those there are"))
 }
 
 /// Reads networks.
@@ -110,7 +130,20 @@ pub(crate) fn prose(name: &str, text: &str, most: usize) -> Result<String, ApiEr
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
         return Err(ApiError::invalid(name, format!("{name} holds a control character")));
     }
+    if let Some(mark) = text.chars().find(|&c| turns_text(c)) {
+        let message = format!(
+            "{name} holds U+{:04X}, which makes text read otherwise than it is written",
+            u32::from(mark)
+        );
+        return Err(ApiError::invalid(name, message));
+    }
     Ok(text)
+}
+
+/// Whether a character orders what follows otherwise (UAX #9, explicit formatting), or ends a line
+/// as no editor shows it. Marks that languages need are not among them.
+const fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 /// `read`, `write` or `destructive`.

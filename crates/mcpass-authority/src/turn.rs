@@ -228,9 +228,12 @@ impl Turn {
             }
             Some(found) if found.request == request => {
                 let message = format!("this was created before, as {}", found.object);
-                let error = ApiError::new("idempotent_replay", message).with_hint(
-                    "look at that; a token's secret is shown once, so if it is lost, rotate it",
-                );
+                let hint = if found.object.starts_with(TokenId::PREFIX) {
+                    "look at that; its secret is shown once, so if it is lost, rotate it"
+                } else {
+                    "look at that"
+                };
+                let error = ApiError::new("idempotent_replay", message).with_hint(hint);
                 Err(ApiError { object: Some(found.object), ..error })
             }
             Some(_) => Err(ApiError::new(

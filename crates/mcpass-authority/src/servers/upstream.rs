@@ -1,6 +1,6 @@
 //! What may be said of an HTTP upstream, by hand or in the configuration file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::{HeaderName, HeaderValue, Uri};
 use mcpass_domain::server::HttpUpstream;
@@ -68,6 +68,13 @@ fn check_headers(headers: &BTreeMap<String, String>) -> Result<(), ApiError> {
         let message = format!("a server has at most {MAX_HEADERS} headers");
         return Err(ApiError::invalid("headers", message));
     }
+    // Names of headers have no case (RFC 9110, section 5.1): one would take the other's place.
+    let mut known = BTreeSet::new();
+    if let Some(name) = headers.keys().find(|name| !known.insert(name.to_ascii_lowercase())) {
+        let shown: String = name.chars().take(64).collect();
+        let message = format!("the header `{shown}` is there twice, in other letters");
+        return Err(ApiError::invalid("headers", message));
+    }
     headers.iter().try_for_each(|(name, value)| check_header(name, value))
 }
 
@@ -97,6 +104,9 @@ fn check_url(url: &str) -> Result<(), ApiError> {
     };
     if url.len() > MAX_URL {
         return fail("it is longer than 2,000 bytes", URL_HINT);
+    }
+    if !url.is_ascii() {
+        return fail("it holds a character that a URL writes as %…", URL_HINT);
     }
     if url.contains('#') {
         return fail("it has a fragment (#…), which is never sent", URL_HINT);
@@ -173,6 +183,7 @@ mod tests {
             "127.0.0.1:3000",
             "ftp://x/",
             "http://",
+            "http://x/\u{202E}",
             "http://x:",
             "http://ana:geheim@x/",
             "http://x/#top",

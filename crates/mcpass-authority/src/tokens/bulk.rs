@@ -77,7 +77,7 @@ async fn glance(
     deed: &Deed,
     filter: &TokenMatch,
 ) -> Result<BulkView, ApiError> {
-    let filter = list::filter(turn, &listed(filter)).await?;
+    let filter = list::filter(turn, &listed(filter)).await.map_err(of_filter)?;
     let (group, page) = (deed.group(), PageRequest { after: None, limit: MAX_TOKENS });
     let found = turn.core.store.token_outlines(&filter, group, &page).await;
     let found = found.map_err(store_failed)?;
@@ -114,7 +114,10 @@ async fn go_through(
         let why_not = why_not(turn.now, &outline, deed);
         if why_not.is_none() {
             let after = done(turn.now, before, deed);
-            edit::guard(turn, before, &after)?;
+            edit::guard(turn, before, &after).map_err(|error| ApiError {
+                object: Some(before.id.to_string()),
+                ..error.without_field()
+            })?;
             // What is only asked needs no words for the audit log.
             if !request.dry_run {
                 turn.update_token(&mut plan, deed.audit(), (before, &after), note(deed))?;
@@ -188,8 +191,10 @@ fn refuse_unsaid(request: &TokenBulk) -> Result<(), ApiError> {
         return Err(ApiError::invalid("filter.text", "an empty text is in every token")
             .with_hint("leave it out, or give what to look for"));
     }
-    let is_said = request.dry_run || request.expected.is_some();
-    if is_said || *filter != TokenMatch::default() {
+    // All states are no filter, either.
+    let state = filter.state.clone().filter(|state| state != "all");
+    let is_empty = TokenMatch { state, ..filter.clone() } == TokenMatch::default();
+    if request.dry_run || request.expected.is_some() || !is_empty {
         return Ok(());
     }
     Err(ApiError::invalid("filter", "an empty filter means every token there is")
@@ -246,8 +251,8 @@ async fn tokens(turn: &mut Turn, request: &TokenBulk) -> Result<Vec<Token>, ApiE
     match (&request.filter, request.ids.as_slice()) {
         (Some(filter), []) => {
             let page = (None, MAX_TOKENS);
-            let (found, next) =
-                list::newest(turn, &listed(filter), page, list::MAX_LOOKED_AT).await?;
+            let newest = list::newest(turn, &listed(filter), page, list::MAX_LOOKED_AT).await;
+            let (found, next) = newest.map_err(of_filter)?;
             refuse_more("filter", next.is_some())?;
             Ok(found)
         }
@@ -258,6 +263,12 @@ async fn tokens(turn: &mut Turn, request: &TokenBulk) -> Result<Vec<Token>, ApiE
         }
         _ => Err(ApiError::invalid("ids", "give `ids` or a `filter`, and not both")),
     }
+}
+
+/// The same with where the field stands in this request.
+fn of_filter(error: ApiError) -> ApiError {
+    let field = error.field.map(|field| format!("filter.{field}"));
+    ApiError { field, ..error }
 }
 
 fn refuse_more(field: &str, is_more: bool) -> Result<(), ApiError> {

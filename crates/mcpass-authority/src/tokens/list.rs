@@ -39,12 +39,12 @@ pub(super) async fn list(
         None => {
             let filter = filter(turn, request).await?;
             let sort = sort(request.sort.as_deref())?;
-            let after = cursor.map(|text| place(text, sort.key)).transpose()?;
+            let after = cursor.map(|text| place(text, sort)).transpose()?;
             let page = PageRequest { after, limit };
             let found = turn.core.store.token_sorted(&filter, sort, &page).await;
             let found = found.map_err(store_failed)?;
             turn.learn(&found.items).await?;
-            (found.items, found.next.map(|place| cursor_of(&place)))
+            (found.items, found.next.map(|place| cursor_of(&place, sort)))
         }
         Some(_) if request.sort.is_none() => {
             let after = cursor.map(|text| parse::field("cursor", text)).transpose()?;
@@ -112,27 +112,39 @@ fn sort(text: Option<&str>) -> Result<TokenSort, ApiError> {
     Ok(TokenSort { key, ascending })
 }
 
-/// A place as a cursor: the value, a dot, the id. An id alone is a place among those created.
-fn cursor_of(place: &TokenPlace) -> String {
+/// A place as a cursor: the value, a dot, the id; where a list begins with the last, another mark
+/// is between them. The newest come first in most lists: there, the id says it all.
+fn cursor_of(place: &TokenPlace, sort: TokenSort) -> String {
+    let (mark, id) = (mark(sort), place.id);
     match &place.value {
-        SortValue::None => place.id.to_string(),
-        SortValue::Number(number) => format!("{number}.{}", place.id),
-        SortValue::Text(text) => format!("{text}.{}", place.id),
+        SortValue::None if !sort.ascending => id.to_string(),
+        SortValue::None => format!("{mark}{id}"),
+        SortValue::Number(number) => format!("{number}{mark}{id}"),
+        SortValue::Text(text) => format!("{text}{mark}{id}"),
     }
 }
 
-fn place(text: &str, key: TokenKey) -> Result<TokenPlace, ApiError> {
+const fn mark(sort: TokenSort) -> char {
+    if sort.ascending { '.' } else { '~' }
+}
+
+fn place(text: &str, sort: TokenSort) -> Result<TokenPlace, ApiError> {
     let wrong = || {
         ApiError::invalid("cursor", "this cursor is not one of a list in this order")
             .with_hint("give the `next` of the page before, with the same `sort`")
     };
-    if key == TokenKey::Created {
-        return Ok(TokenPlace { value: SortValue::None, id: parse::field("cursor", text)? });
-    }
-    let (value, id) = text.rsplit_once('.').ok_or_else(wrong)?;
-    let value = match key {
+    let (value, id) = match text.rsplit_once(['.', '~']) {
+        Some((value, id)) if text.ends_with(&format!("{}{id}", mark(sort))) => (value, id),
+        None if sort == TokenSort::default() => ("", text),
+        Some(_) | None => return Err(wrong()),
+    };
+    let value = match sort.key {
+        TokenKey::Created if value.is_empty() => SortValue::None,
+        TokenKey::Created => return Err(wrong()),
         TokenKey::Name => SortValue::Text(value.to_owned()),
-        _ => SortValue::Number(value.parse().map_err(|_| wrong())?),
+        TokenKey::Expires | TokenKey::LastUsed => {
+            SortValue::Number(value.parse().map_err(|_| wrong())?)
+        }
     };
     Ok(TokenPlace { value, id: id.parse().map_err(|_| wrong())? })
 }

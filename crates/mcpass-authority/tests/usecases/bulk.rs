@@ -117,6 +117,13 @@ async fn a_bulk_reaches_no_further_than_its_caller(harness: &Harness) {
     assert_eq!(code(bulk(harness, &ana, of_ids("revoke", &both)).await), "token.not_found");
     let all = TokenBulk { filter: Some(TokenMatch::default()), ..of_ids("disable", &[]) };
     assert_eq!(code(bulk(harness, &ana, all.clone()).await), ApiError::INVALID);
+    let of_state = |state: &str| {
+        let filter = TokenMatch { state: Some(state.to_owned()), ..TokenMatch::default() };
+        TokenBulk { filter: Some(filter), ..all.clone() }
+    };
+    assert_eq!(code(bulk(harness, &ana, of_state("all")).await), ApiError::INVALID);
+    let error = bulk(harness, &ana, of_state("odd")).await.unwrap_err();
+    assert_eq!(error.field.as_deref(), Some("filter.state"));
     let all = TokenBulk { expected: Some(1), ..all };
     let done = bulk(harness, &ana, all).await.unwrap();
     assert_eq!(done.items.iter().map(|item| item.id).collect::<Vec<_>>(), [own.id]);

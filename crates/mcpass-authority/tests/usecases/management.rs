@@ -48,7 +48,19 @@ async fn sorted_lists_go_on_where_a_page_ended(harness: &Harness) {
         let request = TokenList { sort, cursor, ..TokenList::default() };
         async move { harness.authority.token_list(&operator(), request).await }
     };
-    for (sort, cursor) in [("name", "nonsense"), ("expires", "x.tok_1"), ("colour", "a")] {
+    let id =
+        harness.authority.token_list(&operator(), TokenList::default()).await.unwrap().items[0].id;
+    for (sort, cursor) in [
+        ("name", "nonsense"),
+        ("expires", "x.tok_1"),
+        ("colour", "a"),
+        // Of the other direction.
+        ("name", &format!("t~{id}")),
+        ("-name", &format!("t.{id}")),
+        ("created", &id.to_string()),
+        ("-created", &format!(".{id}")),
+        ("-created", &format!("5~{id}")),
+    ] {
         assert_eq!(code(list(sort, cursor).await), ApiError::INVALID, "{sort} {cursor}");
     }
     let count = TokenCount { text: Some("B.2".to_owned()), ..TokenCount::default() };
