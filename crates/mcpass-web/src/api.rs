@@ -10,20 +10,23 @@ mod people;
 mod servers;
 mod tokens;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Site;
-use crate::input::invalid;
+use crate::body;
+use crate::input::{invalid, is_nothing};
 use crate::problem::Problem;
 
 /// All operations. What is not in the document cannot be asked for.
@@ -68,11 +71,11 @@ fn operations() -> OpenApiRouter<Arc<Site>> {
         .routes(routes!(about::whoami))
 }
 
-/// The routes of the API.
-pub(crate) fn router() -> Router<Arc<Site>> {
+/// The routes of the API. A body may take `read_timeout`.
+pub(crate) fn router(read_timeout: Duration) -> Router<Arc<Site>> {
     let (router, document) = operations().split_for_parts();
-    let asked = Arc::new(document::with_query(&document));
-    let router = router.route_layer(from_fn_with_state(asked, refuse_query));
+    let known = Known { reads: document::reads(&document), read_timeout };
+    let router = router.route_layer(from_fn_with_state(Arc::new(known), refuse_unread));
     let text = document::finish(document);
     let serve = move || {
         let text = text.clone();
@@ -81,29 +84,42 @@ pub(crate) fn router() -> Router<Arc<Site>> {
     router.route("/api/openapi.json", get(serve)).layer(map_response(tidy))
 }
 
-/// Refuses a query where none is taken: `?dry_run=true` at the wrong place would do the thing.
-async fn refuse_query(
-    State(asked): State<Arc<BTreeSet<(String, String)>>>,
+/// What is known of the operations.
+struct Known {
+    reads: BTreeMap<(String, String), document::Reads>,
+    read_timeout: Duration,
+}
+
+/// Refuses a query or a body where none is taken: a `dry_run` at the wrong place would do the
+/// thing. An empty object says nothing, and programs send one where they have nothing to say.
+async fn refuse_unread(
+    State(known): State<Arc<Known>>,
     request: Request,
     next: Next,
-) -> Response {
+) -> Result<Response, Problem> {
+    let place = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let method = match request.method() {
+        &Method::HEAD => Method::GET,
+        method => method.clone(),
+    };
+    let operation = (place.unwrap_or_default().to_owned(), method.as_str().to_ascii_lowercase());
+    let Some(reads) = known.reads.get(&operation) else { return Ok(next.run(request).await) };
     let first = request.uri().query().and_then(|query| {
         form_urlencoded::parse(query.as_bytes()).next().map(|(name, _)| name.into_owned())
     });
-    let place = request.extensions().get::<MatchedPath>();
-    match (first, place) {
-        (Some(name), Some(place)) => {
-            let method = request.method().as_str().to_ascii_lowercase();
-            if asked.contains(&(place.as_str().to_owned(), method)) {
-                return next.run(request).await;
-            }
-            let name = mcpass_domain::redact::mask(&name).into_owned();
-            let message =
-                format!("unknown field `{name}`: nothing is asked for in the address here");
-            invalid(&message, Some(name)).into_response()
-        }
-        _ => next.run(request).await,
+    if let Some(name) = first.filter(|_| !reads.query) {
+        let name = mcpass_domain::redact::mask(&name).into_owned();
+        let message = format!("unknown field `{name}`: nothing is asked for in the address here");
+        return Err(invalid(&message, Some(name)));
     }
+    if reads.body || method == Method::GET {
+        return Ok(next.run(request).await);
+    }
+    let (parts, body) = request.into_parts();
+    if !is_nothing(&body::read(body, known.read_timeout).await?) {
+        return Err(invalid("nothing is taken in the body here: leave it out", None));
+    }
+    Ok(next.run(Request::from_parts(parts, Body::empty())).await)
 }
 
 /// What all answers have in common: nothing is cached, and a wrong method is a problem like any

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
@@ -26,6 +26,10 @@ pub(crate) enum Unread {
 /// # Errors
 /// When it is too large, too slow or broken off.
 pub(crate) async fn read(body: Body, time: Duration) -> Result<Bytes, Unread> {
+    // Who says beforehand that it is too large is not waited for.
+    if body.size_hint().lower() > LARGEST as u64 {
+        return Err(Unread::TooLarge);
+    }
     match tokio::time::timeout(time, Limited::new(body, LARGEST).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {

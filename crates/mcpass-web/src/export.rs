@@ -90,7 +90,11 @@ fn defuse(cell: &str) -> String {
     let mut text = String::with_capacity(cell.len() + 1);
     let mut may_begin = true;
     for letter in cell.chars() {
-        let is_formula = matches!(letter, '=' | '+' | '-' | '@');
+        // Full-width forms are read as the plain ones.
+        let is_formula = matches!(
+            letter,
+            '=' | '+' | '-' | '@' | '\u{FF1D}' | '\u{FF0B}' | '\u{FF0D}' | '\u{FF20}'
+        );
         let is_blank = text.is_empty() && matches!(letter, '\t' | '\r' | '\n');
         if may_begin && is_formula || is_blank {
             text.push('\'');

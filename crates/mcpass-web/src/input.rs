@@ -73,7 +73,11 @@ impl Input {
             let message = format!("unknown field `{member}`: the path names it");
             return Err(invalid(&message, Some(member.to_owned())));
         }
-        self.read()
+        // What is expected in a body is told without what the path says already.
+        self.read().map_err(|problem: Problem| {
+            let detail = problem.detail.replacen(&format!("`{member}`, "), "", 1).into();
+            Problem { detail, ..problem }
+        })
     }
 }
 
@@ -152,13 +156,12 @@ impl FromRequest<Arc<Site>> for Input {
     type Rejection = Problem;
 
     async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Problem> {
-        let is_json = is_json(request.headers());
-        let bytes = read_body(request, site).await?;
+        let unfit = unfit(request.headers());
+        let bytes = body::read(request.into_body(), site.read_timeout).await?;
         if bytes.is_empty() {
             return Ok(Self(Map::new(), bytes));
         }
-        if !is_json {
-            let detail = "send the body as `Content-Type: application/json`";
+        if let Some(detail) = unfit {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", detail));
         }
         let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
@@ -176,24 +179,44 @@ impl FromRequest<Arc<Site>> for Input {
     }
 }
 
-async fn read_body(request: Request, site: &Site) -> Result<Bytes, Problem> {
-    body::read(request.into_body(), site.read_timeout).await.map_err(|unread| match unread {
-        Unread::TooLarge => {
-            let detail = "the body is larger than 1 MiB";
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+impl From<Unread> for Problem {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge => {
+                let detail = "the body is larger than 1 MiB";
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+            }
+            Unread::TooSlow(time) => {
+                let detail = format!("the body did not arrive within {} s", time.as_secs());
+                Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
+            }
+            Unread::BrokeOff => Self::new(StatusCode::BAD_REQUEST, "body", "the body broke off"),
         }
-        Unread::TooSlow(time) => {
-            let detail = format!("the body did not arrive within {} s", time.as_secs());
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
-        }
-        Unread::BrokeOff => Problem::new(StatusCode::BAD_REQUEST, "body", "the body broke off"),
-    })
+    }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = text.and_then(|text| text.split(';').next()).unwrap_or("").trim();
-    essence.eq_ignore_ascii_case("application/json")
+/// Whether a body says nothing: there is none, or an empty object.
+pub(crate) fn is_nothing(body: &[u8]) -> bool {
+    let is_empty = |text: &Map<String, Value>| text.is_empty();
+    body.trim_ascii().is_empty() || serde_json::from_slice(body).is_ok_and(|it| is_empty(&it))
+}
+
+/// Why a body with these headers is not read, if it is not.
+fn unfit(headers: &HeaderMap) -> Option<&'static str> {
+    if headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
+        return Some("send the body as it is, without a `Content-Encoding`");
+    }
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let text = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+    let is_json = essence.trim().eq_ignore_ascii_case("application/json") && types.next().is_none();
+    // JSON between programs is UTF-8 (RFC 8259, section 8.1).
+    let charset = parameters.split(';').find_map(|one| {
+        let (name, charset) = one.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| charset.trim().trim_matches('"'))
+    });
+    let is_utf8 = charset.is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"));
+    (!(is_json && is_utf8)).then_some("send the body as `Content-Type: application/json`")
 }
 
 /// The query.
@@ -278,10 +301,12 @@ impl FromRequestParts<Arc<Site>> for Successor {
 }
 
 fn keyed(ctx: Context, headers: &HeaderMap) -> Context {
-    match headers.get(IDEMPOTENCY_KEY) {
-        // What is no key at all is refused as an empty one is.
-        Some(key) => ctx.with_key(key.to_str().unwrap_or_default()),
-        None => ctx,
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+    match (keys.next(), keys.next()) {
+        // What is no key at all is refused as an empty one is, and so are two.
+        (Some(key), None) => ctx.with_key(key.to_str().unwrap_or_default()),
+        (Some(_), Some(_)) => ctx.with_key(""),
+        (None, _) => ctx,
     }
 }
 

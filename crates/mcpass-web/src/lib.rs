@@ -66,7 +66,7 @@ pub struct Site {
 /// All routes outside the data path.
 pub fn router(site: Site, console: Console) -> Router {
     Router::new()
-        .merge(api::router())
+        .merge(api::router(site.read_timeout))
         .route("/healthz", get(operations::health))
         .route("/mcp/health/", get(operations::named_health))
         .route("/readyz", get(operations::ready))

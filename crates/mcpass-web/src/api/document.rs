@@ -1,6 +1,6 @@
 //! The OpenAPI document: what the code says of itself, and what all operations have in common.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use mcpass_authority::api::Items;
 use serde_json::{Map, Value, json};
@@ -57,22 +57,27 @@ const LIMITS: [(&str, Items); 8] = [
 /// Changes of a thing that are asked for by a place of their own.
 const SWITCHES: [&str; 4] = ["disable", "enable", "revoke", "rotate"];
 
-/// Path and method of the operations that take a query.
-pub(super) fn with_query(document: &utoipa::openapi::OpenApi) -> BTreeSet<(String, String)> {
+/// What an operation reads of a request, besides its path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Reads {
+    pub(super) query: bool,
+    pub(super) body: bool,
+}
+
+/// What each operation reads, by its path and method.
+pub(super) fn reads(document: &utoipa::openapi::OpenApi) -> BTreeMap<(String, String), Reads> {
     let document = serde_json::to_value(document).unwrap_or_default();
     let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
     let operations = paths.flat_map(|(path, methods)| {
         methods.as_object().into_iter().flatten().map(move |(method, it)| (path, method, it))
     });
-    let asks = |operation: &Value| {
+    let reads = |operation: &Value| {
         let parameters = operation.get("parameters").and_then(Value::as_array);
         let mut parameters = parameters.into_iter().flatten();
-        parameters.any(|parameter| parameter.get("in").is_some_and(|place| place == "query"))
+        let is_query = |it: &Value| it.get("in").is_some_and(|place| place == "query");
+        Reads { query: parameters.any(is_query), body: operation.get("requestBody").is_some() }
     };
-    operations
-        .filter(|(_, _, operation)| asks(operation))
-        .map(|(path, method, _)| (path.clone(), method.clone()))
-        .collect()
+    operations.map(|(path, method, it)| ((path.clone(), method.clone()), reads(it))).collect()
 }
 
 /// The whole document as JSON.
@@ -99,7 +104,8 @@ pub(super) fn finish(document: utoipa::openapi::OpenApi) -> String {
         components.insert("securitySchemes".to_owned(), schemes());
     }
     if let Some(document) = document.as_object_mut() {
-        document.insert("security".to_owned(), json!([{"token": []}, {"session": []}]));
+        let security = json!([{"token": []}, {"session": []}, {"session_over_http": []}]);
+        document.insert("security".to_owned(), security);
     }
     serde_json::to_string_pretty(&document).unwrap_or_default()
 }
@@ -115,8 +121,14 @@ fn schemes() -> Value {
             "type": "apiKey",
             "in": "cookie",
             "name": "__Host-mcpass_session",
-            "description": "The session of somebody who signed in to the console. Changes are \
-                            taken from the console's own pages alone.",
+            "description": "The session of somebody who signed in to the console over HTTPS. \
+                            Changes are taken from the console's own pages alone.",
+        },
+        "session_over_http": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "mcpass_session",
+            "description": "The same where the console is served without TLS, as on loopback.",
         },
     })
 }

@@ -43,7 +43,7 @@ pub(super) struct LogQuery {
     /// Of all secrets of this family, by its id or that of any token in it.
     #[serde(default)]
     family: Option<String>,
-    /// Of this user, by the name at the time.
+    /// Of this user, by id or name. Users who are gone have rows, too, so that any name is taken.
     #[serde(default)]
     user: Option<String>,
     /// At this server.

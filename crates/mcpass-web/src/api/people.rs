@@ -8,13 +8,15 @@ use mcpass_authority::api::{
     GroupCreate, GroupEdit, GroupRef, GroupView, IssuedLink, Items, Page, SessionRef, SessionView,
     SessionsEnd, UserCreate, UserEdit, UserRef, UserResetLink, UserView,
 };
+use mcpass_domain::UserName;
+use mcpass_domain::id::is_id;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::Site;
 use crate::answer::{Created, Tagged};
 use crate::identity::Caller;
-use crate::input::{Creator, Editor, Input, Named, NamedTwo, Query};
+use crate::input::{Creator, Editor, Input, Named, NamedTwo, Query, invalid};
 use crate::problem::Problem;
 
 /// Which part of a list that is in the order of names.
@@ -45,6 +47,11 @@ impl PartQuery {
     fn of<T>(&self, all: Vec<T>, name: impl Fn(&T) -> &str) -> Result<Page<T>, Problem> {
         let limit = Items::NAMES.of(self.limit)?;
         let after = self.cursor.as_deref();
+        let is_name = |text: &str| text.parse::<UserName>().is_ok() && !is_id(text);
+        if after.is_some_and(|after| !is_name(after)) {
+            let message = "the cursor is not the `next` of an earlier page";
+            return Err(invalid(message, Some("cursor".to_owned())));
+        }
         let mut rest = all.into_iter().filter(|item| after.is_none_or(|after| name(item) > after));
         let items: Vec<T> = rest.by_ref().take(limit as usize).collect();
         let last = items.last().filter(|_| rest.next().is_some());

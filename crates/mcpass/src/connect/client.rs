@@ -132,7 +132,8 @@ impl Client {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = verb;
         *request.headers_mut() = headers;
-        let sent = self.pool.send(Outbound { request, is_repeatable, is_lasting }).await;
+        let sent =
+            self.pool.send(Outbound { request, is_repeatable, is_lasting, is_aside: false }).await;
         let (response, lease) = sent.map_err(|error| Problem::of_sending(&self.url, &error))?;
         let (head, body) = response.into_parts();
         Ok(Reply {

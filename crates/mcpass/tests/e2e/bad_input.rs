@@ -196,6 +196,17 @@ async fn large_bodies_are_refused_without_being_read() -> Result<()> {
     let answer = wire.answer().await?;
     assert_eq!(answer.status, 413, "{}", answer.shown());
     assert_eq!(setup.upstream.markers(), Vec::<String>::new());
+
+    // Nor does management wait for what is said to be too large.
+    let mut wire = Wire::connect(setup.mcpass.address()?).await?;
+    let bearer =
+        format!("Bearer {}", setup.mcpass.token("m", &["mcpass.*"], GENEROUS).await?.token);
+    let json = ("Content-Type", "application/json");
+    let headers = [json, ("Authorization", bearer.as_str()), ("Content-Length", "99999999999")];
+    let head = wire.request_bytes("POST", "/api/v1/groups", &headers, b"");
+    wire.send(&head).await?;
+    let answer = wire.answer().await?;
+    assert_eq!(answer.status, 413, "{}", answer.shown());
     Ok(())
 }
 

@@ -99,6 +99,90 @@ async fn a_member_that_is_said_twice_is_refused() {
 }
 
 #[tokio::test]
+async fn a_body_where_none_is_read_is_refused() {
+    let world = World::new().await;
+    let document: Value = serde_json::from_str(&super::document()).unwrap();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if operation.get("requestBody").is_some() || method == "get" {
+                continue;
+            }
+            let method = method.to_uppercase();
+            let refused = world.ask(ROOT, &method, path, r#"{"dry_run":true}"#).await;
+            assert_eq!(refused.status.as_u16(), 422, "{method} {path}: {}", refused.text);
+            assert!(refused.text.contains("nothing is taken in the body"), "{}", refused.text);
+        }
+    }
+    for body in ["not json", "[]", r#"{"family":true}"#] {
+        let refused = world.ask(ROOT, "POST", "/api/v1/tokens/{token}/disable", body).await;
+        assert_eq!(refused.status.as_u16(), 422, "{body}: {}", refused.text);
+    }
+    let shown = world.ask(ROOT, "GET", "/api/v1/tokens/{token}", "").await.json();
+    assert_eq!(shown["state"], "active");
+    for body in ["{}", " { }\n", ""] {
+        let done = world.ask(ROOT, "POST", "/api/v1/tokens/{token}/disable", body).await;
+        assert_eq!(done.status.as_u16(), 200, "{body}: {}", done.text);
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_plain_json_in_utf_8() {
+    let world = World::new().await;
+    let group = |name: &str| format!(r#"{{"name":"{name}"}}"#);
+    for (at, headers) in [
+        &[("content-type", "application/json"), ("content-encoding", "gzip")][..],
+        &[("content-type", "application/json; charset=utf-16")],
+        &[("content-type", "application/json"), ("content-type", "text/xml")],
+        &[("content-type", "text/plain")],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let body = group(&format!("bad{at}"));
+        let refused = world.ask_with(ROOT, "POST", "/api/v1/groups", &body, headers).await;
+        assert_eq!(refused.status.as_u16(), 415, "{headers:?}: {}", refused.text);
+    }
+    for (at, headers) in [
+        &[("content-type", "application/json"), ("content-encoding", "identity")][..],
+        &[("content-type", "Application/JSON; Charset=\"UTF-8\"")],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let body = group(&format!("good{at}"));
+        let done = world.ask_with(ROOT, "POST", "/api/v1/groups", &body, headers).await;
+        assert_eq!(done.status.as_u16(), 201, "{headers:?}: {}", done.text);
+    }
+    let keys = [("idempotency-key", "a"), ("idempotency-key", "b")];
+    let refused = world.ask_with(ROOT, "POST", "/api/v1/groups", &group("keyed"), &keys).await;
+    assert_eq!(refused.json()["field"], "Idempotency-Key", "{}", refused.text);
+}
+
+#[tokio::test]
+async fn what_is_expected_leaves_out_what_the_path_names() {
+    let world = World::new().await;
+    let refused = world.ask(ROOT, "PATCH", "/api/v1/tokens/{token}", r#"{"user":"bo"}"#).await;
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("`name`") && !detail.contains("`id`"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_cursor_of_names_is_one() {
+    let world = World::new().await;
+    for (list, cursor) in [
+        ("users", "tok_0000000000000000000000"),
+        ("users", ""),
+        ("groups", "aud_0000000000000000000000"),
+        ("groups", "a%20b"),
+    ] {
+        let path = format!("/api/v1/{list}?cursor={cursor}");
+        let refused = world.ask(ROOT, "GET", &path, "").await;
+        assert_eq!(refused.status.as_u16(), 422, "{path}: {}", refused.text);
+        assert_eq!(refused.json()["field"], "cursor");
+    }
+}
+
+#[tokio::test]
 async fn every_change_of_what_has_a_version_keeps_to_if_match() {
     let world = World::new().await;
     for (path, of) in CHANGES {
