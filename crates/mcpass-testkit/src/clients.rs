@@ -36,7 +36,7 @@ pub use self::step::{Report, Step, Visit};
 use crate::mcpass::Finished;
 
 /// Longest run of one client, its start included.
-const CLIENT_TIMEOUT: Duration = Duration::from_mins(2);
+const CLIENT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// One client in one of its modes.
 #[derive(Clone, Copy, Debug)]
