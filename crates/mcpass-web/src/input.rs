@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use mcpass_authority::Context;
+use mcpass_authority::api::ApiError;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -283,6 +284,12 @@ impl FromRequestParts<Arc<Site>> for Editor {
 
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Problem> {
         let Caller(ctx) = Caller::from_request_parts(parts, site).await?;
+        // It would have the change made of what is not there (RFC 9110, section 13.1.2).
+        if parts.headers.contains_key(header::IF_NONE_MATCH) {
+            let detail = "a change is made of what is there: say which version with If-Match, and \
+                          leave If-None-Match out";
+            return Err(Problem::new(StatusCode::PRECONDITION_FAILED, ApiError::STALE, detail));
+        }
         Ok(Self(matching(ctx, &parts.headers)))
     }
 }

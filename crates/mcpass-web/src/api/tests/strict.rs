@@ -194,6 +194,12 @@ async fn every_change_of_what_has_a_version_keeps_to_if_match() {
         let done = world.ask_with(ROOT, "POST", path, "{}", &now).await;
         assert!(done.status.is_success(), "{path}: {}", done.text);
     }
+    for tag in ["*", "\"rubbish\""] {
+        let body = r#"{"note":"x"}"#;
+        let none = [("if-none-match", tag)];
+        let refused = world.ask_with(ROOT, "PATCH", "/api/v1/tokens/{token}", body, &none).await;
+        assert_eq!(refused.status, StatusCode::PRECONDITION_FAILED, "{}", refused.text);
+    }
     for path in ["/api/v1/groups/readers", "/api/v1/servers/up"] {
         let old = [("if-match", "\"rubbish\"")];
         let refused = world.ask_with(ROOT, "DELETE", path, "", &old).await;
