@@ -19,11 +19,12 @@ use crate::when;
 const MAX_TOKENS: u32 = 10_000;
 
 /// What can be asked for.
-const ACTIONS: [&str; 5] = ["revoke", "disable", "extend", "add_group", "remove_group"];
+const ACTIONS: [&str; 6] = ["revoke", "disable", "enable", "extend", "add_group", "remove_group"];
 
 /// What is done to each token.
 enum Deed {
     Disable,
+    Enable,
     Extend(Option<Timestamp>),
     AddGroup(GroupId),
     RemoveGroup(GroupId),
@@ -40,7 +41,7 @@ impl Deed {
     const fn group(&self) -> Option<GroupId> {
         match self {
             Self::AddGroup(group) | Self::RemoveGroup(group) => Some(*group),
-            Self::Disable | Self::Extend(_) | Self::Revoke(_) => None,
+            Self::Disable | Self::Enable | Self::Extend(_) | Self::Revoke(_) => None,
         }
     }
 
@@ -52,6 +53,7 @@ impl Deed {
     const fn audit(&self) -> &'static str {
         match self {
             Self::Disable => "token.disable",
+            Self::Enable => "token.enable",
             Self::Extend(_) | Self::AddGroup(_) | Self::RemoveGroup(_) => "token.edit",
             Self::Revoke(_) => "token.revoke",
         }
@@ -235,6 +237,7 @@ async fn deed(turn: &mut Turn, request: &TokenBulk) -> Result<Deed, ApiError> {
     Ok(match request.action.as_str() {
         "revoke" => Deed::Revoke(parse::prose("reason", &request.reason, MAX_REASON)?),
         "disable" => Deed::Disable,
+        "enable" => Deed::Enable,
         "extend" => {
             let expires = request.expires.as_deref().ok_or_else(|| needed("expires"))?;
             let expires_at = when::expiry("expires", expires, turn.now)?;
@@ -317,8 +320,9 @@ fn why_not(now: Timestamp, token: &TokenOutline, deed: &Deed) -> Option<&'static
     match (deed, token.membership) {
         (Deed::Revoke(_), _) => token.is_revoked.then_some("it is revoked already"),
         _ if token.is_revoked => Some("it is revoked, which is final"),
-        (Deed::Disable, _) if has_ended => Some("it has expired"),
+        (Deed::Disable | Deed::Enable, _) if has_ended => Some("it has expired"),
         (Deed::Disable, _) => (!token.is_active).then_some("it is disabled already"),
+        (Deed::Enable, _) => token.is_active.then_some("it is enabled already"),
         (Deed::Extend(_), _) if end.is_none() => Some("it never ends"),
         (Deed::Extend(wanted), _) if !is_later(*wanted, end) => Some("it ends later already"),
         (Deed::Extend(_), _) => token.is_rotated.then_some("it was rotated, and ends with that"),
@@ -341,6 +345,7 @@ fn done(now: Timestamp, before: &Token, deed: &Deed) -> Token {
             after.revocation = Some(Revocation { at: now, reason: reason.clone() });
         }
         Deed::Disable => after.is_active = false,
+        Deed::Enable => after.is_active = true,
         Deed::Extend(expires_at) => after.expires_at = *expires_at,
         Deed::AddGroup(group) => after.groups.push(*group),
         Deed::RemoveGroup(group) => after.groups.retain(|one| one != group),

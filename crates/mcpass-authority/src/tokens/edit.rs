@@ -163,8 +163,9 @@ pub(super) fn guard(turn: &mut Turn, before: &Token, after: &Token) -> Result<()
         turn.caller.guard_networks(&after.networks)?;
     }
     let ends_later = is_later(after.expires_at, before.expires_at);
+    let is_enabled = after.is_active && !before.is_active;
     let is_bound = is_within && after.limits.is_within(&before.limits) && !ends_later;
-    if is_bound { Ok(()) } else { turn.caller.guard_whole(after, &has) }
+    if is_bound && !is_enabled { Ok(()) } else { turn.caller.guard_whole(after, &has) }
 }
 
 /// Whether an end is beyond another one; none is never.

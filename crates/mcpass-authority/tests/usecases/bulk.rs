@@ -131,8 +131,11 @@ async fn a_bulk_reaches_no_further_than_its_caller(harness: &Harness) {
     let group = Some("writers".to_owned());
     let more = TokenBulk { group, ..of_ids("add_group", &[own.id]) };
     assert_eq!(code(bulk(harness, &ana, more.clone()).await), "group.not_found");
-    harness.issue(TokenCreate { groups: texts(&["writers"]), ..named("ana") }).await;
+    let lent = harness.issue(TokenCreate { groups: texts(&["writers"]), ..named("ana") }).await;
     assert_eq!(code(bulk(harness, &ana, more).await), "grant.not_held");
+    // Off is for whoever may change it; on again, for who has what it gives.
+    assert_eq!(bulk(harness, &ana, of_ids("disable", &[lent.id])).await.unwrap().changed, 1);
+    assert_eq!(code(bulk(harness, &ana, of_ids("enable", &[lent.id])).await), "grant.not_held");
 }
 
 async fn a_bulk_extends_and_never_shortens(harness: &Harness) {
@@ -239,6 +242,7 @@ async fn what_is_asked_before_is_what_is_done(harness: &Harness) {
             ("remove_group", &all),
             ("extend", &all),
             ("disable", &all),
+            ("enable", &all),
             ("revoke", &all),
         ] {
             let request = TokenBulk {

@@ -77,7 +77,7 @@ requests! {
 
     /// Does the same to many tokens, all of them or none.
     TokenBulk {
-        /// `revoke`, `disable`, `extend`, `add_group` or `remove_group`.
+        /// `revoke`, `disable`, `enable`, `extend`, `add_group` or `remove_group`.
         action: String,
         /// These tokens, by id. Either these, or those of a filter.
         #[serde(default)] ids: Vec<String>,
