@@ -21,7 +21,7 @@ use crate::parse;
 use crate::turn::Turn;
 
 /// What the gateway puts between the names of server and tool at `/mcp`.
-const BETWEEN: &str = "__";
+pub(crate) const BETWEEN: &str = "__";
 
 /// What can be done to rows of a model, in the order in which it is shown.
 const VERBS: [&str; 4] = ["view", "add", "change", "delete"];

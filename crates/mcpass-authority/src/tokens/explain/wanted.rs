@@ -30,7 +30,9 @@ impl Question {
         if text.len() > MAX_LENGTH {
             return fail("it is longer than 512 bytes");
         }
-        let Some((server, name)) = text.split_once('.') else {
+        // Agents see `server__tool` at /mcp, and people copy what they see.
+        let parts = text.split_once('.').or_else(|| text.split_once(catalogue::BETWEEN));
+        let Some((server, name)) = parts else {
             return fail("it has no dot between the server and the name");
         };
         if server.is_empty() || name.is_empty() {
@@ -186,6 +188,26 @@ impl Wanted {
             // Where anything at the server is enough, it is the tool that was asked for.
             Some(ask) if ask.target != Target::Server => ask.to_string(),
             _ => format!("{}.{}", self.question.server, self.question.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_may_be_named_as_agents_see_it() {
+        let read =
+            |text: &str| Question::read("permission", text).map(|one| (one.server, one.name));
+        let is = |server: &str, name: &str| Ok((server.to_owned(), name.to_owned()));
+        assert_eq!(read("demo__list_notes"), is("demo", "list_notes"));
+        assert_eq!(read("demo__a__b"), is("demo", "a__b"));
+        // With a dot it is written as permissions are.
+        assert_eq!(read("demo.list__notes"), is("demo", "list__notes"));
+        assert_eq!(read("my__app.view_author"), is("my__app", "view_author"));
+        for bad in ["demo", "__list", "demo__", "demo__list_*", "de*__list"] {
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 }
