@@ -39,6 +39,7 @@ use crate::api::{SessionView, UserView};
 
 pub use hashing::PasswordCost;
 pub use oidc::{Identity, Newcomers};
+pub use policy::{check as check_password, check_first};
 pub use session::OpenSession;
 
 pub(crate) use cache::Ended;

@@ -3,9 +3,10 @@
 //! NIST SP 800-63B section 3.1.1: length is what counts; no rules on kinds of characters, no
 //! expiry, a check against what is common and against the user's own name.
 
-use mcpass_domain::Password;
+use mcpass_domain::{Password, UserName};
 
 use crate::api::ApiError;
+use crate::parse;
 
 /// Characters of a password at least. The same with a second factor, which may be taken away
 /// again.
@@ -14,7 +15,10 @@ pub(super) const MIN: usize = 12;
 pub(super) const MAX: usize = 256;
 
 /// Refuses a new password that is too short, too long or too easy to guess.
-pub(super) fn check(field: &str, password: &Password, user: &str) -> Result<(), ApiError> {
+///
+/// # Errors
+/// When it is; the error is about `field`.
+pub fn check(field: &str, password: &Password, user: &str) -> Result<(), ApiError> {
     let text = password.expose();
     let length = text.chars().take(MAX + 1).count();
     let why = if length < MIN {
@@ -32,6 +36,17 @@ pub(super) fn check(field: &str, password: &Password, user: &str) -> Result<(), 
     };
     Err(ApiError::invalid(field, format!("a password {why}"))
         .with_hint("four or five words that do not belong together are easy to remember"))
+}
+
+/// Says all that is wrong with what the first superuser is to be called and to sign in with.
+///
+/// # Errors
+/// When the name or the password cannot be used.
+pub fn check_first(name: &str, password: &Password) -> Result<(), ApiError> {
+    ApiError::all([
+        parse::new_name::<UserName>(name).err(),
+        check("password", password, name).err(),
+    ])
 }
 
 /// Refuses what cannot be anybody's password before it costs anything.

@@ -87,7 +87,8 @@ async fn again(
 ) -> Answer {
     let mut template = template(console, asked).await?;
     // Passwords and codes are typed anew.
-    put(&mut template, Form::refused(super::fields::Fields::default(), error));
+    let typed = ["old", "password", "again", "current", "code"];
+    put(&mut template, Form::refused(asked.form.silent(&typed), error));
     refused(&template, error)
 }
 

@@ -44,6 +44,11 @@ impl Fields {
         Some(self.text(name)).filter(|text| !text.is_empty()).map(str::to_owned)
     }
 
+    /// Where the name first stands.
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|(each, _)| each == name)
+    }
+
     /// Whether the name is there, as that of a ticked box.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(each, _)| each == name)
@@ -81,6 +86,15 @@ impl Fields {
     pub(crate) fn without(&self, names: &[&str]) -> Self {
         let others = self.0.iter().filter(|(each, _)| !names.contains(&each.as_str()));
         Self(others.cloned().collect())
+    }
+
+    /// The same names, but with nothing said under these: for what is never shown again.
+    pub(crate) fn silent(&self, names: &[&str]) -> Self {
+        let pairs = self.0.iter().map(|(name, text)| {
+            let is_silent = names.contains(&name.as_str());
+            (name.clone(), if is_silent { String::new() } else { text.clone() })
+        });
+        Self(pairs.collect())
     }
 
     /// The same with this name said once for each text.

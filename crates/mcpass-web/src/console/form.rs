@@ -14,12 +14,15 @@ pub(crate) struct Form {
 
 /// Why it was not taken.
 #[derive(Clone, Debug)]
-pub(crate) struct Wrong {
+struct Wrong(Vec<Told>);
+
+/// One thing that is wrong with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    /// The field that it is about.
     pub(crate) field: Option<String>,
-    /// Other fields that are wrong, and why.
-    pub(crate) also: Vec<(String, String)>,
 }
 
 impl Form {
@@ -30,17 +33,22 @@ impl Form {
 
     /// A form that is shown again, with what was typed.
     pub(crate) fn refused(fields: Fields, error: &ApiError) -> Self {
-        let wrong = Wrong {
+        let first = Told {
             message: sentence(error),
             hint: error.hint.as_deref().and_then(hint),
             field: error.field.clone(),
-            also: error
-                .also()
-                .iter()
-                .map(|one| (one.field.clone(), sentence_of(&one.message)))
-                .collect(),
         };
-        Self { fields: fields.shown(), error: Some(wrong) }
+        let also = error.also().iter().map(|one| Told {
+            message: sentence_of(&one.message),
+            hint: None,
+            field: Some(one.field.clone()),
+        });
+        let mut told: Vec<_> = std::iter::once(first).chain(also).collect();
+        // In the order of the page, which browsers send fields in, so that the first one is the one
+        // that gets the focus. What is about no field of the page stands before them.
+        let place = |told: &Told| fields.place(told.field.as_deref()?);
+        told.sort_by_key(|told| place(told));
+        Self { fields: fields.shown(), error: Some(Wrong(told)) }
     }
 
     /// The same for a form that changes what has these fields now. If that was changed since the
@@ -56,13 +64,13 @@ impl Form {
         } else {
             format!("It has now: {}. ", differences.join("; "))
         };
-        let wrong = Wrong {
+        let stale = Told {
             message: "This was changed since you opened the page.".to_owned(),
             hint: Some(format!("{told}What you typed is kept: save again to put it in place.")),
             field: None,
-            also: Vec::new(),
         };
-        Self { fields: typed.with(VERSION, now.text(VERSION)).shown(), error: Some(wrong) }
+        let fields = typed.with(VERSION, now.text(VERSION)).shown();
+        Self { fields, error: Some(Wrong(vec![stale])) }
     }
 
     /// What stands in a field.
@@ -89,29 +97,69 @@ impl Form {
         &self.fields
     }
 
-    pub(crate) fn error(&self) -> Option<&Wrong> {
-        self.error.as_ref()
+    /// All that is wrong, in the order of the page.
+    pub(crate) fn told(&self) -> &[Told] {
+        self.error.as_ref().map_or(&[], |error| &error.0)
     }
 
     /// What is wrong with this field.
     pub(crate) fn wrong(&self, name: &str) -> Option<&str> {
-        let error = self.error.as_ref()?;
-        if error.field.as_deref() == Some(name) {
-            return Some(&error.message);
-        }
-        let also = error.also.iter().find(|(field, _)| field == name)?;
-        Some(&also.1)
+        let told = self.told().iter().find(|told| told.field.as_deref() == Some(name))?;
+        Some(&told.message)
     }
 
     /// A field's attributes. The one that has the focus at first leaves it to the one that is wrong.
     pub(crate) fn attributes(&self, usual: &str) -> String {
-        let is_one_wrong = self.error.as_ref().is_some_and(|error| error.field.is_some());
+        let is_one_wrong = self.told().iter().any(|told| told.field.is_some());
         if is_one_wrong { usual.replace("autofocus", "") } else { usual.to_owned() }
     }
 
     /// Whether the error's field can be gone to.
     pub(crate) fn has_field(&self, name: &str) -> bool {
         self.fields.has(name)
+    }
+}
+
+/// Fields of a form that could not be read. The request is asked for all the same, with what is
+/// refused in their place, so that all that is wrong is told at once.
+#[derive(Debug, Default)]
+pub(crate) struct Unreadable {
+    wrong: Vec<ApiError>,
+    /// The fields in which something else was sent.
+    stood_for: Vec<String>,
+}
+
+impl Unreadable {
+    /// What was read, or else `refused`.
+    pub(crate) fn or<T>(&mut self, read: Result<T, ApiError>, refused: T) -> T {
+        read.unwrap_or_else(|error| {
+            self.stood_for.extend(error.field.clone());
+            self.wrong.push(error);
+            refused
+        })
+    }
+
+    /// What is wrong with a field that the request has not got: another is refused for it.
+    pub(crate) fn elsewhere(&mut self, error: ApiError, field: &str) {
+        self.stood_for.push(field.to_owned());
+        self.wrong.push(error);
+    }
+
+    /// Why the request was refused, with what is wrong with these fields in place of what is said
+    /// of what stood for them.
+    pub(crate) fn and(self, refusal: ApiError) -> ApiError {
+        let Self { wrong: own, stood_for } = self;
+        // Who may not do it at all is told no more.
+        if own.is_empty() || refusal.field.is_none() {
+            return refusal;
+        }
+        let also = refusal.also().iter().map(|one| ApiError::invalid(&one.field, &one.message));
+        let all = std::iter::once(ApiError { more: None, ..refusal.clone() }).chain(also);
+        let is_told = |error: &ApiError| {
+            stood_for.iter().any(|field| Some(field.as_str()) == error.field.as_deref())
+        };
+        let others = all.filter(|error| !is_told(error));
+        ApiError::all(own.into_iter().chain(others).map(Some)).err().unwrap_or(refusal)
     }
 }
 
@@ -312,7 +360,7 @@ mod tests {
         ]);
         let form = Form::again(typed, &ApiError::new(ApiError::STALE, "x"), &now);
         assert_eq!((form.value("version"), form.value("note")), ("4", "mine"));
-        let hint = form.error().unwrap().hint.clone().unwrap();
+        let hint = form.told()[0].hint.clone().unwrap();
         let told = "It has now: note “theirs”; group “readers”; no superuser. ";
         assert!(hint.starts_with(told), "{hint}");
     }

@@ -11,6 +11,8 @@ use axum::routing::{get, post};
 use super::Console;
 use crate::oidc::CALLBACK;
 
+pub(in crate::console) use link::same_twice;
+
 pub(crate) fn routes() -> Router<Console> {
     Router::new()
         .route("/sign-in", get(password::show).post(password::take))

@@ -3,12 +3,14 @@
 use askama::Template;
 use axum::extract::State;
 use mcpass_authority::api::{ApiError, SessionRef, SessionsEnd, TotpEnrolment};
+use mcpass_authority::sign_in::check_password;
 use mcpass_domain::Password;
 
 use super::again;
 use crate::console::asked::Asked;
 use crate::console::fault::Answer;
 use crate::console::frame::{Frame, Section};
+use crate::console::sign_in::same_twice;
 use crate::console::{Console, done, page};
 
 const PATH: &str = "/account";
@@ -23,17 +25,27 @@ struct CodesPage {
 
 pub(super) async fn password(State(console): State<Console>, asked: Asked) -> Answer {
     let form = &asked.form;
-    let changed = if form.raw("password") == form.raw("again") {
-        let (old, new) = (Password::new(form.raw("old")), Password::new(form.raw("password")));
-        let session = &asked.viewer()?.session;
-        console.authority().password_change(session, &asked.visitor, old, new).await
-    } else {
-        Err(ApiError::invalid("again", "the two passwords are not the same"))
+    let (old, new) = (Password::new(form.raw("old")), Password::new(form.raw("password")));
+    let session = &asked.viewer()?.session;
+    let chosen = check_password("password", &new, &session.user_name);
+    let changed = match ApiError::both(chosen, same_twice(form)) {
+        Ok(_) => console.authority().password_change(session, &asked.visitor, old, new).await,
+        Err(error) => Err(error),
     };
-    match changed {
+    match changed.map_err(of_this_form) {
         Ok(()) => Ok(done(PATH, "Password changed. All your other sessions have ended.")),
         Err(error) => again(&console, &asked, &error, |page, form| page.password = form).await,
     }
+}
+
+/// The fields as this form calls them.
+fn of_this_form(error: ApiError) -> ApiError {
+    let field = error.field.map(|field| match field.as_str() {
+        "old_password" => "old".to_owned(),
+        "new_password" => "password".to_owned(),
+        _ => field,
+    });
+    ApiError { field, ..error }
 }
 
 /// Shows the key that the authenticator has to know; nothing is in force until the first code.

@@ -7,7 +7,7 @@ use mcpass_authority::api::{
 };
 
 use crate::console::fields::Fields;
-use crate::console::form::VERSION;
+use crate::console::form::{Unreadable, VERSION};
 
 /// What the form of a new server begins with.
 pub(super) fn fresh() -> Fields {
@@ -66,13 +66,13 @@ fn of_database(name: (&str, &str), database: &DatabaseView) -> Fields {
     fields
 }
 
-/// The server that a form adds.
-pub(super) fn add(form: &Fields) -> Result<ServerAdd, ApiError> {
+/// The server that a form adds, as far as it could be read.
+pub(super) fn add(form: &Fields, unreadable: &mut Unreadable) -> ServerAdd {
     let mut request = ServerAdd { name: form.text("name").to_owned(), ..ServerAdd::default() };
     match form.text("kind") {
         "stdio" => {
-            request.command = command(form)?;
-            request.environment = pairs(form, "environment", '=')?;
+            request.command = unreadable.or(command(form), no_command());
+            request.environment = unreadable.or(pairs(form, "environment", '='), no_pairs());
             request.folder = form.some("folder");
             request.per_token = form.has("per_token");
         }
@@ -86,15 +86,15 @@ pub(super) fn add(form: &Fields) -> Result<ServerAdd, ApiError> {
         }
         _ => {
             request.url = Some(form.text("url").to_owned());
-            request.headers = pairs(form, "headers", ':')?;
+            request.headers = unreadable.or(pairs(form, "headers", ':'), no_pairs());
             request.ca_file = form.some("ca_file");
         }
     }
-    Ok(request)
+    request
 }
 
-/// The change that a form makes to a server.
-pub(super) fn edit(form: &Fields, server: &ServerView) -> Result<ServerEdit, ApiError> {
+/// The change that a form makes to a server, as far as it could be read.
+pub(super) fn edit(form: &Fields, server: &ServerView, unreadable: &mut Unreadable) -> ServerEdit {
     let mut request = ServerEdit { name: server.name.clone(), ..ServerEdit::default() };
     let gone = |before: &BTreeMap<String, String>, after: &BTreeMap<String, String>| {
         before.keys().filter(|name| !after.contains_key(*name)).cloned().collect()
@@ -102,13 +102,13 @@ pub(super) fn edit(form: &Fields, server: &ServerView) -> Result<ServerEdit, Api
     match &server.kind {
         KindView::Http(http) => {
             request.url = Some(form.text("url").to_owned());
-            request.set_headers = pairs(form, "headers", ':')?;
+            request.set_headers = unreadable.or(pairs(form, "headers", ':'), no_pairs());
             request.remove_headers = gone(&http.headers, &request.set_headers);
             request.ca_file = Some(form.text("ca_file").to_owned());
         }
         KindView::Stdio(stdio) => {
-            request.command = command(form)?;
-            request.set_environment = pairs(form, "environment", '=')?;
+            request.command = unreadable.or(command(form), no_command());
+            request.set_environment = unreadable.or(pairs(form, "environment", '='), no_pairs());
             request.remove_environment = gone(&stdio.environment, &request.set_environment);
             request.folder = Some(form.text("folder").to_owned());
             request.per_token = Some(form.has("per_token"));
@@ -120,7 +120,17 @@ pub(super) fn edit(form: &Fields, server: &ServerView) -> Result<ServerEdit, Api
         }
         KindView::Demo => {}
     }
-    Ok(request)
+    request
+}
+
+/// A command that no server has.
+fn no_command() -> Vec<String> {
+    vec![String::new()]
+}
+
+/// Pairs that no server has: neither a header nor a variable is called so.
+fn no_pairs() -> BTreeMap<String, String> {
+    BTreeMap::from([("=".to_owned(), String::new())])
 }
 
 /// How a database is offered. What the form does not show stays.
@@ -176,16 +186,18 @@ mod tests {
             ("url", "https://x/"),
             ("headers", "Authorization: Bearer ${env:A}\r\n\r\nX-Y: a:b"),
         ]);
-        let request = add(&form).unwrap();
+        let add = |form: &Fields| add(form, &mut Unreadable::default());
+        let request = add(&form);
         assert_eq!(request.headers["Authorization"], "Bearer ${env:A}");
         assert_eq!(request.headers["X-Y"], "a:b");
         let form = Fields::from([("kind", "stdio"), ("command", "npx\r\n-y\r\na b")]);
-        assert_eq!(add(&form).unwrap().command, ["npx", "-y", "a b"]);
+        assert_eq!(add(&form).command, ["npx", "-y", "a b"]);
         let form = Fields::from([("kind", "stdio"), ("command", " ")]);
-        assert_eq!(add(&form).unwrap_err().field.as_deref(), Some("command"));
+        assert_eq!(command(&form).unwrap_err().field.as_deref(), Some("command"));
         for bad in ["no colon", "A: b\nA: c"] {
             let form = Fields::from([("headers", bad)]);
-            assert_eq!(add(&form).unwrap_err().field.as_deref(), Some("headers"), "{bad}");
+            let error = pairs(&form, "headers", ':').unwrap_err();
+            assert_eq!(error.field.as_deref(), Some("headers"), "{bad}");
         }
     }
 }

@@ -8,7 +8,7 @@ use super::form;
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::segment;
-use crate::console::form::Form;
+use crate::console::form::{Form, Unreadable};
 use crate::console::frame::{Frame, Section};
 use crate::console::{Console, done, page, refused};
 
@@ -58,13 +58,17 @@ pub(super) async fn add(State(console): State<Console>, asked: Asked) -> Answer 
     if asked.form.has("choose") {
         return page(&new_page(&asked, Form::new(asked.form.clone())));
     }
-    let added = match form::add(&asked.form) {
-        Ok(request) => console.authority().server_add(asked.ctx()?, request).await,
-        Err(error) => Err(error),
-    };
-    match added {
+    let mut unreadable = Unreadable::default();
+    let request = form::add(&asked.form, &mut unreadable);
+    let added = console.authority().server_add(asked.ctx()?, request).await;
+    match added.map_err(|error| unreadable.and(error)) {
         Ok(server) => {
-            let said = format!("{} is added. No token may use it yet.", server.name);
+            // Permissions are for names, so a token may have one for it already.
+            let said = format!(
+                "{} is added. Tokens whose permissions reach it, such as *, may use it at once; \
+                 others may not.",
+                server.name
+            );
             Ok(done(&path(&server.name), said))
         }
         Err(error) => refused(&new_page(&asked, Form::refused(asked.form.clone(), &error)), &error),
@@ -87,11 +91,10 @@ pub(super) async fn edit(
     asked: Asked,
 ) -> Answer {
     let server = find(&console, &asked, name).await?;
-    let changed = match form::edit(&asked.form, &server) {
-        Ok(request) => console.authority().server_edit(&asked.ctx_of_form()?, request).await,
-        Err(error) => Err(error),
-    };
-    match changed {
+    let mut unreadable = Unreadable::default();
+    let request = form::edit(&asked.form, &server, &mut unreadable);
+    let changed = console.authority().server_edit(&asked.ctx_of_form()?, request).await;
+    match changed.map_err(|error| unreadable.and(error)) {
         Ok(server) => Ok(done(&path(&server.name), format!("Saved {}.", server.name))),
         Err(error) => {
             let typed = asked.form.with("kind", server.kind.as_str());

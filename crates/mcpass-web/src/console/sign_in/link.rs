@@ -3,12 +3,13 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use mcpass_authority::api::{ApiError, LinkView};
-use mcpass_authority::sign_in::SignInAnswer;
+use mcpass_authority::sign_in::{SignInAnswer, check_first, check_password};
 use mcpass_domain::{Password, SignInSecret};
 
 use super::session;
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
+use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::show::When;
@@ -49,7 +50,7 @@ pub(super) async fn take(
         Ok(answer) if link.purpose == SETUP => Ok(session::after(&asked, &answer, "/")),
         Ok(answer) => Ok(session::after(&asked, &answer, "/tokens")),
         Err(error) => {
-            let form = Form::refused(asked.form.only(&["name"]), &error);
+            let form = Form::refused(asked.form.silent(&["password", "again"]), &error);
             refused(&template(&console, &asked, link, form), &error)
         }
     }
@@ -72,17 +73,27 @@ async fn complete(
     link: &LinkView,
 ) -> Result<SignInAnswer, ApiError> {
     let form = &asked.form;
-    if form.raw("password") != form.raw("again") {
-        return Err(ApiError::invalid("again", "the two passwords are not the same"));
-    }
     let (authority, visitor) = (console.authority(), &asked.visitor);
-    let password = Password::new(form.raw("password"));
+    let (name, password) = (form.text("name"), Password::new(form.raw("password")));
+    let chosen = if link.purpose == SETUP {
+        check_first(name, &password)
+    } else {
+        check_password("password", &password, link.user.as_deref().unwrap_or_default())
+    };
+    ApiError::both(chosen, same_twice(form))?;
     if link.purpose == SETUP {
-        let name = form.text("name");
         let signed_in = authority.setup_complete(visitor, secret, name, password).await?;
         return Ok(SignInAnswer::Done(Box::new(signed_in)));
     }
     authority.link_complete(visitor, secret, password).await
+}
+
+/// Refuses a new password that was typed once like this and once like that.
+pub(in crate::console) fn same_twice(form: &Fields) -> Result<(), ApiError> {
+    if form.raw("password") == form.raw("again") {
+        return Ok(());
+    }
+    Err(ApiError::invalid("again", "the two passwords are not the same"))
 }
 
 fn template(console: &Console, asked: &Asked, link: LinkView, form: Form) -> Page {

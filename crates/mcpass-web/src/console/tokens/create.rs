@@ -9,7 +9,7 @@ use crate::console::asked::Asked;
 use crate::console::catalogue::{self, Shelf};
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
-use crate::console::form::{Choice, Form};
+use crate::console::form::{Choice, Form, Unreadable};
 use crate::console::frame::{Frame, Section};
 use crate::console::pick;
 use crate::console::show::cut;
@@ -87,12 +87,12 @@ pub(super) fn settled(form: &Fields) -> Fields {
 }
 
 async fn create(console: &Console, asked: &Asked) -> Result<String, Fault> {
-    let request = request(&asked.form)?;
+    let mut unreadable = Unreadable::default();
+    let mut request = request(&asked.form, &mut unreadable);
     let everything = request.permissions.iter().any(|permission| permission == "*");
     if everything && !asked.form.has("everything") {
-        return Err(ApiError::invalid("everything", "`*` permits everything at every server")
-            .with_hint("confirm it below, or remove the chip")
-            .into());
+        unreadable.elsewhere(unconfirmed(), "permissions");
+        request.permissions.push(NO_PERMISSION.to_owned());
     }
     let viewer = asked.viewer()?;
     let ctx = asked.ctx()?;
@@ -111,25 +111,41 @@ async fn create(console: &Console, asked: &Asked) -> Result<String, Fault> {
         Err(ApiError { code, object: Some(made), .. }) if code == "idempotent_replay" => {
             Ok(format!("/tokens/{made}/created"))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(unreadable.and(dated(&asked.form, error)).into()),
     }
 }
 
-fn request(form: &Fields) -> Result<TokenCreate, ApiError> {
-    Ok(TokenCreate {
+/// What is said before everything is permitted.
+pub(super) fn unconfirmed() -> ApiError {
+    ApiError::invalid("everything", "`*` permits everything at every server")
+        .with_hint("confirm it below, or remove the chip")
+}
+
+fn request(form: &Fields, unreadable: &mut Unreadable) -> TokenCreate {
+    let mut limit = |name| unreadable.or(number(form, name), NO_NUMBER);
+    let (per_minute, per_hour) = (limit("per_minute"), limit("per_hour"));
+    let max_context = limit("max_context");
+    TokenCreate {
         name: form.text("name").to_owned(),
         user: form.text("user").to_owned(),
         permissions: draft::chosen(form),
         groups: pick::chosen(form),
-        per_minute: number(form, "per_minute")?,
-        per_hour: number(form, "per_hour")?,
-        max_context: number(form, "max_context")?,
-        expires: expires(form)?,
+        per_minute,
+        per_hour,
+        max_context,
+        expires: unreadable.or(expires(form), NO_END.map(str::to_owned)),
         cidrs: form.words("cidrs"),
         rate_limit_style: form.some("rate_limit_style"),
         note: form.text("note").to_owned(),
-    })
+    }
 }
+
+/// Stands for a number that could not be read: no limit.
+pub(super) const NO_NUMBER: Option<i64> = Some(-1);
+/// Stands for everything that nobody confirmed.
+const NO_PERMISSION: &str = "";
+/// Stands for an end that could not be read: none that a token has.
+pub(super) const NO_END: Option<&str> = Some("");
 
 /// A number that was typed, with or without spaces between thousands.
 pub(super) fn number(form: &Fields, name: &'static str) -> Result<Option<i64>, ApiError> {
@@ -150,6 +166,19 @@ pub(super) fn expires(form: &Fields) -> Result<Option<String>, ApiError> {
         "" => Ok(None),
         chosen => Ok(Some(chosen.to_owned())),
     }
+}
+
+/// The same error, at the field for the day if that is where the end was said.
+pub(super) fn dated(form: &Fields, mut error: ApiError) -> ApiError {
+    if form.text("expires") != "date" {
+        return error;
+    }
+    let also =
+        error.more.iter_mut().flat_map(|more| more.also.iter_mut().map(|one| &mut one.field));
+    for field in error.field.iter_mut().chain(also).filter(|field| *field == "expires") {
+        "expires_on".clone_into(field);
+    }
+    error
 }
 
 async fn template(

@@ -4,14 +4,14 @@ use askama::Template;
 use axum::extract::{Path, State};
 use mcpass_authority::api::{ApiError, TokenDetails, TokenEdit};
 
-use super::create::{expires, number, settled};
+use super::create::{NO_END, NO_NUMBER, dated, expires, number, settled, unconfirmed};
 use super::draft::{self, Draft, Step};
 use super::{act, one};
 use crate::console::asked::Asked;
 use crate::console::catalogue::{self, Shelf};
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
-use crate::console::form::{Form, VERSION};
+use crate::console::form::{Form, Unreadable, VERSION};
 use crate::console::frame::{Frame, Section};
 use crate::console::pick;
 use crate::console::{Console, done, page, refused};
@@ -66,23 +66,26 @@ pub(super) async fn take(
 
 async fn change(console: &Console, asked: &Asked, id: &str) -> Result<TokenDetails, Fault> {
     let form = &asked.form;
+    let mut unreadable = Unreadable::default();
     let expires = match form.text("expires") {
         "keep" => None,
-        _ => expires(form)?,
+        _ => unreadable.or(expires(form), NO_END.map(str::to_owned)),
     };
+    let mut limit = |name| unreadable.or(limit(form, name), NO_NUMBER);
     let request = TokenEdit {
         id: id.to_owned(),
         name: Some(form.text("name").to_owned()),
         note: Some(form.text("note").to_owned()),
         expires,
-        per_minute: limit(form, "per_minute")?,
-        per_hour: limit(form, "per_hour")?,
-        max_context: limit(form, "max_context")?,
+        per_minute: limit("per_minute"),
+        per_hour: limit("per_hour"),
+        max_context: limit("max_context"),
         cidrs: Some(form.words("cidrs")),
         rate_limit_style: form.some("rate_limit_style"),
         ..TokenEdit::default()
     };
-    Ok(console.authority().token_edit(&asked.ctx_of_form()?, request).await?)
+    let edited = console.authority().token_edit(&asked.ctx_of_form()?, request).await;
+    Ok(edited.map_err(|error| unreadable.and(dated(form, error)))?)
 }
 
 /// A limit, which there always is: an empty field says nothing of what it is to be.
@@ -148,9 +151,7 @@ async fn permit(console: &Console, asked: &Asked, token: &TokenDetails) -> Resul
     let everything = |all: &[String]| all.iter().any(|permission| permission == "*");
     let is_new = everything(&permissions) && !everything(&token.facts.permissions);
     if is_new && !asked.form.has("everything") {
-        return Err(ApiError::invalid("everything", "`*` permits everything at every server")
-            .with_hint("confirm it below, or remove the chip")
-            .into());
+        return Err(unconfirmed().into());
     }
     let request = TokenEdit {
         id: token.id.to_string(),
