@@ -43,6 +43,8 @@ pub(crate) struct Tool {
 pub(crate) struct Area {
     /// `workspace/features:read`: no other server has the same.
     pub(crate) name: String,
+    /// The same in words.
+    pub(crate) told: String,
     pub(crate) permissions: Vec<String>,
 }
 
@@ -77,6 +79,8 @@ pub(crate) struct Tick {
     pub(crate) is_chosen: bool,
     /// Given by something else that is chosen: a pattern, a group.
     pub(crate) is_covered: bool,
+    /// Taken away by a denial of just this.
+    pub(crate) is_denied: bool,
 }
 
 /// A tool's row.
@@ -136,10 +140,11 @@ fn shelf(server: CatalogueServer) -> Shelf {
         let about = tool.description.lines().next().unwrap_or_default();
         Some(Tool { about: cut(about, 200), class: class(&tool.class), name: tool_name })
     });
-    let areas = server
-        .areas
-        .into_iter()
-        .map(|area| Area { name: format!("{name}/{}", area.name), permissions: area.permissions });
+    let areas = server.areas.into_iter().map(|area| Area {
+        name: format!("{name}/{}", area.name),
+        told: told_of_area(&name, &area.name),
+        permissions: area.permissions,
+    });
     // As the catalogue has them, but with the smaller one first.
     let whole = ["@read", "*"].map(|part| {
         let wildcards = server.wildcards.iter();
@@ -153,6 +158,13 @@ fn shelf(server: CatalogueServer) -> Shelf {
         trouble: server.error,
         server: name.clone(),
     }
+}
+
+/// `plan: user stories, read and write` for `user_stories:write` at `plan`.
+fn told_of_area(server: &str, area: &str) -> String {
+    let (name, access) = area.split_once(':').unwrap_or((area, ""));
+    let access = if access == "write" { "read and write" } else { "read only" };
+    format!("{server}: {}, {access}", name.replace('_', " "))
 }
 
 /// A tool of which nothing is said counts as destructive.
@@ -205,7 +217,8 @@ fn group(shelf: &Shelf, chosen: &[String], grants: &Grants) -> Group {
     let tick = |permission: &str, word, is_given: bool| {
         let is_chosen = chosen.iter().any(|each| each == permission);
         let is_covered = !is_chosen && is_given;
-        Tick { permission: permission.to_owned(), word, is_chosen, is_covered }
+        let is_denied = chosen.iter().any(|each| each.strip_prefix('!') == Some(permission));
+        Tick { permission: permission.to_owned(), word, is_chosen, is_covered, is_denied }
     };
     let choose = |name: &str, word, class| {
         let target = Target::from_name(name);

@@ -15,7 +15,7 @@ pub(crate) use bars::{Meter, Span, Strip};
 pub(crate) use number::{bytes, chars, count, duration, hex, several};
 pub(crate) use qr::Qr;
 pub(crate) use state::{Badge, Tone};
-pub(crate) use when::{When, readable};
+pub(crate) use when::{When, is_due, readable};
 
 /// Says that a template's output is HTML already.
 macro_rules! is_html {

@@ -6,6 +6,7 @@ use mcpass_authority::api::{
     DatabaseView, HealthView, KindView, LogFilter, LogList, ServerRef, ServerTest, ServerTools,
     ServerView, TokenList, ToolView,
 };
+use mcpass_domain::Timestamp;
 
 use super::call::Called;
 use super::list::state;
@@ -15,7 +16,7 @@ use crate::console::fields::{Fields, segment};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::log;
-use crate::console::show::{Badge, When, cut, duration};
+use crate::console::show::{Badge, When, cut, duration, is_due};
 use crate::console::trouble::sentence;
 use crate::console::{Console, page};
 
@@ -34,6 +35,8 @@ pub(super) struct Page {
     retry: Option<When>,
     /// Whether that moment has come.
     is_due: bool,
+    /// The time as of which moments are told.
+    now: Timestamp,
     created: When,
     settings: Vec<(&'static str, String)>,
     requests: Vec<log::Row>,
@@ -95,12 +98,15 @@ pub(super) async fn template(
 ) -> Result<Page, Fault> {
     let form = Form::new(Fields::from([("arguments", "{}")]));
     let now = console.now();
-    let server = console.authority().server_show(asked.ctx()?, ServerRef { name }).await?;
-    let moment = |of: fn(&HealthView) -> Option<mcpass_domain::Timestamp>| {
+    let authority = console.authority();
+    let server = authority.server_show(asked.ctx()?, ServerRef { name: name.clone() }).await?;
+    let (tools, tools_trouble) = tools(console, asked, &server).await?;
+    // How it does is read once it has been asked for its tools, so that the page agrees with itself.
+    let server = authority.server_show(asked.ctx()?, ServerRef { name }).await?;
+    let moment = |of: fn(&HealthView) -> Option<Timestamp>| {
         server.health.as_ref().and_then(of).map(|at| When::new(at, now))
     };
     let tool = asked.query.text("tool").to_owned();
-    let (tools, tools_trouble) = tools(console, asked, &server).await?;
     let (tokens, more_tokens) = tokens(console, asked, &server.name, &tool).await?;
     Ok(Page {
         tools,
@@ -116,7 +122,12 @@ pub(super) async fn template(
         state: state(&server),
         since: moment(|health| health.since),
         retry: moment(|health| health.retry_at),
-        is_due: server.health.as_ref().and_then(|one| one.retry_at).is_some_and(|at| at <= now),
+        now,
+        is_due: server
+            .health
+            .as_ref()
+            .and_then(|one| one.retry_at)
+            .is_some_and(|at| is_due(at, now)),
         created: When::new(server.created_at, now),
         settings: settings(&server.kind),
         requests: requests(console, asked, &server.name).await?,
@@ -237,6 +248,17 @@ fn database_settings(database: &DatabaseView) -> Vec<(&'static str, String)> {
 }
 
 impl Page {
+    /// What a problem means for whoever calls it now.
+    fn trouble(&self) -> &'static str {
+        match self.server.health.as_ref().map(|health| health.state.as_str()) {
+            Some("resting") => {
+                "It failed several times in a row, and is left alone for a while. Last:"
+            }
+            Some("failing") => "It failed when it was last asked:",
+            _ => "It does not work:",
+        }
+    }
+
     /// The page after a test call.
     pub(super) fn with_call(self, form: Form, called: Option<Called>) -> Self {
         Self { form, called, ..self }

@@ -65,7 +65,9 @@ impl Badge {
             _ if !is_enabled => Self::new(Tone::Off, "disabled"),
             Some("healthy") => Self::new(Tone::Good, "healthy"),
             Some("unused") => Self::new(Tone::Good, "ready, not used yet"),
-            Some(word @ ("failing" | "resting")) => Self::new(Tone::Warn, word),
+            Some("failing") => Self::new(Tone::Warn, "failing"),
+            // It is left alone because it failed, and does not sleep.
+            Some("resting") => Self::new(Tone::Bad, "failing, left alone"),
             Some("broken") => Self::new(Tone::Bad, "broken"),
             _ => Self::new(Tone::Off, "unknown"),
         }

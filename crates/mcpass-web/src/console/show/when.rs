@@ -74,30 +74,62 @@ impl When {
     }
 }
 
-/// A text with the moments in it as people read them: `2026-11-29 20:03:51 UTC` for
-/// `2026-11-29T20:03:51.185221Z`.
-pub(crate) fn readable(text: &str) -> String {
-    let word = |word: &str| {
+/// Whether a moment has come, or is less than a second ahead.
+pub(crate) fn is_due(at: Timestamp, now: Timestamp) -> bool {
+    at.as_micros().saturating_sub(now.as_micros()) < 1_000_000
+}
+
+/// A text with the moments in it as people read them: how long ago or ahead, and exactly when on
+/// hover.
+#[derive(Clone, Debug, Template)]
+#[template(
+    source = "{% for part in parts %}{{ part.0 }}{% if let Some(at) = part.1 %}{{ at }}{% endif %}{% endfor %}",
+    ext = "html"
+)]
+pub(crate) struct Readable {
+    parts: Vec<(String, Option<When>)>,
+}
+is_html!(Readable);
+
+/// Such a text, as of `now`.
+pub(crate) fn readable(text: &str, now: &Timestamp) -> Readable {
+    let mut parts = vec![(String::new(), None)];
+    for (number, word) in text.split(' ').enumerate() {
+        let Some((before, moment)) = parts.last_mut() else { break };
+        let space = if number == 0 { "" } else { " " };
         let bare = word.trim_end_matches([',', ';', '.', ')']);
-        match Timestamp::parse(bare) {
-            Ok(at) if bare.len() > 10 => {
-                format!("{}{}", When::exact(at).text, word.get(bare.len()..).unwrap_or_default())
-            }
-            _ => word.to_owned(),
+        let found = Timestamp::parse(bare).ok().filter(|_| bare.len() > 10);
+        before.push_str(space);
+        let Some(at) = found else {
+            before.push_str(word);
+            continue;
+        };
+        // What is tried again at a moment is tried again in so many seconds, or now at last.
+        let is_again = before.ends_with(" again at ");
+        if is_again {
+            before.truncate(before.len() - "at ".len());
         }
-    };
-    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+        if is_again && is_due(at, *now) {
+            before.push_str("with the next call");
+        } else {
+            *moment = Some(When::new(at, *now));
+        }
+        parts.push((word.get(bare.len()..).unwrap_or_default().to_owned(), None));
+    }
+    Readable { parts }
 }
 
 fn relative(seconds: i64) -> String {
     let size = seconds.saturating_abs();
+    // What is to come is rounded up, as states of tokens are: 90 days are not 89 a moment after they
+    // were chosen.
+    let whole = |unit: i64| if seconds < 0 { size / unit } else { (size + unit - 1) / unit };
     let amount = match size {
         0..10 => return if seconds > 0 { "in a moment" } else { "just now" }.to_owned(),
         10..MINUTE => format!("{size} s"),
-        MINUTE..HOUR => format!("{} min", size / MINUTE),
-        HOUR..DAY => format!("{} h", size / HOUR),
-        // What is to come is rounded: 90 days are not 89 a moment after they were chosen.
-        _ => match (if seconds < 0 { size / DAY } else { (size + DAY / 2) / DAY }, seconds < 0) {
+        MINUTE..HOUR => format!("{} min", whole(MINUTE)),
+        HOUR..DAY => format!("{} h", whole(HOUR)),
+        _ => match (whole(DAY), seconds < 0) {
             (1, true) => return "yesterday".to_owned(),
             (1, false) => "1 day".to_owned(),
             (days @ ..=100, _) => format!("{days} days"),
@@ -122,6 +154,9 @@ mod tests {
             (-3 * HOUR, "3 h ago"),
             (-DAY, "yesterday"),
             (DAY, "in 1 day"),
+            (DAY - 5, "in 24 h"),
+            (DAY + HOUR, "in 2 days"),
+            (-2 * DAY + HOUR, "yesterday"),
             (-21 * DAY, "21 days ago"),
             (90 * DAY - 5, "in 90 days"),
             (-120 * DAY, "4 months ago"),
@@ -133,12 +168,21 @@ mod tests {
 
     #[test]
     fn moments_in_a_text_are_made_readable() {
+        let now = Timestamp::parse("2026-11-29T20:04:31Z").unwrap();
+        let said = |text: &str| -> (String, String) {
+            let html = readable(text, &now).to_string();
+            let words = html.split('<').map(|part| part.rsplit('>').next().unwrap_or_default());
+            let words = words.collect();
+            (html, words)
+        };
         let text = "left alone since 2026-11-29T20:03:51.185221Z, tried again at \
                     2026-11-29T20:04:51Z";
-        let said = "left alone since 2026-11-29 20:03:51 UTC, tried again at \
-                    2026-11-29 20:04:51 UTC";
-        assert_eq!(readable(text), said);
-        assert_eq!(readable("no  moment: 12, a-b"), "no  moment: 12, a-b");
+        let (html, words) = said(text);
+        assert_eq!(words, "left alone since 39 s ago, tried again in 20 s");
+        assert!(html.contains(r#"title="2026-11-29 20:03:51 UTC""#), "{html}");
+        let (_, words) = said("it is tried again at 2026-11-29T20:04:21Z; (2026-11-29T20:04:21Z)");
+        assert_eq!(words, "it is tried again with the next call; (2026-11-29T20:04:21Z)");
+        assert_eq!(said("no  moment: 12, a-b").1, "no  moment: 12, a-b");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! preview. Creating a token and changing its permissions have this part in common.
 
 use mcpass_authority::api::{ApiError, TokenRef};
+use mcpass_domain::Timestamp;
 use mcpass_domain::permission::Grant;
 
 use crate::console::Console;
@@ -34,6 +35,21 @@ pub(super) struct Draft {
     pub(super) manages: bool,
     /// Whether it is more than the viewer may give, so that its preview is not theirs to see.
     pub(super) is_too_much: bool,
+    /// The time as of which moments are told.
+    pub(super) now: Timestamp,
+}
+
+impl Draft {
+    /// What an agent will see, in a line.
+    pub(super) fn told(&self) -> &str {
+        if self.is_too_much {
+            "More than you may give"
+        } else if self.matrix.groups.is_empty() {
+            "Nothing to see yet"
+        } else {
+            &self.preview.told
+        }
+    }
 }
 
 /// A button of the form that changes what is chosen, and shows the form again.
@@ -43,6 +59,8 @@ pub(super) enum Step {
     Add,
     /// Add the permissions of an area: server and area.
     Area(String),
+    /// Take one tool out of what patterns and groups give.
+    Deny(String),
     /// Take over what another token has.
     From,
     /// Look at what an agent would see.
@@ -59,7 +77,11 @@ impl Step {
             "enter" if is_typing => Some(Self::Add),
             "preview" => Some(Self::Preview),
             "from" => Some(Self::From),
-            other => other.strip_prefix("area:").map(|area| Self::Area(area.to_owned())),
+            other => {
+                let area = other.strip_prefix("area:").map(|area| Self::Area(area.to_owned()));
+                let deny = || other.strip_prefix("deny:").map(|tool| Self::Deny(tool.to_owned()));
+                area.or_else(deny)
+            }
         }
     }
 }
@@ -117,6 +139,7 @@ pub(super) async fn draft(
         asks_about_everything,
         manages: grants.iter().any(manages),
         is_too_much: not_held.is_some(),
+        now: console.now(),
         preview,
     })
 }
@@ -176,6 +199,10 @@ async fn after(
             for area in areas.filter(|area| area.name == *name) {
                 chosen.extend(area.permissions.iter().cloned());
             }
+        }
+        Step::Deny(permission) => {
+            chosen.retain(|each| each != permission);
+            chosen.push(format!("!{permission}"));
         }
         Step::From => {
             let id = form.text("from").to_owned();
