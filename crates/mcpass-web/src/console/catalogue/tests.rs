@@ -93,3 +93,9 @@ fn models_are_rows_with_a_box_for_each_verb() {
     let rows: Vec<_> = group.rows.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(rows, ["view_only", "search"]);
 }
+
+#[test]
+fn areas_are_told_in_words() {
+    assert_eq!(told_of_area("plan", "user_stories:write"), "plan: user stories, read and write");
+    assert_eq!(told_of_area("plan", "features:read"), "plan: features, read only");
+}
