@@ -3,9 +3,10 @@
 use super::OpenSession;
 use super::attempt::passwords_off;
 use super::issue::session_view;
-use crate::api::{AccountView, ApiError};
+use crate::api::{AccountView, ApiError, UserRef};
 use crate::authority::Authority;
 use crate::authorize::Action;
+use crate::context::Context;
 use crate::failure::store_failed;
 use crate::turn::Turn;
 
@@ -28,6 +29,25 @@ impl Authority {
 }
 
 impl Authority {
+    /// Whether a user has a way to sign in: a password, or a provider that knows them.
+    ///
+    /// # Errors
+    /// When there is no such user, or the caller may not see users.
+    pub async fn user_can_sign_in(
+        &self,
+        ctx: &Context,
+        request: UserRef,
+    ) -> Result<bool, ApiError> {
+        self.read(ctx, Action::ViewUser, request, |turn, request| {
+            Box::pin(async move {
+                let user = turn.user("user", &request.user).await?;
+                let held = turn.core.store.credentials_find(user.id).await.map_err(store_failed)?;
+                Ok(held.is_some_and(|held| held.password.is_some() || held.oidc_subject.is_some()))
+            })
+        })
+        .await
+    }
+
     /// Whether people sign in with passwords here.
     pub fn has_passwords(&self) -> bool {
         self.core().options.sign_in.passwords

@@ -114,6 +114,8 @@ pub(crate) struct Preview {
     pub(crate) hidden: Vec<String>,
     /// Servers whose tools are not known, and why.
     pub(crate) unknown: Vec<(String, String)>,
+    /// Servers that are switched off.
+    pub(crate) off: Vec<String>,
 }
 
 /// The tools of a server that would be seen.
@@ -334,10 +336,11 @@ impl Model {
     }
 }
 
-/// What an agent with these permissions would see.
+/// What an agent with these permissions would see, of servers that are switched on.
 pub(crate) async fn preview(
     console: &Console,
     asked: &Asked,
+    shelves: &[Shelf],
     permissions: Vec<String>,
     groups: Vec<String>,
 ) -> Result<Preview, Fault> {
@@ -347,7 +350,11 @@ pub(crate) async fn preview(
     let told = format!("{} of {} tools · {size}", count(view.seen), count(view.tools));
     let mut preview = Preview { told, ..Preview::default() };
     for server in view.servers {
-        preview.add(server);
+        if shelves.iter().any(|shelf| shelf.server == server.server) {
+            preview.add(server);
+        } else {
+            preview.off.push(server.server);
+        }
     }
     Ok(preview)
 }

@@ -8,6 +8,7 @@ use super::asked::Asked;
 use super::fault::{Answer, Fault};
 use super::frame::{Frame, Section};
 use super::log;
+use super::servers::is_failing;
 use super::show::count;
 use super::{Console, page};
 
@@ -43,7 +44,13 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         let servers = console.authority().server_list(asked.ctx()?).await?;
         let enabled = servers.iter().filter(|server| server.is_enabled).count();
         has_servers = enabled > 0;
-        tiles.push(Tile { number: count(enabled as u64), word: "servers", path: "/servers" });
+        let word = if enabled == 1 { "server enabled" } else { "servers enabled" };
+        tiles.push(tile(enabled as u64, word, "/servers?state=enabled"));
+        let failing = servers.iter().filter(|server| is_failing(server)).count();
+        if failing > 0 {
+            let word = if failing == 1 { "server fails" } else { "servers fail" };
+            tiles.push(tile(failing as u64, word, "/servers?state=failing"));
+        }
     }
     let refused = LogFilter { allowed: Some(false), ..LogFilter::default() };
     let errors = LogFilter { allowed: Some(true), is_error: Some(true), ..LogFilter::default() };
@@ -59,9 +66,12 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     page(&template)
 }
 
+fn tile(number: u64, word: &'static str, path: &'static str) -> Tile {
+    Tile { number: count(number), word, path }
+}
+
 async fn tokens(console: &Console, asked: &Asked) -> Result<Vec<Tile>, Fault> {
     let counts = console.authority().token_counts(asked.ctx()?, TokenCount::default()).await?;
-    let tile = |number, word, path| Tile { number: count(number), word, path };
     Ok(vec![
         tile(counts.active, "active tokens", "/tokens?state=active"),
         tile(counts.expiring, "expire within 7 days", "/tokens?expiring=7d"),

@@ -11,6 +11,8 @@ use axum::routing::{get, post};
 
 use super::Console;
 
+pub(crate) use list::is_failing;
+
 pub(crate) fn routes() -> Router<Console> {
     Router::new()
         .route("/servers", get(list::show))

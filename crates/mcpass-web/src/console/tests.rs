@@ -21,6 +21,7 @@ mod giving;
 mod hostile;
 mod offers;
 mod places;
+mod telling;
 
 const HOST: &str = "127.0.0.1:7788";
 const PASSWORD: &str = "four words do well";

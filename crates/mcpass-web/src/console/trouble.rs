@@ -40,7 +40,8 @@ pub(crate) fn page(console: &Console, asked: &Asked, fault: &Fault) -> Response 
     let (title, what, hint) = words(fault);
     let frame = asked.frame(Section::None, title);
     let html = if asked.viewer.is_some() {
-        let (back, back_word) = ("/tokens".to_owned(), "To the tokens");
+        let (back, back_word) = around(&asked.path);
+        let back = back.to_owned();
         Framed { frame, what, hint, id, back, back_word }.render()
     } else {
         let (back, back_word) = (format!("{}/sign-in", elsewhere(fault)), "To the sign-in page");
@@ -58,6 +59,21 @@ pub(crate) fn page(console: &Console, asked: &Asked, fault: &Fault) -> Response 
             status.into_response()
         }
     }
+}
+
+/// The list of what a page is about, and the way to it in words.
+fn around(path: &str) -> (&'static str, &'static str) {
+    let lists = [
+        ("/audit", "To the audit log"),
+        ("/groups", "To the groups"),
+        ("/log", "To the access log"),
+        ("/servers", "To the servers"),
+        ("/users", "To the users"),
+    ];
+    // Who may not see a list is not sent there again.
+    let is_in = |list: &str| path.strip_prefix(list).is_some_and(|rest| rest.starts_with('/'));
+    let found = lists.into_iter().find(|(list, _)| is_in(list));
+    found.unwrap_or(("/tokens", "To the tokens"))
 }
 
 /// Where the pages are, for a browser that is at a wrong place.
@@ -233,6 +249,19 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_leads_to_the_list_of_its_own_kind() {
+        for (path, list) in [
+            ("/servers/nope", "/servers"),
+            ("/log/req_1", "/log"),
+            ("/log", "/tokens"),
+            ("/tokens/tok_1", "/tokens"),
+            ("/usersx/bo", "/tokens"),
+        ] {
+            assert_eq!(around(path).0, list, "{path}");
+        }
+    }
 
     #[test]
     fn messages_are_in_the_words_of_pages() {

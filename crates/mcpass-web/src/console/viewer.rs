@@ -25,6 +25,8 @@ pub(crate) struct Viewer {
     may: Vec<String>,
     /// The groups that the user is in, for who may know of no others.
     pub(crate) groups: Vec<Offered>,
+    /// Whether the user holds anything that a token could be given.
+    pub(crate) has_to_give: bool,
 }
 
 impl Viewer {
@@ -60,7 +62,8 @@ impl Console {
     ) -> Result<Option<Viewer>, ApiError> {
         let Some(session) = self.session(headers, visitor).await? else { return Ok(None) };
         if session.is_superuser {
-            return Ok(Some(Viewer { session, may: Vec::new(), groups: Vec::new() }));
+            let (may, groups) = (Vec::new(), Vec::new());
+            return Ok(Some(Viewer { session, may, groups, has_to_give: true }));
         }
         let WhoAmI { may, groups, effective_permissions, .. } =
             self.authority().whoami(&session.ctx).await?;
@@ -70,7 +73,8 @@ impl Console {
             Offered { name, permissions }
         };
         let groups = groups.into_iter().map(gives).collect();
-        Ok(Some(Viewer { session, may, groups }))
+        let has_to_give = effective_permissions.iter().any(|one| !one.permission.starts_with('!'));
+        Ok(Some(Viewer { session, may, groups, has_to_give }))
     }
 
     async fn session(

@@ -22,10 +22,16 @@ async fn a_user_is_added_invited_and_deactivated() -> Result<()> {
     desk.at("/users/bo").await?;
     assert_eq!(desk.mcpass.cli(&["user", "show", "bo"]).await?["is_superuser"], false);
 
-    browser.click(Find::Css("#actions summary")).await?;
+    // Nobody has come in yet, so that is what there is to do first.
+    browser.find(Find::Css("#invite.is-main")).await?;
+    browser.see("not invited yet").await?;
     browser.click(Find::Css("#invite")).await?;
+    browser.see("The link above is pending, and ends in 7 days").await?;
     let link = browser.value(Find::Css("#one-time-link")).await?;
     let link = link.split_whitespace().next().context("a link")?.to_owned();
+    desk.open("/users/bo").await?;
+    browser.see("An invitation is pending, and ends in 7 days").await?;
+    browser.find(Find::Css("#invite:not(.is-main)")).await?;
     let mut bo = Visitor::new(&desk.mcpass)?;
     bo.take_link(&link, PASSWORD).await?;
     assert_eq!(bo.get("/account").await?.status, 200, "bo is in");
@@ -33,6 +39,7 @@ async fn a_user_is_added_invited_and_deactivated() -> Result<()> {
     holds(late.take_link(&link, PASSWORD).await.is_err(), "the link worked twice")?;
 
     desk.open("/users/bo").await?;
+    browser.gone(Find::Css("#invite, #invited")).await?;
     browser.click(Find::Css("#actions summary")).await?;
     browser.click(Find::Css("#deactivate")).await?;
     confirm(&desk).await?;

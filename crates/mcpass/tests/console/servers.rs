@@ -4,6 +4,7 @@ use anyhow::Result;
 use mcpass_testkit::FakeUpstream;
 use mcpass_testkit::browser::{Find, Key};
 
+use crate::pages::look;
 use crate::people::confirm;
 use crate::{Desk, holds};
 
@@ -60,4 +61,57 @@ async fn a_server_is_added_switched_off_and_removed() -> Result<()> {
     desk.at("/servers").await?;
     browser.see("A server is what agents use").await?;
     desk.is_calm().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_away_is_told_alike_everywhere() -> Result<()> {
+    let desk = Desk::signed_in().await?;
+    let browser = &desk.browser;
+    let (port, _listener) = closed_port().await?;
+    desk.mcpass.add_server("away", &format!("http://127.0.0.1:{port}/mcp")).await?;
+    desk.mcpass.token("caller", &["away.*"], &[]).await?;
+    // However often somebody looks, and from the first time on.
+    for _ in 0..3 {
+        desk.open("/servers/away").await?;
+        browser.find(Find::Css("#server-state .is-warn")).await?;
+        browser.see("It failed when it was last asked").await?;
+        browser.see("Its tools are not known").await?;
+        browser.press("Test").await?;
+        browser.see("It does not answer").await?;
+        desk.open("/tokens/new").await?;
+        browser.see("The tools of away are not known").await?;
+    }
+    let shown = desk.mcpass.cli(&["server", "show", "away"]).await?;
+    assert_eq!(shown["health"]["state"], "failing", "{shown}");
+    desk.open("/").await?;
+    browser.find(Find::Css("a.tile[href='/servers?state=failing']")).await?;
+    look(&desk, "dashboard-failing").await?;
+    browser.click(Find::Css("a.tile[href='/servers?state=failing']")).await?;
+    browser.see("1 failing").await?;
+    browser.find(Find::Row("away")).await?;
+
+    // Agents have it left alone, and then it does not say that it is well.
+    let token = desk.mcpass.token("agent", &["away.*"], &[]).await?;
+    let body = mcpass_testkit::wire::call("look", "x");
+    for _ in 0..8 {
+        desk.mcpass.post("/mcp/away", Some(&token.token), &body).await?;
+    }
+    desk.open("/servers/away").await?;
+    browser.find(Find::Css("#server-state .is-bad")).await?;
+    browser.see("It failed several times in a row").await?;
+    look(&desk, "server-failing").await?;
+    // Moments are told as elsewhere.
+    let exact = browser.run(EXACT, &[]).await?;
+    holds(exact == 0, format_args!("{exact} moments stand there as texts"))
+}
+
+/// Moments that are texts and no times.
+const EXACT: &str = "return (document.querySelector('main').textContent
+    .match(/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]+ UTC/g) ?? []).length";
+
+/// A port that nobody listens at, as long as what is answered with it is kept.
+async fn closed_port() -> Result<(u16, tokio::net::TcpSocket)> {
+    let socket = tokio::net::TcpSocket::new_v4()?;
+    socket.bind(([127, 0, 0, 1], 0).into())?;
+    Ok((socket.local_addr()?.port(), socket))
 }

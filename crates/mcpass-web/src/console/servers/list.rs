@@ -9,7 +9,7 @@ use crate::console::asked::Asked;
 use crate::console::fault::Answer;
 use crate::console::fields::segment;
 use crate::console::frame::{Frame, Section};
-use crate::console::show::{Badge, When, cut};
+use crate::console::show::{Badge, When, count, cut};
 use crate::console::{Console, page};
 
 #[derive(Template)]
@@ -17,7 +17,9 @@ use crate::console::{Console, page};
 struct Page {
     frame: Frame,
     rows: Vec<Row>,
-    sum: String,
+    sum: Vec<(String, &'static str)>,
+    /// Whether only some of the servers were asked for.
+    is_filtered: bool,
     may_add: bool,
 }
 
@@ -34,15 +36,43 @@ struct Row {
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
     let servers = console.authority().server_list(asked.ctx()?).await?;
-    let enabled = servers.iter().filter(|server| server.is_enabled).count();
+    let state = asked.query.text("state");
+    let is_meant = |server: &&ServerView| match state {
+        "enabled" => server.is_enabled,
+        "disabled" => !server.is_enabled,
+        "failing" => is_failing(server),
+        _ => true,
+    };
     let now = console.now();
     let template = Page {
         frame: asked.frame(Section::Servers, "Servers").at_top(),
         may_add: asked.viewer()?.may("mcpass.add_server"),
-        sum: format!("{enabled} of {} enabled", servers.len()),
-        rows: servers.iter().map(|server| row(server, now)).collect(),
+        sum: sum(&servers),
+        is_filtered: !state.is_empty(),
+        rows: servers.iter().filter(is_meant).map(|server| row(server, now)).collect(),
     };
     page(&template)
+}
+
+/// Whether whoever calls it now gets an error.
+pub(crate) fn is_failing(server: &ServerView) -> bool {
+    let state = server.health.as_ref().map(|health| health.state.as_str());
+    server.is_enabled && matches!(state, Some("broken" | "failing" | "resting"))
+}
+
+/// How many there are, each number with the way to those.
+fn sum(servers: &[ServerView]) -> Vec<(String, &'static str)> {
+    let several = |number: usize, word| format!("{} {word}", count(number as u64));
+    let enabled = servers.iter().filter(|server| server.is_enabled).count();
+    let failing = servers.iter().filter(|server| is_failing(server)).count();
+    let all = [
+        (servers.len(), "in all", "/servers"),
+        (enabled, "enabled", "/servers?state=enabled"),
+        (failing, "failing", "/servers?state=failing"),
+        (servers.len() - enabled, "disabled", "/servers?state=disabled"),
+    ];
+    let some = all.into_iter().filter(|(number, ..)| *number > 0);
+    some.map(|(number, word, path)| (several(number, word), path)).collect()
 }
 
 pub(super) fn state(server: &ServerView) -> Badge {

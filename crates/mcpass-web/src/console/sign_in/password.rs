@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
+use mcpass_authority::api::ApiError;
 use mcpass_authority::sign_in::SignIn;
 use mcpass_domain::{Password, SignInSecret};
 
@@ -31,6 +32,20 @@ struct Page {
     awaits_set_up: bool,
     /// Whether a form was sent after its session had ended.
     is_unsent: bool,
+}
+
+impl Page {
+    /// What the two fields are, of which one has the focus.
+    fn focus(&self) -> (String, String) {
+        let name = "required autocomplete=username autocapitalize=none spellcheck=false";
+        let password = "required autocomplete=current-password";
+        let focused = |field: &str| format!("{field} autofocus");
+        if self.form.value("name").is_empty() {
+            (focused(name), password.to_owned())
+        } else {
+            (name.to_owned(), focused(password))
+        }
+    }
 }
 
 #[derive(Template)]
@@ -71,8 +86,10 @@ pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer
     };
     match console.authority().sign_in(&asked.visitor, request).await {
         Ok(answer) => Ok(session::after(&asked, &answer, asked.query.text("next"))),
-        // The password is not shown again.
+        // The password is not shown again. What to do about a forgotten one stands below.
         Err(error) => {
+            let is_wrong = error.code == "sign_in.failed";
+            let error = if is_wrong { ApiError { hint: None, ..error } } else { error };
             let kept = form.only(&["name"]);
             refused(&template(&console, &asked, Form::refused(kept, &error)).await?, &error)
         }

@@ -121,7 +121,7 @@ pub(super) async fn draft(
     let (grants, wrong) = catalogue::grants(chosen, &given);
     let chosen: Vec<_> = chosen.iter().filter(|text| !wrong.contains(text)).cloned().collect();
     // What the viewer may not give stays in the form, where it can be taken out again.
-    let seen = catalogue::preview(console, asked, chosen.clone(), pick.known()).await;
+    let seen = catalogue::preview(console, asked, shelves, chosen.clone(), pick.known()).await;
     let (preview, not_held) = match seen {
         Ok(preview) => (preview, None),
         Err(Fault::Api(error)) if is_too_much(&error) => (Preview::default(), Some(error)),

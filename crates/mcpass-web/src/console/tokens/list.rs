@@ -29,6 +29,8 @@ const ROWS: u32 = 50;
 #[template(path = "tokens/list.html")]
 struct Page {
     frame: Frame,
+    /// Whether the viewer holds anything that a token could be given.
+    gives: bool,
     choices: Vec<Choice>,
     /// Whether there are more users than can be chosen from.
     types_user: bool,
@@ -109,6 +111,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     let now = console.now();
     let template = Page {
         frame: asked.frame(Section::Tokens, "Tokens").at_top(),
+        gives: asked.viewer()?.has_to_give,
         groups,
         choices,
         types_user: users == Choosable::Many,

@@ -37,7 +37,7 @@ pub(super) async fn take(State(console): State<Console>, asked: Asked) -> Answer
     };
     match console.authority().user_create(asked.ctx()?, request).await {
         Ok(user) => {
-            let said = format!("{} is added. Invite them from this page to sign in.", user.name);
+            let said = format!("{} is added. To sign in, they need an invitation.", user.name);
             Ok(done(&format!("/users/{}", segment(&user.name)), said))
         }
         Err(error) => {

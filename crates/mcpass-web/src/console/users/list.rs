@@ -19,7 +19,9 @@ struct Page {
     frame: Frame,
     rows: Vec<Row>,
     text: String,
-    sum: String,
+    /// What the list is of, if not of all: active, inactive, superusers.
+    state: String,
+    sum: Vec<(String, &'static str)>,
     may_add: bool,
     pager: Pager,
 }
@@ -41,15 +43,20 @@ struct Row {
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
     let text = asked.query.text("q").to_lowercase();
     let users = console.authority().user_list(asked.ctx()?).await?;
-    let active = users.iter().filter(|user| user.is_active).count();
-    let superusers = users.iter().filter(|user| user.is_superuser).count();
-    let sum =
-        format!("{} active · {}", count(active as u64), several(superusers as u64, "superuser"));
+    let state = asked.query.text("state");
+    let is_meant = |user: &UserView| match state {
+        "active" => user.is_active,
+        "inactive" => !user.is_active,
+        "superusers" => is_acting(user),
+        _ => true,
+    };
+    let sum = sum(&users);
     // They come in the order of their names, so a name says where the next page begins.
-    let query = asked.query.only(&["q", "cursor"]);
+    let query = asked.query.only(&["q", "state", "cursor"]);
     let after = query.text("cursor");
     let mut found = users
         .into_iter()
+        .filter(is_meant)
         .filter(|user| user.name.as_str() > after && user.name.to_lowercase().contains(&text));
     let on_page: Vec<UserView> = found.by_ref().take(ROWS).collect();
     let next = on_page.last().filter(|_| found.next().is_some()).map(|last| last.name.clone());
@@ -59,10 +66,29 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         pager: Pager::new(PATH, &query, on_page.len(), next.as_deref()),
         rows: on_page.into_iter().map(|user| row(user, now)).collect(),
         text: asked.query.text("q").to_owned(),
+        state: state.to_owned(),
         sum,
         may_add: asked.viewer()?.may("mcpass.add_user"),
     };
     page(&template)
+}
+
+/// Whether a user may do everything, and not only could.
+fn is_acting(user: &UserView) -> bool {
+    user.is_superuser && user.is_active
+}
+
+/// How many there are, each number with the way to those.
+fn sum(users: &[UserView]) -> Vec<(String, &'static str)> {
+    let number = |is: fn(&UserView) -> bool| users.iter().filter(|user| is(user)).count() as u64;
+    let active = number(|user| user.is_active);
+    let inactive = users.len() as u64 - active;
+    let mut sum = vec![(format!("{} active", count(active)), "/users?state=active")];
+    if inactive > 0 {
+        sum.push((format!("{} inactive", count(inactive)), "/users?state=inactive"));
+    }
+    sum.push((several(number(is_acting), "superuser"), "/users?state=superusers"));
+    sum
 }
 
 pub(super) fn state(user: &UserView) -> Badge {

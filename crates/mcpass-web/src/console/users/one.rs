@@ -3,8 +3,10 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use mcpass_authority::api::{
-    ApiError, IssuedLink, SessionView, TokenCount, TokenList, UserEdit, UserRef, UserView,
+    ApiError, AuditList, IssuedLink, SessionView, TokenCount, TokenList, UserEdit, UserRef,
+    UserView,
 };
+use mcpass_domain::Timestamp;
 
 use super::create::groups;
 use super::list::state;
@@ -42,6 +44,10 @@ pub(super) struct Page {
     may_create: bool,
     /// Whether the viewer may end the user's sessions.
     may_end: bool,
+    /// Whether the user has no way to sign in yet, and passwords are one.
+    is_uninvited: bool,
+    /// Until when an invitation works that nobody has used.
+    invited: Option<When>,
     pub(super) link: Option<(IssuedLink, When)>,
 }
 
@@ -128,6 +134,10 @@ pub(super) async fn template(
         None
     };
     let makes_superusers = viewer.session.is_superuser;
+    let is_uninvited = user.is_active
+        && authority.has_passwords()
+        && !authority.user_can_sign_in(ctx, UserRef { user: user.id.to_string() }).await?;
+    let invited = if is_uninvited { invitation(console, asked, &user).await? } else { None };
     let form = match error {
         Some(error) => Form::again(asked.form.clone(), error, &fields(&user)),
         None => Form::new(fields(&user)),
@@ -146,9 +156,33 @@ pub(super) async fn template(
         makes_superusers,
         may_create: is_self || viewer.may("mcpass.add_token"),
         may_end: is_self || viewer.may("mcpass.delete_session"),
+        is_uninvited,
+        invited: invited.map(|until| When::new(until, now)),
         link: None,
         user,
     })
+}
+
+/// Until when the newest link of a user who has not signed in yet works, if it is an invitation. A
+/// link ends those before it.
+async fn invitation(
+    console: &Console,
+    asked: &Asked,
+    user: &UserView,
+) -> Result<Option<Timestamp>, Fault> {
+    if !asked.viewer()?.may("mcpass.view_audit") {
+        return Ok(None);
+    }
+    let request = AuditList {
+        object: Some(user.id.to_string()),
+        action: Some("user.link".to_owned()),
+        limit: Some(1),
+        ..AuditList::default()
+    };
+    let found = console.authority().audit_list(asked.ctx()?, request).await?.items;
+    let link = found.first().map(|made| &made.after).filter(|link| link["purpose"] == "invite");
+    let until = link.and_then(|link| Timestamp::parse(link["expires_at"].as_str()?).ok());
+    Ok(until.filter(|until| *until > console.now()))
 }
 
 /// The newest of the user's tokens.
@@ -182,7 +216,7 @@ fn fields(user: &UserView) -> Fields {
     fields.with(VERSION, &user.edition())
 }
 
-fn session(session: &SessionView, now: mcpass_domain::Timestamp) -> Session {
+fn session(session: &SessionView, now: Timestamp) -> Session {
     Session {
         id: session.id.to_string(),
         browser: browser(&session.user_agent),
@@ -196,6 +230,11 @@ impl Page {
     /// All of the user's tokens.
     fn list(&self) -> String {
         Fields::from([("user", self.user.name.as_str())]).after("/tokens")
+    }
+
+    /// Until when the link that was just made works, for who has never signed in.
+    fn pending(&self) -> Option<&When> {
+        self.link.as_ref().map(|(_, until)| until).filter(|_| self.is_uninvited)
     }
 
     fn create(&self) -> String {
