@@ -92,6 +92,7 @@ pub(crate) struct Readable {
 is_html!(Readable);
 
 /// Such a text, as of `now`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates hand on what they have so")]
 pub(crate) fn readable(text: &str, now: &Timestamp) -> Readable {
     let mut parts = vec![(String::new(), None)];
     for (number, word) in text.split(' ').enumerate() {
