@@ -67,7 +67,7 @@ async fn a_server_is_added_switched_off_and_removed() -> Result<()> {
 async fn a_server_that_is_away_is_told_alike_everywhere() -> Result<()> {
     let desk = Desk::signed_in().await?;
     let browser = &desk.browser;
-    let (port, _listener) = closed_port().await?;
+    let (port, _listener) = closed_port()?;
     desk.mcpass.add_server("away", &format!("http://127.0.0.1:{port}/mcp")).await?;
     desk.mcpass.token("caller", &["away.*"], &[]).await?;
     // However often somebody looks, and from the first time on.
@@ -110,7 +110,7 @@ const EXACT: &str = "return (document.querySelector('main').textContent
     .match(/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]+ UTC/g) ?? []).length";
 
 /// A port that nobody listens at, as long as what is answered with it is kept.
-async fn closed_port() -> Result<(u16, tokio::net::TcpSocket)> {
+fn closed_port() -> Result<(u16, tokio::net::TcpSocket)> {
     let socket = tokio::net::TcpSocket::new_v4()?;
     socket.bind(([127, 0, 0, 1], 0).into())?;
     Ok((socket.local_addr()?.port(), socket))
