@@ -30,7 +30,11 @@ pub(crate) static STYLE: Asset = Asset {
 pub(crate) static SCRIPT: Asset = Asset {
     name: "console.js",
     kind: "text/javascript; charset=utf-8",
-    text: concat!(include_str!("../../assets/console.js"), include_str!("../../assets/forms.js")),
+    text: concat!(
+        include_str!("../../assets/console.js"),
+        include_str!("../../assets/lists.js"),
+        include_str!("../../assets/forms.js")
+    ),
     path: OnceLock::new(),
     zipped: OnceLock::new(),
 };

@@ -26,6 +26,7 @@ const KEYS: &[(&[&str], &str)] = &[
     (&["↑"], "row before; also k"),
     (&["Enter"], "open the row"),
     (&["x"], "select the row"),
+    (&["b"], "to what is done to the selected rows"),
     (&["Esc"], "close a menu, leave a field"),
     (&["?"], "this page"),
 ];

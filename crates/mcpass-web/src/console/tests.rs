@@ -223,6 +223,7 @@ async fn every_page_is_whole_and_keeps_to_the_policy() {
             + [
                 include_str!("../../assets/console.css"),
                 include_str!("../../assets/console.js"),
+                include_str!("../../assets/lists.js"),
                 include_str!("../../assets/forms.js"),
                 include_str!("../../assets/icons.svg"),
             ]

@@ -75,6 +75,7 @@ async fn a_group_is_created_changed_and_deleted() -> Result<()> {
     browser.see("Saved readers.").await?;
     let explained = desk.mcpass.cli(&["explain", &token.id, "up.change"]).await?;
     assert_eq!(explained["allowed"], true, "the group's tokens follow: {explained}");
+    browser.click(Find::Css("#actions summary")).await?;
     browser.click(Find::Css("#delete")).await?;
     browser.see("Delete the group readers?").await?;
     browser.see("1 token and 0 users lose what it gives").await?;
