@@ -9,7 +9,7 @@
 //! | `gate`, `place` | the one way in: hosts, sessions, forged forms, errors, headers |
 //! | `asked`, `fields`, `form`, `cookie` | what a request says |
 //! | `pick` | the part of a form that chooses groups |
-//! | `frame`, `show`, `assets`, `trouble` | what pages have in common |
+//! | `frame`, `pager`, `show`, `assets`, `trouble` | what pages have in common |
 //! | one for each page or group of pages | its handlers and what their templates show |
 
 mod account;
@@ -29,6 +29,7 @@ mod gate;
 mod groups;
 mod keys;
 mod log;
+mod pager;
 mod pick;
 mod place;
 mod search;

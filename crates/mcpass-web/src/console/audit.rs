@@ -13,8 +13,9 @@ use serde_json::Value;
 use super::asked::Asked;
 use super::fault::{Answer, Fault};
 use super::fields::{Fields, segment};
-use super::form::{Choice, Form, Pager};
+use super::form::{Choice, Form};
 use super::frame::{Frame, Section};
+use super::pager::{Pager, Part};
 use super::show::{When, count, cut};
 use super::{Console, page, refused};
 
@@ -87,12 +88,13 @@ async fn show(State(console): State<Console>, asked: Asked) -> Answer {
         is_filtered: !query.without(&["cursor"]).is_empty(),
         form: Form::new(query.clone()),
         rows: Vec::new(),
-        pager: Pager::new(PATH, &query, 0, None),
+        pager: Pager::new(PATH, &query, Part::default(), None),
     };
     match found {
         Ok(found) => {
             let now = console.now();
-            template.pager = Pager::new(PATH, &query, found.items.len(), found.next.as_deref());
+            let part = Part { shown: found.items.len(), each: Some(ROWS as usize), total: None };
+            template.pager = Pager::new(PATH, &query, part, found.next.as_deref());
             let names = names(&console, &asked).await?;
             template.rows = found.items.iter().map(|audit| Row::new(audit, &names, now)).collect();
             page(&template)

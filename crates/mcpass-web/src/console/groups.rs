@@ -9,8 +9,9 @@ use mcpass_authority::api::{ApiError, GroupCreate, GroupEdit, GroupRef, GroupVie
 use super::asked::Asked;
 use super::fault::{Answer, Fault};
 use super::fields::{Fields, segment};
-use super::form::{Form, Pager, VERSION};
+use super::form::{Form, VERSION};
 use super::frame::{Frame, Section};
+use super::pager::{Pager, Part};
 use super::show::{Badge, When, count, cut, several};
 use super::{Console, done, page, refused};
 
@@ -91,15 +92,17 @@ async fn list(State(console): State<Console>, asked: Asked) -> Answer {
     let groups = console.authority().group_list(asked.ctx()?).await?;
     let sum = several(groups.len() as u64, "group");
     let text = asked.query.text("q").to_lowercase();
+    let is_found = |group: &GroupView| group.name.to_lowercase().contains(&text);
+    let total = Some(groups.iter().filter(|group| is_found(group)).count() as u64);
     // They come in the order of their names, so a name says where the next page begins.
     let query = asked.query.only(&["q", "cursor"]);
     let after = query.text("cursor");
-    let mut found = groups
-        .into_iter()
-        .filter(|group| group.name.as_str() > after && group.name.to_lowercase().contains(&text));
+    let mut found =
+        groups.into_iter().filter(|group| group.name.as_str() > after && is_found(group));
     let on_page: Vec<GroupView> = found.by_ref().take(ROWS).collect();
     let next = on_page.last().filter(|_| found.next().is_some()).map(|last| last.name.clone());
-    let pager = Pager::new(PATH, &query, on_page.len(), next.as_deref());
+    let part = Part { shown: on_page.len(), each: Some(ROWS), total };
+    let pager = Pager::new(PATH, &query, part, next.as_deref());
     let now = console.now();
     let rows = on_page.into_iter().map(|group| Row {
         path: path(&group.name),

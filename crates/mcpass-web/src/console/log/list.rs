@@ -9,8 +9,9 @@ use super::{Row, SPANS, filter, since};
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
-use crate::console::form::{Choice, Form, Pager};
+use crate::console::form::{Choice, Form};
 use crate::console::frame::{Frame, Section};
+use crate::console::pager::{Pager, Part};
 use crate::console::show::When;
 use crate::console::{Console, page, refused};
 
@@ -69,7 +70,10 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     match found {
         Ok(found) => {
             let now = console.now();
-            template.pager = Pager::new(PATH, &query, found.items.len(), found.next.as_deref());
+            // With a filter, looking may end before a page is full.
+            let each = (!template.is_filtered).then_some(ROWS as usize);
+            let part = Part { shown: found.items.len(), each, total: None };
+            template.pager = Pager::new(PATH, &query, part, found.next.as_deref());
             let is_short = found.items.len() < ROWS as usize;
             let next = found.next.as_deref().filter(|_| is_short);
             template.further = template.pager.next.clone().filter(|_| next.is_some());
@@ -105,7 +109,7 @@ async fn template(
         kept: KEPT.into_iter().filter(|(name, _)| query.has(name)).collect(),
         form: Form::new(query.clone()),
         rows: Vec::new(),
-        pager: Pager::new(PATH, query, 0, None),
+        pager: Pager::new(PATH, query, Part::default(), None),
         further: None,
         back_to: None,
         sum: [

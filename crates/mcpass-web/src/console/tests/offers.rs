@@ -103,12 +103,12 @@ async fn of_many_groups_a_form_shows_those_that_are_chosen() {
         bench.authority.group_create(&operator(), group).await.unwrap();
     }
     let list = bench.get("/groups", &ana).await.body;
-    assert!(list.contains("150 groups") && list.contains("100 on this page"), "{list}");
+    assert!(list.contains("150 groups") && list.contains("1\u{2013}100 of 150"), "{list}");
     assert!(list.contains("/groups?cursor=team-099") && !list.contains("team-100"), "{list}");
     let next = bench.get("/groups?cursor=team-099", &ana).await.body;
-    assert!(next.contains("50 on this page") && next.contains("team-149"), "{next}");
+    assert!(next.contains("101\u{2013}150 of 150") && next.contains("team-149"), "{next}");
     let found = bench.get("/groups?q=M-14", &ana).await.body;
-    assert!(found.contains("10 on this page"), "{found}");
+    assert!(found.contains("1\u{2013}10 of 10"), "{found}");
 
     let form = "name=t&user=ana&group=team-001&group_name=team-002+team-0&step=add";
     let page = bench.post("/tokens/new", &ana, form).await.body;

@@ -10,8 +10,9 @@ use mcpass_domain::Timestamp;
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
 use crate::console::fields::Fields;
-use crate::console::form::{Choice, Form, Pager};
+use crate::console::form::{Choice, Form};
 use crate::console::frame::{Frame, Section};
+use crate::console::pager::{Pager, Part};
 use crate::console::show::{Badge, When, count, cut};
 use crate::console::users::Choosable;
 use crate::console::{Console, page, refused};
@@ -126,7 +127,12 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         },
         is_filtered: !query.without(&["sort", "cursor"]).is_empty(),
         is_unfinished: tokens.next.is_some() && tokens.items.len() < ROWS as usize,
-        pager: Pager::new(PATH, &query, tokens.items.len(), tokens.next.as_deref()),
+        pager: Pager::new(
+            PATH,
+            &query,
+            part(&query, tokens.items.len(), &counts),
+            tokens.next.as_deref(),
+        ),
         rows: tokens.items.into_iter().map(|token| row(token, now)).collect(),
     };
     match wrong {
@@ -206,6 +212,24 @@ fn sum(counts: &TokenCountsView) -> Vec<(String, &'static str)> {
         line(counts.revoked, "revoked", "/tokens?state=revoked"),
     ]
 }
+/// How many a list has is known where it is by its state alone.
+fn part(query: &Fields, shown: usize, counts: &TokenCountsView) -> Part {
+    let is_by_state = query.without(&["sort", "cursor", "state"]).is_empty();
+    let state = query.some("state").or_else(|| usual_state(query)).unwrap_or_default();
+    let total = match state.as_str() {
+        _ if !is_by_state => None,
+        USUAL_STATE => Some(counts.total.saturating_sub(counts.revoked)),
+        "all" => Some(counts.total),
+        "active" => Some(counts.active),
+        "disabled" => Some(counts.disabled),
+        "expired" => Some(counts.expired),
+        "revoked" => Some(counts.revoked),
+        _ => None,
+    };
+    // By what tokens may call, looking ends before a page is full.
+    Part { shown, each: (!query.has("may")).then_some(ROWS as usize), total }
+}
+
 
 fn heads(query: &Fields) -> Vec<Head> {
     let sort = match query.text("sort") {

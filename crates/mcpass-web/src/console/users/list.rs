@@ -8,8 +8,8 @@ use mcpass_domain::Timestamp;
 use crate::console::asked::Asked;
 use crate::console::fault::Answer;
 use crate::console::fields::segment;
-use crate::console::form::Pager;
 use crate::console::frame::{Frame, Section};
+use crate::console::pager::{Pager, Part};
 use crate::console::show::{Badge, Tone, When, count, several};
 use crate::console::{Console, page};
 
@@ -51,19 +51,19 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
         _ => true,
     };
     let sum = sum(&users);
+    let is_found = |user: &UserView| is_meant(user) && user.name.to_lowercase().contains(&text);
+    let total = Some(users.iter().filter(|user| is_found(user)).count() as u64);
     // They come in the order of their names, so a name says where the next page begins.
     let query = asked.query.only(&["q", "state", "cursor"]);
     let after = query.text("cursor");
-    let mut found = users
-        .into_iter()
-        .filter(is_meant)
-        .filter(|user| user.name.as_str() > after && user.name.to_lowercase().contains(&text));
+    let mut found = users.into_iter().filter(|user| user.name.as_str() > after && is_found(user));
     let on_page: Vec<UserView> = found.by_ref().take(ROWS).collect();
     let next = on_page.last().filter(|_| found.next().is_some()).map(|last| last.name.clone());
+    let part = Part { shown: on_page.len(), each: Some(ROWS), total };
     let now = console.now();
     let template = Page {
         frame: asked.frame(Section::Users, "Users").at_top(),
-        pager: Pager::new(PATH, &query, on_page.len(), next.as_deref()),
+        pager: Pager::new(PATH, &query, part, next.as_deref()),
         rows: on_page.into_iter().map(|user| row(user, now)).collect(),
         text: asked.query.text("q").to_owned(),
         state: state.to_owned(),
