@@ -210,12 +210,8 @@ async fn one(
             .map(|token| Member {
                 id: token.id.to_string(),
                 name: cut(&token.facts.name, 120),
+                state: Badge::token(&token.facts, console.now()),
                 user: token.facts.user,
-                state: Badge::token(
-                    &token.facts.state,
-                    &token.facts.state_text,
-                    token.facts.user_active,
-                ),
             })
             .collect(),
         users_told: several(count_of_users, "user"),

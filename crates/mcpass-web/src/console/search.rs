@@ -88,7 +88,7 @@ async fn tokens(
     let found = console.authority().token_list(asked.ctx()?, request).await?.items;
     let found = found.into_iter().map(|token| {
         let facts = token.facts;
-        let state = Badge::token(&facts.state, &facts.state_text, facts.user_active);
+        let state = Badge::token(&facts, console.now());
         (token.id.to_string(), cut(&facts.name, 120), facts.hint, state)
     });
     Ok(found.collect())

@@ -102,7 +102,7 @@ fn answered(access: &AccessView) -> Part {
         "Answer",
         [
             fact("Decision", if access.allowed { "allowed" } else { "refused" }),
-            fact("Reason", &access.reason),
+            fact("Reason", access.reason.replace('_', " ")),
             fact("Decided by", &access.detail),
             fact("State", &access.state),
             alike("HTTP status", &status, "status"),

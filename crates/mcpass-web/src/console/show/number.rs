@@ -22,7 +22,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// A duration in ms or s.
 pub(crate) fn duration(micros: u64) -> String {
     match micros {
-        0..1_000 => format!("0.{:01} ms", micros / 100),
+        0..1_000 => format!("0.{:02} ms", (micros / 10).max(1)),
         1_000..10_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
         10_000..1_000_000 => format!("{} ms", micros / 1_000),
         1_000_000..100_000_000 => {
@@ -66,7 +66,8 @@ mod tests {
             assert_eq!(count(number), text);
         }
         assert_eq!(hex(&[0, 10, 255]), "000aff");
-        assert_eq!(duration(420), "0.4 ms");
+        assert_eq!((duration(420), duration(87)), ("0.42 ms".to_owned(), "0.08 ms".to_owned()));
+        assert_eq!(duration(3), "0.01 ms");
         assert_eq!(duration(4_210), "4.2 ms");
         assert_eq!(duration(42_100), "42 ms");
         assert_eq!(duration(4_210_000), "4.2 s");

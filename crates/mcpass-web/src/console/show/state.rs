@@ -1,8 +1,10 @@
 //! States: a shape and a word, and a colour besides.
 
 use askama::Template;
+use mcpass_authority::api::{FamilyMember, TokenFacts};
+use mcpass_domain::Timestamp;
 
-use super::is_html;
+use super::{When, is_html};
 
 /// What a state means for who looks at it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,7 +35,10 @@ impl Tone {
 
 /// A state.
 #[derive(Clone, Debug, Template)]
-#[template(source = r#"<span class="state {{ tone.class() }}">{{ word }}</span>"#, ext = "html")]
+#[template(
+    source = r#"<span class="state {{ tone.class() }}" title="{{ word }}">{{ word }}</span>"#,
+    ext = "html"
+)]
 pub(crate) struct Badge {
     pub(crate) tone: Tone,
     pub(crate) word: String,
@@ -45,18 +50,35 @@ impl Badge {
         Self { tone, word: word.into() }
     }
 
-    /// A token's, from its state and what people say of it.
-    pub(crate) fn token(state: &str, text: &str, owner_is_active: bool) -> Self {
-        let tone = match state {
-            "active" if !owner_is_active => {
-                return Self::new(Tone::Bad, "refused: user inactive");
+    /// A token's.
+    pub(crate) fn token(facts: &TokenFacts, now: Timestamp) -> Self {
+        if facts.state == "active" && !facts.user_active {
+            return Self::new(Tone::Bad, "refused: user inactive");
+        }
+        let replaced_until = facts.rotated_at.and(facts.expires_at);
+        Self::secret(&facts.state, &facts.state_text, replaced_until, now)
+    }
+
+    /// That of one of a family's secrets.
+    pub(crate) fn member(member: &FamilyMember, now: Timestamp) -> Self {
+        let replaced_until = member.rotated_at.and(member.expires_at);
+        Self::secret(&member.state, &member.state_text, replaced_until, now)
+    }
+
+    /// From its state, what people say of it, and when it ends if another took its place.
+    fn secret(state: &str, text: &str, replaced_until: Option<Timestamp>, now: Timestamp) -> Self {
+        match (state, replaced_until) {
+            ("active", Some(end)) => {
+                let left = When::new(end, now);
+                let left = left.text().trim_start_matches("in ");
+                Self::new(Tone::Warn, format!("replaced, {left} left"))
             }
-            "active" if text.starts_with("expires") => Tone::Warn,
-            "active" => Tone::Good,
-            "disabled" => Tone::Off,
-            _ => Tone::Ended,
-        };
-        Self::new(tone, text)
+            ("expired", Some(_)) => Self::new(Tone::Ended, "expired, replaced"),
+            ("active", None) if text.starts_with("expires") => Self::new(Tone::Warn, text),
+            ("active", None) => Self::new(Tone::Good, text),
+            ("disabled", _) => Self::new(Tone::Off, text),
+            _ => Self::new(Tone::Ended, text),
+        }
     }
 
     /// A server's, from what its health says.
@@ -85,7 +107,7 @@ impl Badge {
             (true, "pending", _) => Self::new(Tone::Off, "under way"),
             (true, "unknown", _) => Self::new(Tone::Off, "outcome unknown"),
             (true, _, Some(true)) => Self::new(Tone::Bad, "error"),
-            (true, ..) => Self::new(Tone::Good, "ok"),
+            (true, ..) => Self::new(Tone::Good, "answered"),
         }
     }
 }
@@ -96,10 +118,19 @@ mod tests {
 
     #[test]
     fn a_state_is_a_word_with_a_shape() {
-        let html = Badge::token("active", "expires in 3 days", true).to_string();
-        assert_eq!(html, r#"<span class="state is-warn">expires in 3 days</span>"#);
-        assert_eq!(Badge::token("active", "active", false).tone, Tone::Bad);
-        assert_eq!(Badge::token("revoked", "revoked", false).tone, Tone::Ended);
+        let now = Timestamp::from_micros(0);
+        let badge = |state: &str, text: &str, end| Badge::secret(state, text, end, now);
+        let html = badge("active", "expires in 3 days", None).to_string();
+        let title = r#"title="expires in 3 days""#;
+        assert_eq!(
+            html,
+            format!(r#"<span class="state is-warn" {title}>expires in 3 days</span>"#)
+        );
+        assert_eq!(badge("revoked", "revoked", None).tone, Tone::Ended);
+        let soon = Some(now.saturating_add(std::time::Duration::from_mins(59)));
+        assert_eq!(badge("active", "expires within the hour", soon).word, "replaced, 59 min left");
+        assert_eq!(badge("expired", "expired", soon).word, "expired, replaced");
+        assert_eq!(badge("revoked", "revoked", soon).word, "revoked");
         assert!(Badge::new(Tone::Good, "<b>").to_string().contains("&#60;b&#62;"));
     }
 

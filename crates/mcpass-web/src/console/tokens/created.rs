@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use http::Method;
 use mcpass_authority::api::{AccessView, ApiError, LogFilter, LogList, TokenDetails, TokenRef};
-use mcpass_domain::{Reason, TokenSecret};
+use mcpass_domain::{Reason, Timestamp, TokenSecret};
 
 use crate::console::asked::Asked;
 use crate::console::fault::{Answer, Fault};
@@ -31,7 +31,17 @@ struct Page {
     environment: String,
     snippets: Vec<Snippet>,
     expires: Option<When>,
+    replaces: Option<Old>,
     test: Option<Test>,
+}
+
+/// The secret whose place it took.
+#[derive(Debug)]
+struct Old {
+    id: String,
+    hint: String,
+    /// When it ends; none if it has.
+    ends: Option<When>,
 }
 
 /// What came of a test.
@@ -178,9 +188,19 @@ async fn template(
         environment,
         snippets: snippets.collect(),
         expires: token.facts.expires_at.map(|at| When::new(at, console.now())),
+        replaces: replaces(&token, console.now()),
         token,
         id,
         secret,
         test: None,
     })
+}
+
+/// The one before it in its family.
+fn replaces(token: &TokenDetails, now: Timestamp) -> Option<Old> {
+    let members = token.family_members.iter();
+    let old = members.take_while(|member| member.id != token.id).last()?;
+    let ends = old.expires_at.filter(|_| old.state == "active");
+    let ends = ends.map(|at| When::new(at, now));
+    Some(Old { id: old.id.to_string(), hint: old.hint.clone(), ends })
 }

@@ -70,6 +70,7 @@ struct Row {
     hint: String,
     user: String,
     state: Badge,
+    is_revoked: bool,
     created: When,
     expires: Option<When>,
     used: Option<When>,
@@ -82,13 +83,13 @@ struct Row {
 const COLUMNS: [(&str, &str, &str); 9] = [
     ("Name", "", "name"),
     ("Token", "w-m hide-s", ""),
-    ("User", "w-s hide-s", ""),
+    ("User", "w-who hide-s", ""),
     ("State", "w-token-state", ""),
     ("Created", "w-ago hide-s hide-m", "created"),
     ("Expires", "w-ago hide-s", "expires"),
     ("Last used", "w-used hide-s", "last_used"),
-    ("Today", "w-xs num hide-s", ""),
-    ("Groups", "w-s hide-s hide-m hide-l", ""),
+    ("Today", "w-few num hide-s", ""),
+    ("Groups", "w-who hide-s", ""),
 ];
 
 pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer {
@@ -148,15 +149,25 @@ fn hidden(query: &Fields) -> Vec<(String, String)> {
     filter.with("state", &state).pairs().to_vec()
 }
 
-/// The list that a form with these hidden fields came from.
-pub(super) fn of_hidden(form: &Fields) -> String {
+/// The newest tokens of the filter in these hidden fields.
+pub(super) fn newest_of_hidden(form: &Fields, limit: u32) -> TokenList {
+    let query = filter_of_hidden(form).without(&["sort"]);
+    TokenList { requests: false, limit: Some(limit), ..request(&query) }
+}
+
+fn filter_of_hidden(form: &Fields) -> Fields {
     let field = |(name, text): &(String, String)| {
         let name = name.strip_prefix(HIDDEN)?.to_owned();
         Some((name, text.clone())).filter(|(_, text)| !text.is_empty())
     };
     let named = form.pairs().iter().filter_map(field);
     let query = named.fold(Fields::default(), |all, (name, text)| all.with(&name, &text));
-    let query = query.only(FILTERS);
+    query.only(FILTERS)
+}
+
+/// The list that a form with these hidden fields came from.
+pub(super) fn of_hidden(form: &Fields) -> String {
+    let query = filter_of_hidden(form);
     let is_usual = query.some("state") == usual_state(&query);
     let query = if is_usual { query.without(&["state"]) } else { query };
     query.after(PATH)
@@ -201,17 +212,6 @@ fn usual_state(query: &Fields) -> Option<String> {
     (!is_report && !is_search).then(|| USUAL_STATE.to_owned())
 }
 
-fn sum(counts: &TokenCountsView) -> Vec<(String, &'static str)> {
-    let line = |number: u64, word: &str, query| (format!("{} {word}", count(number)), query);
-    vec![
-        line(counts.active, "active", "/tokens?state=active"),
-        line(counts.expiring, "expire within 7 days", "/tokens?expiring=7d"),
-        line(counts.unused, "unused for 30 days", "/tokens?unused=30d"),
-        line(counts.disabled, "disabled", "/tokens?state=disabled"),
-        line(counts.expired, "expired", "/tokens?state=expired"),
-        line(counts.revoked, "revoked", "/tokens?state=revoked"),
-    ]
-}
 /// How many a list has is known where it is by its state alone.
 fn part(query: &Fields, shown: usize, counts: &TokenCountsView) -> Part {
     let is_by_state = query.without(&["sort", "cursor", "state"]).is_empty();
@@ -230,6 +230,17 @@ fn part(query: &Fields, shown: usize, counts: &TokenCountsView) -> Part {
     Part { shown, each: (!query.has("may")).then_some(ROWS as usize), total }
 }
 
+fn sum(counts: &TokenCountsView) -> Vec<(String, &'static str)> {
+    let line = |number: u64, word: &str, query| (format!("{} {word}", count(number)), query);
+    vec![
+        line(counts.active, "active", "/tokens?state=active"),
+        line(counts.expiring, "expire within 7 days", "/tokens?expiring=7d"),
+        line(counts.unused, "unused for 30 days", "/tokens?unused=30d"),
+        line(counts.disabled, "disabled", "/tokens?state=disabled"),
+        line(counts.expired, "expired", "/tokens?state=expired"),
+        line(counts.revoked, "revoked", "/tokens?state=revoked"),
+    ]
+}
 
 fn heads(query: &Fields) -> Vec<Head> {
     let sort = match query.text("sort") {
@@ -306,9 +317,10 @@ fn row(token: TokenView, now: Timestamp) -> Row {
     Row {
         id: token.id.to_string(),
         name: cut(&facts.name, 200),
+        state: Badge::token(&facts, now),
+        is_revoked: facts.state == "revoked",
         hint: facts.hint,
         user: facts.user,
-        state: Badge::token(&facts.state, &facts.state_text, facts.user_active),
         created: When::new(facts.created_at, now),
         expires: facts.expires_at.map(|at| When::new(at, now)),
         used: facts.last_used_at.map(|at| When::new(at, now)),

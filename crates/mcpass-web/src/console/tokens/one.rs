@@ -33,6 +33,8 @@ pub(super) struct Page {
     created_by: String,
     /// Whether it can still be changed.
     is_live: bool,
+    /// What took its place, if something did.
+    replaced: Option<Replaced>,
     times: Times,
     secrets: Vec<Secret>,
     limits: [(&'static str, String); 3],
@@ -57,6 +59,16 @@ struct Times {
     expires: Option<When>,
     used: Option<When>,
     revoked: Option<When>,
+}
+
+/// The secret that took a token's place.
+#[derive(Debug)]
+struct Replaced {
+    id: String,
+    hint: String,
+    at: When,
+    /// Whether it is the one to rotate, and the old one so is not.
+    is_followed: bool,
 }
 
 /// Another secret of the family.
@@ -124,9 +136,10 @@ pub(super) async fn template(
             "request",
         ),
         frame: asked.frame(Section::Tokens, facts.name.clone()),
-        state: Badge::token(&facts.state, &facts.state_text, facts.user_active),
+        state: Badge::token(facts, now),
         created_by,
-        is_live: matches!(facts.state.as_str(), "active" | "disabled"),
+        is_live: is_live(&facts.state),
+        replaced: replaced(&token, now),
         times: Times {
             created: When::new(facts.created_at, now),
             expires: facts.expires_at.map(|at| When::new(at, now)),
@@ -154,6 +167,22 @@ pub(super) async fn template(
         explanation,
         id,
         token,
+    })
+}
+
+fn is_live(state: &str) -> bool {
+    matches!(state, "active" | "disabled")
+}
+
+/// The next one of its family, if that took its place.
+fn replaced(token: &TokenDetails, now: Timestamp) -> Option<Replaced> {
+    let at = token.facts.rotated_at?;
+    let next = token.family_members.iter().skip_while(|member| member.id != token.id).nth(1)?;
+    Some(Replaced {
+        id: next.id.to_string(),
+        hint: next.hint.clone(),
+        at: When::new(at, now),
+        is_followed: is_live(&next.state),
     })
 }
 
@@ -212,7 +241,7 @@ fn secret(member: &FamilyMember, (this, usage): (&str, &TokenUsage), now: Timest
     let used = usage.secrets.iter().find(|one| one.id == member.id);
     Secret {
         hint: member.hint.clone(),
-        state: Badge::token(&member.state, &member.state_text, true),
+        state: Badge::member(member, now),
         created: When::new(member.created_at, now),
         used: member.last_used_at.map(|at| When::new(at, now)),
         used_ip: member.last_used_ip.clone().unwrap_or_default(),
@@ -224,6 +253,12 @@ fn secret(member: &FamilyMember, (this, usage): (&str, &TokenUsage), now: Timest
 }
 
 impl Page {
+    /// The secret that is rotated instead of this one.
+    fn newer(&self) -> Option<&str> {
+        let next = self.replaced.as_ref().filter(|next| next.is_followed)?;
+        Some(&next.id)
+    }
+
     /// The log with the requests of its family.
     fn log(&self) -> String {
         let filter = if self.secrets.len() > 1 { "family" } else { "token" };

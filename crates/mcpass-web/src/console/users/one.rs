@@ -196,7 +196,7 @@ async fn tokens(console: &Console, asked: &Asked, user: &UserView) -> Result<Tok
     let rows = found.items.into_iter().map(|token| Row {
         id: token.id.to_string(),
         name: cut(&token.facts.name, 120),
-        state: Badge::token(&token.facts.state, &token.facts.state_text, token.facts.user_active),
+        state: Badge::token(&token.facts, now),
         used: token.facts.last_used_at.map(|at| When::new(at, now)),
         hint: token.facts.hint,
     });
