@@ -1,7 +1,7 @@
 //! The console: pages for people, over the authority alone.
 //!
 //! Every page is HTML that works without a script: forms, links, and a redirect after each form
-//! that was taken. The script (`assets/console.js`) copies, follows the log, refreshes parts of a
+//! that was taken. The script (`assets/*.js`) copies, follows the log, refreshes parts of a
 //! page and listens to keys; it fetches the same pages and takes its parts from them.
 //!
 //! | module | what it holds |
@@ -234,8 +234,16 @@ fn go(to: &str) -> Response {
 
 /// To another page, which says what was done.
 fn done(to: &str, what: impl Into<String>) -> Response {
+    undoable(to, what, Vec::new())
+}
+
+/// The same after tokens were disabled, which can be undone from there, unless they are too many.
+fn undoable(to: &str, what: impl Into<String>, mut disabled: Vec<String>) -> Response {
+    if disabled.len() > Flash::MOST {
+        disabled.clear();
+    }
     let mut response = go(to);
-    response.extensions_mut().insert(Flash(what.into()));
+    response.extensions_mut().insert(Flash { text: what.into(), disabled });
     response
 }
 

@@ -8,6 +8,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use mcpass_authority::Context;
 use mcpass_authority::sign_in::Visitor;
+use mcpass_domain::TokenId;
 
 use super::fault::Fault;
 use super::fields::Fields;
@@ -69,7 +70,44 @@ impl Default for Inner {
 
 /// What a form led to, on the page that follows.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Flash(pub(crate) String);
+pub(crate) struct Flash {
+    /// What was done.
+    pub(crate) text: String,
+    /// Tokens that were disabled, and can be enabled again from there.
+    pub(crate) disabled: Vec<String>,
+}
+
+impl Flash {
+    /// Characters of a text at most.
+    const LONGEST: usize = 500;
+    /// Tokens at most that a cookie has room for.
+    pub(crate) const MOST: usize = 60;
+
+    /// As a cookie's value.
+    pub(crate) fn pack(&self) -> String {
+        let disabled = self.disabled.iter().map(|id| ("disabled", id.as_str()));
+        let pairs = std::iter::once(("text", self.text.as_str())).chain(disabled);
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    }
+
+    /// From a cookie's value, which anybody can have written.
+    pub(crate) fn unpack(packed: &str) -> Option<Self> {
+        let fields = Fields::parse(packed.as_bytes());
+        let text: String = fields.text("text").chars().take(Self::LONGEST).collect();
+        let mut disabled = fields.all("disabled");
+        disabled.retain(|id| id.parse::<TokenId>().is_ok());
+        disabled.truncate(Self::MOST);
+        (!text.is_empty()).then_some(Self { text, disabled })
+    }
+
+    /// Where the form goes that enables them again.
+    pub(crate) fn enable(&self) -> String {
+        match self.disabled.as_slice() {
+            [one] => format!("/tokens/{one}/enable"),
+            _ => "/tokens/bulk".to_owned(),
+        }
+    }
+}
 
 impl Asked {
     pub(crate) fn new(inner: Inner) -> Self {
@@ -131,5 +169,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let asked = parts.extensions.get::<Self>().cloned();
         Ok(asked.unwrap_or_else(|| Self::new(Inner::default())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flash_survives_its_cookie() {
+        let text = "Disabled “a; b=c”, für immer".to_owned();
+        let id = TokenId::from(mcpass_domain::id::IdParts {
+            now: mcpass_domain::Timestamp::from_micros(1),
+            random: [7; 10],
+        });
+        let flash = Flash { text: text.clone(), disabled: vec![id.to_string(); Flash::MOST] };
+        let packed = flash.pack();
+        assert!(packed.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';'));
+        // RFC 6265bis section 5.6: browsers drop a cookie of more than 4096 bytes.
+        assert!(packed.len() < 3_900, "{}", packed.len());
+        assert_eq!(Flash::unpack(&packed), Some(flash));
+        assert_eq!(Flash::unpack(""), None);
+        let forged = Flash::unpack("text=x&disabled=/users/bo");
+        assert_eq!(forged.map(|flash| flash.disabled), Some(Vec::new()));
     }
 }

@@ -1,6 +1,6 @@
 //! What every page has around it.
 
-use super::asked::Asked;
+use super::asked::{Asked, Flash};
 use super::assets;
 
 /// Where a page belongs.
@@ -56,7 +56,7 @@ pub(crate) struct Frame {
     pub(crate) viewer: String,
     pub(crate) csrf: String,
     pub(crate) theme: String,
-    pub(crate) flash: Option<String>,
+    pub(crate) flash: Option<Flash>,
     pub(crate) style: &'static str,
     pub(crate) script: &'static str,
     pub(crate) icons: &'static str,
@@ -122,7 +122,7 @@ impl Frame {
                 .unwrap_or_default(),
             csrf: asked.csrf.clone(),
             theme: asked.theme.clone(),
-            flash: asked.flash.as_ref().map(|flash| flash.0.clone()),
+            flash: asked.flash.clone(),
             style: assets::STYLE.path(),
             script: assets::SCRIPT.path(),
             icons: assets::ICONS.path(),

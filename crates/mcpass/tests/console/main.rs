@@ -17,6 +17,7 @@ mod others;
 mod pages;
 mod pasted;
 mod people;
+mod reach;
 mod servers;
 mod sign_in;
 mod stock;

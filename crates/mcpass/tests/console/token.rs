@@ -91,7 +91,8 @@ async fn what_is_allowed_is_explained_and_switched() -> Result<()> {
     browser.see("Laptop is disabled.").await?;
     holds(!works().await?, "it is refused")?;
     browser.click(Find::Css("#actions summary")).await?;
-    browser.click(Find::Css("#enable")).await?;
+    browser.find(Find::Css("#enable")).await?;
+    browser.press("Enable it again").await?;
     browser.see("Laptop is enabled").await?;
     holds(works().await?, "it works again")?;
     desk.is_calm().await
@@ -171,6 +172,18 @@ async fn a_rotated_token_shows_who_still_uses_which_secret() -> Result<()> {
     }
     let hint = |one: &Issued| format!("{}…", one.token.chars().take(12).collect::<String>());
     let (old_hint, new_hint) = (hint(&old), hint(&new));
+
+    // Which of them is the old one, and when it ends, is said wherever they are.
+    desk.open("/tokens?q=Deploy").await?;
+    browser.see("replaced, 24 h left").await?;
+    desk.open(&format!("/tokens/{}", old.id)).await?;
+    browser.see(&format!("by {new_hint}. This secret is the old one: it ends in 24 h")).await?;
+    assert_eq!(browser.count("#rotate").await?, 0, "it cannot be rotated again");
+    browser.click(Find::Css("#newer")).await?;
+    desk.at(&format!("/tokens/{}", new.id)).await?;
+    browser.find(Find::Css("#rotate")).await?;
+    desk.open(&format!("/tokens/{}/created", new.id)).await?;
+    browser.see(&format!("It replaces {old_hint}, the old secret, which ends in 24 h")).await?;
 
     // Both pages tell of both secrets: what each did, and how much of it was today.
     for (one, name) in [(&new, "token-family"), (&old, "token-family-old")] {

@@ -146,8 +146,8 @@ async fn filtered(desk: &Desk) -> Result<()> {
         holds(!kept.is_empty(), format_args!("{label} still says {option}"))?;
     }
     // Several at once, and with words; then none.
-    browser.choose("State", "active").await?;
-    desk.at("/tokens?state=active").await?;
+    browser.choose("State", "any state").await?;
+    desk.at("/tokens?state=all").await?;
     browser.fill("Name, note or token", "week").await?;
     browser.key(Key::Enter).await?;
     eventually("words filter", async || {
@@ -186,6 +186,10 @@ async fn keys(desk: &Desk) -> Result<()> {
     assert_eq!(browser.focused().await?, last);
     browser.key(Key::Letter('x')).await?;
     browser.see("1 selected").await?;
+    browser.key(Key::Letter('b')).await?;
+    let focused = browser.focused().await?;
+    holds(focused.starts_with("Action"), focused)?;
+    desk.open("/tokens").await?;
     browser.key(Key::Letter('c')).await?;
     desk.at("/tokens/new").await
 }
@@ -210,11 +214,35 @@ async fn everything_that_is_done_to_many_is_asked_for_first() -> Result<()> {
     browser.click(Find::Css("#do")).await?;
     browser.see("1 token added to the group").await?;
     assert_eq!(show("Today").await?["groups"], json!(["editors"]));
-    // Without scripts the bar is always there.
+    // Without scripts the bar is always there, and its fields say what they are for. What only a
+    // script can do is not.
     browser.javascript(false).await?;
+    desk.open("/tokens?user=bo").await?;
+    for field in ["f-action", "f-bulk-expires", "f-bulk-group"] {
+        let label = browser.find(Find::Css(&format!("#bulk label[for={field}]"))).await?;
+        let width = "return arguments[0].offsetWidth";
+        let width = browser.run(width, &[label.json()]).await?.as_i64().context("a width")?;
+        holds(width > 8, format_args!("{field} has a label to see"))?;
+    }
+    holds(browser.look_for(Find::Css("[data-all]")).await?.is_none(), "no box for all")?;
     let both = ["Today", "Last week", "Idle"];
     choose(&desk, &both, "Remove from group", Some(("Group", "editors"))).await?;
     browser.see("3 tokens will lose what the group editors gives").await?;
+    // Which tokens those are is told by more than a name.
+    let script = "return [...document.querySelectorAll('#bulk-tokens tbody tr')]
+        .map(row => [...row.cells].map(cell => cell.innerText))";
+    let mut wanted = Vec::new();
+    for (name, used) in
+        [("Today", "never used"), ("Last week", "never used"), ("Idle", "35 days ago")]
+    {
+        let hint = show(name).await?["hint"].as_str().context("a hint")?.to_owned();
+        wanted.push(json!([name, format!("{hint}…"), "bo", used, "changes"]));
+    }
+    let seen: Vec<Value> = serde_json::from_value(browser.run(script, &[]).await?)?;
+    assert_eq!(seen.len(), wanted.len());
+    for row in wanted {
+        holds(seen.contains(&row), format_args!("{row} in {seen:?}"))?;
+    }
     browser.click(Find::Css("#do")).await?;
     browser.see("3 tokens removed from the group").await?;
     assert_eq!(show("Idle").await?["groups"], json!([]));

@@ -161,12 +161,18 @@ async fn many_tokens_are_changed_at_once_after_a_look() -> Result<()> {
     browser.click(Find::Css("#do")).await?;
     browser.see("2 tokens disabled.").await?;
     assert_eq!(desk.tokens(&["--state", "disabled"]).await?, 2);
+    // Done by mistake, it is undone from where that is said.
+    browser.press("Enable them again").await?;
+    browser.see("2 tokens enabled.").await?;
+    assert_eq!(desk.tokens(&["--state", "disabled"]).await?, 0);
 
     desk.open("/tokens?group=editors").await?;
     browser.tick(Find::Css("input[name=id]"), true).await?;
     browser.tick(Find::Field("all that fit the filter"), true).await?;
+    browser.see("All selected").await?;
     browser.choose("Action", "Revoke").await?;
     browser.press("Continue").await?;
+    assert_eq!(browser.count("#bulk-tokens td:nth-child(2):not(:empty)").await?, 3, "with hints");
     browser.fill("Reason", "the team is gone").await?;
     browser.click(Find::Css("#do")).await?;
     browser.see("3 tokens revoked.").await?;

@@ -15,7 +15,7 @@ use crate::console::fields::Fields;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
 use crate::console::show::{When, count, several};
-use crate::console::{Console, done, go, page, refused};
+use crate::console::{Console, done, go, page, refused, undoable};
 
 /// What is about to be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -219,8 +219,8 @@ pub(super) async fn disable(
 ) -> Answer {
     let request = TokenRef { id: id.clone() };
     let token = console.authority().token_disable(asked.ctx()?, request).await?;
-    let said = format!("{} is disabled. Enable it again from its menu.", token.facts.name);
-    Ok(done(&format!("/tokens/{id}"), said))
+    let said = format!("{} is disabled.", token.facts.name);
+    Ok(undoable(&format!("/tokens/{id}"), said, vec![token.id.to_string()]))
 }
 
 pub(super) async fn enable(
