@@ -174,16 +174,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 
 #[cfg(test)]
 mod tests {
+    use mcpass_domain::Timestamp;
+    use mcpass_domain::id::IdParts;
+
     use super::*;
 
     #[test]
     fn a_flash_survives_its_cookie() {
         let text = "Disabled “a; b=c”, für immer".to_owned();
-        let id = TokenId::from(mcpass_domain::id::IdParts {
-            now: mcpass_domain::Timestamp::from_micros(1),
-            random: [7; 10],
-        });
-        let flash = Flash { text: text.clone(), disabled: vec![id.to_string(); Flash::MOST] };
+        let id = |at: i64| {
+            let now = Timestamp::from_micros(at);
+            TokenId::from(IdParts { now, random: [7; 10] }).to_string()
+        };
+        let disabled = (0..).take(Flash::MOST).map(id).collect();
+        let flash = Flash { text, disabled };
         let packed = flash.pack();
         assert!(packed.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';'));
         // RFC 6265bis section 5.6: browsers drop a cookie of more than 4096 bytes.
