@@ -12,7 +12,10 @@ use super::frame::{Frame, Section};
 use super::show::{Badge, cut};
 use super::{Console, go, page};
 
-const FEW: u32 = 20;
+/// Of each kind that are shown.
+const FEW: usize = 20;
+/// Tokens that are looked at, to show the best of them first.
+const LOOKED_AT: u32 = 200;
 
 #[derive(Template)]
 #[template(path = "search.html")]
@@ -20,6 +23,8 @@ struct Page {
     frame: Frame,
     text: String,
     tokens: Vec<(String, String, String, Badge)>,
+    /// How many tokens there are, if not all are shown, and the list of them.
+    all_tokens: Option<(String, String)>,
     places: Vec<Place>,
 }
 
@@ -49,12 +54,9 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     }
     let mut frame = asked.frame(Section::None, "Search");
     frame.query.clone_from(&text);
-    let template = Page {
-        frame,
-        tokens: tokens(&console, &asked, &text).await?,
-        places: places(&console, &asked, &text).await?,
-        text,
-    };
+    let (tokens, all_tokens) = tokens(&console, &asked, &text).await?;
+    let places = places(&console, &asked, &text).await?;
+    let template = Page { frame, tokens, all_tokens, places, text };
     match (&template.tokens[..], &template.places[..]) {
         ([(id, ..)], []) => Ok(go(&format!("/tokens/{id}"))),
         ([], [place]) => Ok(go(&place.path)),
@@ -73,26 +75,36 @@ fn by_id(text: &str) -> Option<String> {
     Some(format!("/{place}/{text}"))
 }
 
-async fn tokens(
-    console: &Console,
-    asked: &Asked,
-    text: &str,
-) -> Result<Vec<(String, String, String, Badge)>, Fault> {
+/// The first tokens that a text fits: those of just that name before others, those that work or
+/// may work again before revoked ones, newer ones before older ones.
+async fn tokens(console: &Console, asked: &Asked, text: &str) -> Result<Tokens, Fault> {
     if text.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     // People copy a hint with the dots behind it.
     let text = text.trim_end_matches(['…', '.']);
     let request =
-        TokenList { text: Some(text.to_owned()), limit: Some(FEW), ..TokenList::default() };
-    let found = console.authority().token_list(asked.ctx()?, request).await?.items;
-    let found = found.into_iter().map(|token| {
+        TokenList { text: Some(text.to_owned()), limit: Some(LOOKED_AT), ..TokenList::default() };
+    let mut found = console.authority().token_list(asked.ctx()?, request).await?;
+    let of_name = text.to_lowercase();
+    found.items.sort_by_key(|token| {
+        (token.facts.name.to_lowercase() != of_name, token.facts.state == "revoked")
+    });
+    let list = || Fields::from([("q", text)]).after("/tokens");
+    let all = match (found.items.len(), &found.next) {
+        (number, Some(_)) => Some((format!("More than {number}"), list())),
+        (number, None) if number > FEW => Some((format!("All {number}"), list())),
+        _ => None,
+    };
+    let shown = found.items.into_iter().take(FEW).map(|token| {
         let facts = token.facts;
         let state = Badge::token(&facts, console.now());
         (token.id.to_string(), cut(&facts.name, 120), facts.hint, state)
     });
-    Ok(found.collect())
+    Ok((shown.collect(), all))
 }
+
+type Tokens = (Vec<(String, String, String, Badge)>, Option<(String, String)>);
 
 async fn places(console: &Console, asked: &Asked, text: &str) -> Result<Vec<Place>, Fault> {
     let (viewer, ctx, authority) = (asked.viewer()?, asked.ctx()?, console.authority());
@@ -113,7 +125,7 @@ async fn places(console: &Console, asked: &Asked, text: &str) -> Result<Vec<Plac
     let found = names
         .into_iter()
         .filter(|(.., name)| !text.is_empty() && name.to_lowercase().contains(&text))
-        .take(FEW as usize)
+        .take(FEW)
         .map(|(kind, place, name)| Place {
             path: format!("/{place}/{}", segment(&name)),
             kind,

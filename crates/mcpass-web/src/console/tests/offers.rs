@@ -150,6 +150,21 @@ async fn what_was_revoked_is_listed_when_it_is_asked_for() {
         let has_kept = !query.contains("revoked") && !query.contains("q=");
         assert_eq!(page.contains(&format!("/tokens/{kept}")), has_kept, "{query}: {page}");
     }
+    // The choice of states says what is listed.
+    for (query, said) in [
+        ("", "unrevoked"),
+        ("?q=e", "any state"),
+        ("?unused=0s", "active"),
+        ("?state=all", "any state"),
+    ] {
+        let page = bench.get(&format!("/tokens{query}"), &ana).await.body;
+        let select =
+            page.split(r#"name="state""#).nth(1).unwrap().split("</select>").next().unwrap();
+        let options: Vec<&str> = select.split("<option").skip(1).collect();
+        let chosen = options.iter().find(|one| one.contains("selected")).unwrap_or(&options[0]);
+        assert!(chosen.contains(&format!(">{said}<")), "{query}: {select}");
+        assert_eq!(options.len(), 6, "{select}");
+    }
     // "All that fit the filter" are those of the list.
     let page = bench.get("/tokens", &ana).await.body;
     assert!(page.contains(r#"name="filter_state" value="unrevoked""#), "{page}");
@@ -157,6 +172,27 @@ async fn what_was_revoked_is_listed_when_it_is_asked_for() {
     let wrong = bench.get("/tokens?sort=zz", &ana).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(!wrong.body.contains("A token lets an agent use"), "{}", wrong.body);
+}
+
+#[tokio::test]
+async fn a_search_shows_the_best_and_says_how_many_there_are() {
+    let bench = Bench::new().await;
+    let ana = bench.sign_in("ana").await;
+    let exact = bench.token("bo", "Job 1").await;
+    let ended = bench.token("bo", "Job 1 ended").await;
+    let revoke = TokenRevoke { id: ended.clone(), ..TokenRevoke::default() };
+    bench.authority.token_revoke(&operator(), revoke).await.unwrap();
+    let kept = bench.token("bo", "Job 10").await;
+    let page = bench.get("/search?q=job+1", &ana).await.body;
+    let at = |id: &str| page.find(&format!("/tokens/{id}")).unwrap();
+    assert!(at(&exact) < at(&kept) && at(&kept) < at(&ended), "{page}");
+    assert!(!page.contains("all-tokens"));
+    for n in 11..30 {
+        bench.token("bo", &format!("Job {n}")).await;
+    }
+    let page = bench.get("/search?q=job", &ana).await.body;
+    assert!(page.contains(">All 22 in the list<"), "{page}");
+    assert_eq!(page.matches(r#"class="go""#).count(), 20, "{page}");
 }
 
 #[tokio::test]

@@ -265,20 +265,32 @@ fn heads(query: &Fields) -> Vec<Head> {
     COLUMNS.iter().map(head).collect()
 }
 
-async fn choices(
-    console: &Console,
-    asked: &Asked,
-    query: &Fields,
-) -> Result<(Vec<Choice>, Choosable, Choosable), Fault> {
-    let states = [
-        ("", "unrevoked"),
+/// The states to choose from, that first which is listed if none is chosen.
+fn states(query: &Fields) -> impl Iterator<Item = (&'static str, &'static str)> {
+    const STATES: [(&str, &str); 6] = [
+        (USUAL_STATE, "unrevoked"),
         ("all", "any state"),
         ("active", "active"),
         ("disabled", "disabled"),
         ("expired", "expired"),
         ("revoked", "revoked"),
     ];
-    let mut choices = vec![Choice::new("state", "State", query, states)];
+    let usual = match usual_state(query) {
+        Some(_) => USUAL_STATE,
+        None if query.has("q") => "all",
+        None => "active",
+    };
+    let (first, others): (Vec<_>, Vec<_>) =
+        STATES.into_iter().partition(|(state, _)| *state == usual);
+    first.into_iter().map(|(_, word)| ("", word)).chain(others)
+}
+
+async fn choices(
+    console: &Console,
+    asked: &Asked,
+    query: &Fields,
+) -> Result<(Vec<Choice>, Choosable, Choosable), Fault> {
+    let mut choices = vec![Choice::new("state", "State", query, states(query))];
     let ctx = asked.ctx()?;
     let viewer = asked.viewer()?;
     let (mut users, mut groups) = (Choosable::Nobody, Choosable::Nobody);
