@@ -56,7 +56,7 @@ pub(super) async fn show(State(console): State<Console>, asked: Asked) -> Answer
     frame.query.clone_from(&text);
     let (tokens, all_tokens) = tokens(&console, &asked, &text).await?;
     let places = places(&console, &asked, &text).await?;
-    let template = Page { frame, tokens, all_tokens, places, text };
+    let template = Page { frame, text, tokens, all_tokens, places };
     match (&template.tokens[..], &template.places[..]) {
         ([(id, ..)], []) => Ok(go(&format!("/tokens/{id}"))),
         ([], [place]) => Ok(go(&place.path)),
