@@ -95,16 +95,16 @@ pub(super) async fn requests(
 ) -> Result<BTreeMap<TokenId, u64>, StoreError> {
     let mut counts = BTreeMap::new();
     for some in tokens.chunks(500) {
-        let mut query = QueryBuilder::<Db>::new(
-            "SELECT token_id, COUNT(*) FROM mcp_access_logs WHERE token_id IN (",
-        );
-        let mut ids = query.separated(", ");
-        for token in some {
-            ids.push_bind(token.as_bytes().to_vec());
-        }
+        // One token after the other: asked for all at once, PostgreSQL reads everybody's rows of
+        // the time.
+        let mut query = QueryBuilder::<Db>::new("WITH asked (id) AS (");
+        query.push_values(some, |mut row, token| drop(row.push_bind(token.as_bytes().to_vec())));
         // The id leads with the moment, so the index by token has all that is needed.
-        query.push(") AND id >= ").push_bind(codec::least_id(since).to_vec());
-        query.push(" GROUP BY token_id");
+        query.push(
+            ") SELECT asked.id, (SELECT COUNT(*) FROM mcp_access_logs WHERE token_id = asked.id \
+             AND mcp_access_logs.id >= ",
+        );
+        query.push_bind(codec::least_id(since).to_vec()).push(") FROM asked");
         let rows = query.build().persistent(false).fetch_all(&mut *db).await;
         let rows = rows.map_err(|error| failure::of(error, "count requests"))?;
         for row in &rows {
@@ -112,6 +112,7 @@ pub(super) async fn requests(
             counts.insert(TokenId::from_bytes(cells.bytes()?), cells.number()?);
         }
     }
+    counts.retain(|_, count| *count > 0);
     Ok(counts)
 }
 

@@ -240,7 +240,8 @@ impl Lane<'_> {
     }
 }
 
-/// What the filter says, but for what the lane says already.
+/// What the filter says, but for what the lane says already: PostgreSQL takes what is said twice for
+/// rarer than it is, and then reads all of it to sort it.
 pub(super) fn push_filter(
     query: &mut QueryBuilder<Db>,
     filter: &AccessFilter,
@@ -258,7 +259,8 @@ pub(super) fn push_filter(
         }
     }
     push_more(query, filter);
-    if let Some(reason) = filter.reason {
+    let is_said = matches!(lane, Some(Lane::Failure(_) | Lane::Reason(_)));
+    if let Some(reason) = filter.reason.filter(|_| !is_said) {
         query.push(" AND (reason = ").push_bind(reason.as_str());
         query.push(" OR failure = ").push_bind(reason.as_str()).push(")");
     }
@@ -267,11 +269,14 @@ pub(super) fn push_filter(
     }
     match filter.allowed {
         None => {}
+        Some(true) if matches!(lane, Some(Lane::Errors)) => {}
         Some(true) => drop(query.push(" AND reason = 'allowed'")),
+        Some(false) if matches!(lane, Some(Lane::Reason(_) | Lane::Refused)) => {}
         Some(false) => drop(query.push(" AND reason <> 'allowed'")),
     }
     match filter.is_error {
         None => {}
+        Some(true) if matches!(lane, Some(Lane::Errors)) => {}
         Some(true) => drop(query.push(" AND is_error")),
         Some(false) => drop(query.push(" AND (is_error IS NULL OR NOT is_error)")),
     }
