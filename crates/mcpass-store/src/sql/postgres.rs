@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Transaction;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
@@ -96,9 +97,21 @@ pub(in super::super) async fn open(url: &str) -> Result<Pools, StoreError> {
     Ok(Pools { read: pool.clone(), write: pool })
 }
 
+/// Begins a transaction, in a task of its own that nobody breaks off: sqlx forgets a `BEGIN` whose
+/// caller went away before its answer, and whoever got the connection next was in that transaction.
+pub(super) async fn begin(
+    pool: &sqlx::Pool<Db>,
+    statement: &'static str,
+) -> sqlx::Result<Transaction<'static, Db>> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+    // The task ends early only with the process.
+    begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+}
+
 /// Adds a batch to the access log, in one transaction.
 pub(super) async fn access_load(pools: &Pools, batch: AccessBatch) -> Result<(), StoreError> {
-    let begun = pools.write.begin_with(BEGIN_WRITE).await;
+    let begun = begin(&pools.write, BEGIN_WRITE).await;
     let mut transaction = begun.map_err(|error| failure::of(error, "begin to write"))?;
     super::postgres_load::load(&mut transaction, &batch).await?;
     let committed = transaction.commit().await;

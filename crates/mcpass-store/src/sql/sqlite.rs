@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection as _;
+use sqlx::Transaction;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -84,6 +85,14 @@ pub(super) fn marker(_number: usize) -> impl std::fmt::Display {
     "?"
 }
 
+/// Begins a transaction. The thread of a connection takes back what its caller did not wait for.
+pub(super) async fn begin(
+    pool: &sqlx::Pool<Db>,
+    statement: &'static str,
+) -> sqlx::Result<Transaction<'static, Db>> {
+    pool.begin_with(statement).await
+}
+
 pub(in super::super) async fn open(path: &str) -> Result<Pools, StoreError> {
     create(Path::new(path))?;
     let options = SqliteConnectOptions::new()
@@ -114,8 +123,7 @@ pub(in super::super) async fn open(path: &str) -> Result<Pools, StoreError> {
     let write = lasting().max_connections(1).connect_with(writer).await;
     let write = write.map_err(|error| failure::of(error, "open the database"))?;
     // In one transaction of ours, because sqlx takes no lock of its own on SQLite.
-    let mut migration = write
-        .begin_with(BEGIN_WRITE)
+    let mut migration = begin(&write, BEGIN_WRITE)
         .await
         .map_err(|error| failure::of(error, "begin the migration"))?;
     MIGRATIONS.run_direct(None, &mut *migration, false).await.map_err(failure::of_migration)?;

@@ -14,7 +14,7 @@ use mcpass_domain::{
 use sqlx::Transaction;
 
 use super::super::failure;
-use super::dialect::{BEGIN_READ, BEGIN_WRITE, Db, Pools, access_load};
+use super::dialect::{BEGIN_READ, BEGIN_WRITE, Db, Pools, access_load, begin};
 use super::{
     access, access_list, accounts, audit, change, creations, load, servers, token_list, tokens,
 };
@@ -94,12 +94,12 @@ impl SqlStore {
     }
 
     pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Db>, StoreError> {
-        let begun = self.pools.read.begin_with(BEGIN_READ).await;
+        let begun = begin(&self.pools.read, BEGIN_READ).await;
         begun.map_err(|error| failure::of(error, "begin to read"))
     }
 
     pub(super) async fn begin_write(&self) -> Result<Transaction<'static, Db>, StoreError> {
-        let begun = self.pools.write.begin_with(BEGIN_WRITE).await;
+        let begun = begin(&self.pools.write, BEGIN_WRITE).await;
         begun.map_err(|error| failure::of(error, "begin to write"))
     }
 }

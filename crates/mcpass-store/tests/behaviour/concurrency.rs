@@ -122,3 +122,29 @@ pub(crate) async fn of_many_writers_of_one_version_one_wins(store: Arc<dyn Store
         }
     }
 }
+
+/// Whoever asks may go away at any moment, as a browser does that leaves a page.
+pub(crate) async fn what_is_broken_off_leaves_nothing_behind(store: Arc<dyn Store>) {
+    with_ana(&*store).await;
+    for polls in 1..120 {
+        let mut read = store.user_list();
+        for _ in 0..polls {
+            let is_over = std::future::poll_fn(|cx| {
+                std::task::Poll::Ready(read.as_mut().poll(cx).is_ready())
+            });
+            if is_over.await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(read);
+        // On every connection that there is, one of them the one that was left.
+        let pings = (0..12).map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.ping().await })
+        });
+        for ping in pings.collect::<Vec<_>>() {
+            ping.await.unwrap().unwrap();
+        }
+    }
+}

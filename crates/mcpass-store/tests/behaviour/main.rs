@@ -96,6 +96,7 @@ on_every_store! {
     changes::servers_of_every_kind_are_kept_whole;
     changes::stale_versions_conflict_and_unknown_things_are_missing;
     changes::strange_texts_survive;
+    concurrency::what_is_broken_off_leaves_nothing_behind;
     concurrency::of_many_writers_of_one_version_one_wins;
     concurrency::writers_readers_and_the_loader_do_not_disturb_each_other;
     history::a_history_is_kept_whole;
