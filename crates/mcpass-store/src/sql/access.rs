@@ -98,7 +98,9 @@ pub(super) async fn requests(
         // One token after the other: asked for all at once, PostgreSQL reads everybody's rows of
         // the time.
         let mut query = QueryBuilder::<Db>::new("WITH asked (id) AS (");
-        query.push_values(some, |mut row, token| drop(row.push_bind(token.as_bytes().to_vec())));
+        query.push_values(some, |mut row, token| {
+            row.push_bind(token.as_bytes().to_vec());
+        });
         // The id leads with the moment, so the index by token has all that is needed.
         query.push(
             ") SELECT asked.id, (SELECT COUNT(*) FROM mcp_access_logs WHERE token_id = asked.id \
